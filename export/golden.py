@@ -1,0 +1,78 @@
+"""The golden file: inputs and the model's own outputs, which every runtime must give again."""
+
+import numpy as np
+import tensorflow as tf
+
+SEED = 17
+NUM_IMAGES = 8
+NUM_LATENTS = 6
+# Prior draws have coordinates up to about 4; a decoder must hold in every runtime that far out.
+LARGE = 4.0
+
+
+def golden_arrays(model, images=None, seed=SEED):
+    """Returns the arrays of the golden file, `PART.NAME` -> float32.
+
+    Images: up to 8 real ones, then all 0 and all 1. Latents: 6 draws of the prior, the origin,
+    and +4, -4 and alternating +-4 in every coordinate. Outputs are those of Keras on the CPU (a
+    GPU may round products to 10 bits).
+
+    Args:
+        model: A `zoo.VAE`.
+        images: Float images [N, H, W, C] in [0, 1] as the model was trained on, or `None` for
+            random ones.
+        seed: Int, for the prior's draws and random images.
+
+    Raises:
+        ValueError: If the images do not fit, or an output is not finite; names it.
+    """
+    inputs = {"encoder": ("image", _images(model, images, seed)), "decoder": ("z", None)}
+    with tf.device("CPU:0"):
+        inputs["decoder"] = ("z", _latents(model, seed))
+        outputs = {
+            "encoder": model.encode(inputs["encoder"][1]),
+            "decoder": model.decode(inputs["decoder"][1]),
+        }
+    arrays = {}
+    for part, (name, value) in inputs.items():
+        arrays[f"{part}.{name}"] = value
+        for output, tensor in outputs[part].items():
+            arrays[f"{part}.{output}"] = _finite(f"{part}.{output}", np.asarray(tensor))
+    return arrays
+
+
+def _images(model, images, seed):
+    shape = tuple(model.image_shape)
+    if images is None:
+        images = np.random.default_rng(seed).random((NUM_IMAGES, *shape))
+    images = np.asarray(images[:NUM_IMAGES], np.float32)
+    if images.shape[1:] != shape or images.min() < 0 or images.max() > 1:
+        raise ValueError(
+            f"Expected golden images [N, {', '.join(map(str, shape))}] in [0, 1]. Received: "
+            f"shape={images.shape}, values from {images.min():g} to {images.max():g}"
+        )
+    return np.concatenate([images, np.zeros((1, *shape), "f4"), np.ones((1, *shape), "f4")])
+
+
+def _latents(model, seed):
+    from zoo.backend import tfp_seed
+
+    draws = np.asarray(model.marginal.distribution().sample(NUM_LATENTS, seed=tfp_seed(seed)))
+    ones = np.ones(model.latent_dim, np.float32)
+    alternating = np.where(np.arange(model.latent_dim) % 2, -1.0, 1.0)
+    hard = [0 * ones, LARGE * ones, -LARGE * ones, LARGE * alternating]
+    return np.concatenate([draws, np.stack(hard)]).astype(np.float32)
+
+
+def _finite(name, array):
+    if array.dtype != np.float32:
+        raise ValueError(
+            f"Expected {name} in float32: publish under the float32 policy. "
+            f"Received: dtype={array.dtype}"
+        )
+    if not np.isfinite(array).all():
+        raise ValueError(
+            f"Expected finite outputs for the golden file. Received: {name} with "
+            f"{int((~np.isfinite(array)).sum())} of {array.size} values not finite"
+        )
+    return array

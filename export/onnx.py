@@ -1,0 +1,198 @@
+"""Keras functions as ONNX graphs: names kept, dynamic batch, checked, nothing half written.
+
+tf2onnx logs an op that it cannot convert and goes on; here that is an error which names the op.
+"""
+
+import contextlib
+import logging
+
+import numpy as np
+import onnx
+import tensorflow as tf
+import tf2onnx
+
+from zoo import files
+
+# Opset 18 and IR 8 run in ONNX Runtime from 1.14, in browsers and in OpenVINO.
+OPSET = 18
+IR_VERSION = 8
+
+# ONNX ops that draw numbers: the same input must give the same output in every runtime.
+_RANDOM_OPS = (
+    "Bernoulli",
+    "Multinomial",
+    "RandomNormal",
+    "RandomNormalLike",
+    "RandomUniform",
+    "RandomUniformLike",
+)
+
+# TensorFlow op -> function(ctx, node, name, args) that replaces it; see `handles`.
+HANDLERS = {}
+
+
+def handles(op):
+    """A decorator: registers a tf2onnx handler for a TensorFlow op that tf2onnx cannot convert.
+
+    Raises:
+        ValueError: If there is one already.
+    """
+
+    def decorate(function):
+        if op in HANDLERS:
+            raise ValueError(f"Each op needs one handler. Received: op={op!r}, which has one")
+        HANDLERS[op] = function
+        return function
+
+    return decorate
+
+
+@handles("Log1p")
+def _log1p(ctx, node, name, args):
+    """log(1 + x), exact to rounding for small x: with u = fl(1 + x), log(u) * x / (u - 1).
+
+    The rounding of u cancels in the quotient (Goldberg, 1991, theorem 4). Where u = 1 the value
+    is x; where u = x (huge x, infinity) it is log(u).
+    """
+    make, x = _maker(ctx, node), node.input[0]
+    kind = tf2onnx.utils.map_onnx_to_numpy_type(ctx.get_dtype(node.output[0]))
+    one = ctx.make_const(tf2onnx.utils.make_name(name), np.array(1.0, kind)).output[0]
+    u = make("Add", x, one)
+    log_u = make("Log", u)
+    exact = make("Mul", log_u, make("Div", x, make("Sub", u, one)))
+    exact = make("Where", make("Equal", u, x), log_u, exact)
+    _replace(ctx, node, name, "Where", [make("Equal", u, one), x, exact])
+
+
+@handles("BroadcastArgs")
+def _broadcast_args(ctx, node, name, args):
+    """The shape that two shapes broadcast to: ones in front of the shorter, then dim by dim."""
+    make, dtype = _maker(ctx, node), ctx.get_dtype(node.output[0])
+    int64 = onnx.TensorProto.INT64
+    one = ctx.make_const(tf2onnx.utils.make_name(name), np.array([1], np.int64)).output[0]
+    shapes = [make("Cast", shape, to=int64) for shape in node.input]
+    ranks = [make("Shape", shape) for shape in shapes]
+    rank = make("Max", *ranks)
+    padded = [
+        make("Concat", make("Expand", one, make("Sub", rank, own)), shape, axis=0)
+        for shape, own in zip(shapes, ranks)
+    ]
+    shape = make("Where", make("Equal", padded[0], one), padded[1], padded[0])
+    _replace(ctx, node, name, "Cast", [shape], to=dtype)
+
+
+def _maker(ctx, node):
+    """Returns make(op, *inputs, **attributes) -> the name of the new node's output."""
+
+    def make(op, *inputs, **attributes):
+        return ctx.make_node(op, list(inputs), attr=attributes).output[0]
+
+    return make
+
+
+def _replace(ctx, node, name, op, inputs, **attributes):
+    """Puts one ONNX node in the place of `node`, under its name, shape and dtype."""
+    shapes, dtypes = node.output_shapes, node.output_dtypes
+    ctx.remove_node(node.name)
+    ctx.make_node(
+        op, inputs, attr=attributes, name=name, outputs=node.output, shapes=shapes, dtypes=dtypes
+    )
+
+
+def convert(function, inputs, name="graph"):
+    """Converts a function of tensors to an ONNX model whose first dimension is `batch`.
+
+    Noise must be one of the inputs: a graph that draws random numbers is refused.
+
+    Args:
+        function: Takes float32 tensors, one for each of `inputs` in that order, and returns a
+            dict, name -> tensor, which names the outputs.
+        inputs: Mapping, input name -> shape without the batch, `{"image": (28, 28, 1)}` say.
+        name: What to call the graph in messages.
+
+    Returns:
+        An `onnx.ModelProto` of opset 18 and IR version 8 that passed ONNX's full check.
+
+    Raises:
+        ValueError: If an op has no ONNX form; names the op.
+    """
+    signature = [
+        tf.TensorSpec([None, *shape], tf.float32, name=key) for key, shape in inputs.items()
+    ]
+    handlers = {op: (handler, []) for op, handler in HANDLERS.items()}
+    traced = tf.function(function, autograph=False)
+    with _quiet():
+        try:
+            model, _ = tf2onnx.convert.from_function(
+                traced, signature, opset=OPSET, custom_op_handlers=handlers
+            )
+        except Exception as error:  # tf2onnx raises whatever its handlers raise.
+            raise ValueError(f"Could not convert {name} to ONNX. Received: {error}") from error
+    _refuse_unknown_ops(model, name)
+    model.ir_version = IR_VERSION
+    model.graph.name = name
+    model.producer_name, model.producer_version = "elbo-zoo", ""
+    _name_batch(model.graph)
+    try:
+        onnx.checker.check_model(model, full_check=True)
+    except Exception as error:  # the checker's and shape inference's errors share no public root.
+        raise ValueError(f"The ONNX graph of {name} is not valid. Received: {error}") from error
+    return model
+
+
+def export(function, inputs, path, name="graph"):
+    """Converts as `convert` does and writes the model to `path`, whole or not at all."""
+    files.atomic_write(path, convert(function, inputs, name).SerializeToString())
+
+
+def _refuse_unknown_ops(model, name):
+    """Raises if a node is not an ONNX op, or draws random numbers."""
+    nodes = list(_nodes(model.graph))
+    unknown = sorted({n.op_type for n in nodes if not _is_onnx_op(n)})
+    if unknown:
+        raise ValueError(
+            f"{name} uses TensorFlow ops that have no ONNX form (write a handler with "
+            f"`export.onnx.handles`, or avoid them). Received: {', '.join(unknown)}"
+        )
+    random = sorted({n.op_type for n in nodes if n.op_type in _RANDOM_OPS})
+    if random:
+        raise ValueError(
+            f"{name} must not draw random numbers: make noise an input. "
+            f"Received: {', '.join(random)}"
+        )
+
+
+def _is_onnx_op(node):
+    return node.domain in ("", "ai.onnx") and onnx.defs.has(node.op_type, OPSET, "")
+
+
+def _nodes(graph):
+    """Yields the nodes of a graph and of the graphs inside them (loops, branches)."""
+    for node in graph.node:
+        yield node
+        for attribute in node.attribute:
+            inner = [attribute.g] if attribute.HasField("g") else attribute.graphs
+            for subgraph in inner:
+                yield from _nodes(subgraph)
+
+
+def _name_batch(graph):
+    """Calls the first dimension of each input and output `batch`; tf2onnx says `unk__7`."""
+    for value in [*graph.input, *graph.output]:
+        value.type.tensor_type.shape.dim[0].dim_param = "batch"
+    # Inner shapes repeat the old names, and every runtime infers them anew.
+    del graph.value_info[:]
+
+
+@contextlib.contextmanager
+def _quiet():
+    """Silences tf2onnx's and TensorFlow's logs: what they report is raised instead."""
+    loggers = [logging.getLogger("tf2onnx"), tf.get_logger()]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels):
+            logger.setLevel(level)

@@ -1,0 +1,74 @@
+"""A model as a TensorFlow SavedModel with the signatures `encode` and `decode`."""
+
+import logging
+
+import tensorflow as tf
+
+from zoo import files
+
+# What each signature calls its one input; outputs have the names of the model's dicts.
+INPUTS = {"encode": "image", "decode": "z"}
+
+
+def export(model, folder):
+    """Writes `model` as a SavedModel, whole or not at all.
+
+        encode(image=[batch, H, W, C]) -> {"loc": [batch, Z], "scale": [batch, Z]}
+        decode(z=[batch, Z])           -> {"mean": [batch, H, W, C], ...the likelihood's parameters}
+
+    float32 throughout, any batch. It holds the encoder's and the decoder's weights, nothing of
+    the objective or the optimiser, and no paths of this machine.
+
+    Args:
+        model: A `zoo.VAE` under the TensorFlow backend.
+        folder: Where to write; an earlier folder there is replaced.
+    """
+    image = tf.TensorSpec([None, *model.image_shape], tf.float32, name="image")
+    z = tf.TensorSpec([None, model.latent_dim], tf.float32, name="z")
+
+    module = tf.Module()
+    weights = [*model.encoder.variables, *model.decoder.variables]
+    module.weights = [variable.value for variable in weights]
+    module.encode = tf.function(lambda image: model.encode(image), [image], autograph=False)
+    module.decode = tf.function(lambda z: model.decode(z), [z], autograph=False)
+    signatures = {name: getattr(module, name).get_concrete_function() for name in INPUTS}
+
+    logger = logging.getLogger("absl")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with files.atomic_folder(folder) as temporary:
+            options = tf.saved_model.SaveOptions(experimental_debug_stripper=True)
+            tf.saved_model.save(module, str(temporary), signatures, options)
+    finally:
+        logger.setLevel(level)
+
+
+class SavedModel:
+    """A SavedModel on disk, called by names: what `export.verify` checks.
+
+    Args:
+        folder: Where `export` wrote it.
+
+    Raises:
+        FileNotFoundError: If there is none.
+        ValueError: If it lacks a signature.
+    """
+
+    def __init__(self, folder):
+        if not tf.saved_model.contains_saved_model(str(folder)):
+            raise FileNotFoundError(f"Expected a SavedModel. Received: folder={str(folder)!r}")
+        self._loaded = tf.saved_model.load(str(folder))
+        missing = sorted(set(INPUTS) - set(self._loaded.signatures))
+        if missing:
+            raise ValueError(
+                f"Expected the signatures {sorted(INPUTS)} in {folder}. "
+                f"Received: {sorted(self._loaded.signatures)}"
+            )
+
+    def call(self, signature, **arrays):
+        """Returns the outputs of a signature, name -> NumPy array, on the CPU."""
+        with tf.device("CPU:0"):
+            tensors = {name: tf.constant(value) for name, value in arrays.items()}
+            outputs = self._loaded.signatures[signature](**tensors)
+        return {name: value.numpy() for name, value in outputs.items()}

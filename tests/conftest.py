@@ -1,0 +1,57 @@
+"""Fixtures that all tests share."""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+
+import pathlib
+import secrets
+
+import numpy as np
+import pytest
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--vary-seed",
+        action="store_true",
+        help="Use another seed in every run, to prove that no test is lucky.",
+    )
+
+
+def pytest_configure(config):
+    config.seed = secrets.randbelow(2**31) if config.getoption("--vary-seed") else 17
+
+
+def pytest_report_header(config):
+    return f"seed: {config.seed}"
+
+
+@pytest.fixture(scope="session")
+def seed(request):
+    """17, or another in every run under `--vary-seed`."""
+    return request.config.seed
+
+
+@pytest.fixture
+def rng(seed):
+    return np.random.default_rng(seed)
+
+
+def _tfds_folder():
+    """The folder of prepared data sets: TFDS_DATA_DIR, else `../shared/tfds` beside a checkout."""
+    beside = pathlib.Path(__file__).resolve().parents[2] / "shared" / "tfds"
+    for candidate in (os.environ.get("TFDS_DATA_DIR"), beside):
+        if candidate and (pathlib.Path(candidate) / "mnist").is_dir():
+            return str(candidate)
+    return None
+
+
+@pytest.fixture(scope="session")
+def tfds_dir():
+    """A folder with prepared TFDS data; the test skips, and says so, where there is none."""
+    folder = _tfds_folder()
+    if folder is None:
+        pytest.skip("needs prepared data: set TFDS_DATA_DIR to a folder that holds mnist")
+    return folder

@@ -1,0 +1,129 @@
+"""Pictures: reading one from a file, and bringing any to a size and a number of channels."""
+
+import dataclasses
+import struct
+
+import numpy as np
+
+LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, as Pillow's mode "L"
+SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp")
+
+
+@dataclasses.dataclass(frozen=True)
+class Preparation:
+    """The steps between stored pictures and a data set's images, in this order.
+
+    1. channels: 3 to 1 by luma (0.299 R + 0.587 G + 0.114 B), 1 to 3 by repetition;
+    2. inversion: x to 1 - x, for ink on white paper;
+    3. size: centre crop to the target's aspect ratio, then bilinear resizing, antialiased (Pillow).
+
+    Args:
+        image_size: (H, W), or None for the stored size.
+        channels: 1 or 3, or None for the stored number.
+        invert: Whether white and black change places.
+    """
+
+    image_size: tuple[int, int] | None = None
+    channels: int | None = None
+    invert: bool = False
+
+    def __post_init__(self):
+        if self.channels not in (None, 1, 3):
+            raise ValueError(f"Expected channels of 1 or 3. Received: channels={self.channels!r}")
+        size = self.image_size
+        if size is not None and (len(size) != 2 or min(size) < 1):
+            raise ValueError(f"Expected image_size as (H, W), both positive. Received: {size!r}")
+
+    def __call__(self, images):
+        """Returns prepared images [N, h, w, c] of images [N, H, W, C], uint8 or float32."""
+        images = _set_channels(images, self.channels)
+        if self.invert:
+            images = (255 if images.dtype == np.uint8 else np.float32(1)) - images
+        if self.image_size is not None and images.shape[1:3] != self.image_size:
+            images = np.stack([_fit(image, self.image_size) for image in images])
+        return images
+
+    def text(self, stored_shape=(None, None, None)):
+        """Returns the steps that images of `stored_shape` (H, W, C) go through, in words."""
+        steps = []
+        if self.channels is not None and stored_shape[-1] != self.channels:
+            steps.append("made grey" if self.channels == 1 else "channel repeated 3 times")
+        if self.invert:
+            steps.append("inverted (ink is 1)")
+        if self.image_size is not None and tuple(stored_shape[:2]) != self.image_size:
+            height, width = self.image_size
+            steps.append(f"resized to {height}x{width} (centre crop, antialiased bilinear)")
+        return "; ".join(steps) or "none"
+
+
+def _set_channels(images, channels):
+    count = images.shape[-1]
+    if channels is None or channels == count:
+        return images
+    if (count, channels) == (1, 3):
+        return np.repeat(images, 3, axis=-1)
+    if (count, channels) == (3, 1):
+        grey = images.astype(np.float32) @ LUMA[:, None]
+        return np.rint(grey).astype(np.uint8) if images.dtype == np.uint8 else grey.clip(0, 1)
+    raise ValueError(
+        f"Images of {count} channels cannot be brought to {channels}. Received: channels={channels}"
+    )
+
+
+def _fit(image, size):
+    """Crops [H, W, C] centrally to the aspect ratio of `size` and resizes it."""
+    from PIL import Image
+
+    (height, width), (new_height, new_width) = image.shape[:2], size
+    scale = min(height / new_height, width / new_width)
+    top, left = (height - scale * new_height) / 2, (width - scale * new_width) / 2
+    box = (left, top, left + scale * new_width, top + scale * new_height)
+    planes = [
+        Image.fromarray(np.ascontiguousarray(image[..., c])).resize(
+            (new_width, new_height), Image.Resampling.BILINEAR, box=box
+        )
+        for c in range(image.shape[-1])
+    ]
+    resized = np.stack([np.asarray(plane) for plane in planes], axis=-1)
+    return resized if image.dtype == np.uint8 else resized.clip(0, 1)
+
+
+def read_image(path):
+    """Reads one picture: the first frame, turned as its EXIF says, transparency over black.
+
+    Returns:
+        [H, W, C] uint8: C is 1 for grey files, otherwise 3. 16-bit grey is scaled to 8 bits.
+
+    Raises:
+        ValueError: If it cannot be read; the file is named.
+    """
+    from PIL import Image, ImageOps
+
+    try:
+        with Image.open(path) as picture:
+            return _array(ImageOps.exif_transpose(picture))
+    except (OSError, SyntaxError, ValueError, EOFError, struct.error) as error:
+        raise ValueError(
+            f"Expected a readable image. Received: path={str(path)!r} ({error})"
+        ) from error
+    except Image.DecompressionBombError as error:
+        raise ValueError(
+            f"Expected an image of ordinary size. Received: path={str(path)!r} ({error})"
+        ) from error
+
+
+def _array(picture):
+    from PIL import Image
+
+    if picture.mode == "F":
+        raise ValueError("floating-point pictures have no known white level")
+    if picture.mode.startswith("I"):
+        levels = np.asarray(picture, np.float64)
+        return np.rint(levels / 257).clip(0, 255).astype(np.uint8)[..., None]
+    grey = picture.mode in ("1", "L", "LA", "La")
+    if "transparency" in picture.info or picture.mode in ("LA", "La", "PA", "RGBA", "RGBa"):
+        picture = picture.convert("RGBA")
+        black = Image.new("RGBA", picture.size, (0, 0, 0, 255))
+        picture = Image.alpha_composite(black, picture)
+    array = np.asarray(picture.convert("L" if grey else "RGB"))
+    return array[..., None] if grey else array

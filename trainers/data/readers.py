@@ -1,0 +1,268 @@
+"""Readers of the user's own files: npz, IDX, folders of pictures. Nothing is ever unpickled."""
+
+import concurrent.futures
+import dataclasses
+import gzip
+import os
+import zipfile
+import zlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from trainers.data import splits
+from trainers.data.dataset import convert_images, convert_labels
+from trainers.data.images import SUFFIXES, read_image
+
+SPLIT_ALIASES = {
+    "train": ("train", "training"),
+    "validation": ("validation", "valid", "val"),
+    "test": ("test",),
+}
+IDX_TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """Where images come from.
+
+    Args:
+        name: For cards and messages; of a path only its last part.
+        text: One sentence on the origin.
+        splits: Names of its splits.
+        read: From a split expression to (images [N, H, W, C], labels [N] or None).
+        class_names: One name a class, or None.
+        preprocessing: What `read` does to the stored pictures.
+        sizes: Examples of each split, where they are known before reading.
+    """
+
+    name: str
+    text: str
+    splits: tuple[str, ...] = ()
+    read: Callable | None = None
+    class_names: tuple[str, ...] | None = None
+    preprocessing: str = "none"
+    sizes: Mapping[str, int] = dataclasses.field(default_factory=dict)
+
+
+def partitioned(source, images, labels, cut):
+    """Returns `source` over arrays cut by `splits.partition` into train, validation and test."""
+    parts = splits.partition(len(images), *cut, labels=labels)
+
+    def read(name):
+        chosen = parts[name]
+        return images[chosen], None if labels is None else labels[chosen]
+
+    return dataclasses.replace(
+        source,
+        splits=tuple(parts),
+        sizes={name: len(part) for name, part in parts.items()},
+        read=lambda expression: splits.evaluate(expression, read),
+    )
+
+
+def _arrays_source(source, arrays, preparation, cut):
+    """Returns `source` over {split: (images, labels)}; the single split "all" is cut in three."""
+    ready = {}
+    for split, (images, labels) in arrays.items():
+        where = f"{source.name!r}, split {split!r}"
+        images = convert_images(images, where)
+        ready[split] = (preparation(images), convert_labels(labels, len(images), where))
+        shape = images.shape[1:]
+    source = dataclasses.replace(source, preprocessing=preparation.text(shape))
+    if set(ready) == {"all"}:
+        return partitioned(source, *ready["all"], cut)
+    return dataclasses.replace(
+        source,
+        splits=tuple(ready),
+        read=lambda expression: splits.evaluate(expression, ready.__getitem__),
+    )
+
+
+def read_npz(path, preparation, cut):
+    """A NumPy archive: `images` [and `labels`], or `x_train` [and `y_train`], `x_test`, ...
+
+    `class_names`, an array of strings, is read where it is there.
+    """
+    _need_file(path)
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = {key: archive[key] for key in archive.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, AttributeError) as error:
+        raise ValueError(
+            "Expected a whole npz archive of plain arrays (objects are never unpickled). "
+            f"Received: path={path!r} ({error})"
+        ) from error
+    found = {}
+    if "images" in arrays:
+        found["all"] = (arrays["images"], arrays.get("labels"))
+    else:
+        for split, aliases in SPLIT_ALIASES.items():
+            for alias in aliases:
+                if f"x_{alias}" in arrays:
+                    found[split] = (arrays[f"x_{alias}"], arrays.get(f"y_{alias}"))
+    if not found:
+        raise ValueError(
+            "Expected arrays called images and labels, or x_train, y_train, x_test, ... "
+            f"Received: path={path!r} with {sorted(arrays)}"
+        )
+    names = arrays.get("class_names")
+    source = Source(
+        name=f"npz:{os.path.basename(path)}",
+        text="arrays of an npz file",
+        class_names=None if names is None else tuple(str(name) for name in names),
+    )
+    return _arrays_source(source, found, preparation, cut)
+
+
+def read_idx(path, preparation, cut):
+    """MNIST's format: a folder of its four files (or two), or one file of images.
+
+    The labels of a file of images are beside it, under the same name with `labels-idx1`.
+    """
+    found = {}
+    if os.path.isdir(path):
+        for split, stem in (("train", "train-images"), ("test", "t10k-images")):
+            files = sorted(Path(path).glob(f"{stem}[-.]idx3-ubyte*"))
+            if files:
+                found[split] = _idx_pair(files[0])
+        if not found:
+            raise FileNotFoundError(
+                "Expected train-images-idx3-ubyte or t10k-images-idx3-ubyte, with or without .gz. "
+                f"Received: path={path!r} with {sorted(os.listdir(path))[:8]}"
+            )
+    else:
+        found["all"] = _idx_pair(Path(path))
+    name = f"idx:{os.path.basename(os.path.normpath(path))}"
+    return _arrays_source(Source(name=name, text="arrays of IDX files"), found, preparation, cut)
+
+
+def _idx_pair(images_path):
+    labels_path = images_path.with_name(
+        images_path.name.replace("images", "labels").replace("idx3", "idx1")
+    )
+    has_labels = labels_path != images_path and labels_path.exists()
+    return _idx_array(images_path), _idx_array(labels_path) if has_labels else None
+
+
+def _idx_array(path):
+    """Reads one IDX file: bytes 0, 0, type, rank; big-endian sizes; values in C order."""
+    _need_file(path)
+    content = Path(path).read_bytes()
+    if content[:2] == b"\x1f\x8b":
+        try:
+            content = gzip.decompress(content)
+        except (OSError, EOFError, zlib.error) as error:
+            raise ValueError(
+                f"Expected a whole gzip file. Received: path={str(path)!r} ({error})"
+            ) from error
+    if len(content) < 4 or content[:2] != b"\0\0" or content[2] not in IDX_TYPES:
+        raise ValueError(
+            "Expected an IDX file, which begins with 0, 0, type, rank. "
+            f"Received: path={str(path)!r} beginning with {content[:4].hex(' ')!r}"
+        )
+    kind, start = np.dtype(IDX_TYPES[content[2]]), 4 + 4 * content[3]
+    shape = tuple(int(n) for n in np.frombuffer(content[4 : start - start % 4], ">u4"))
+    expected = start + kind.itemsize * int(np.prod(shape, dtype=np.int64))
+    if len(content) != expected:
+        raise ValueError(
+            f"Expected {expected} bytes in an IDX file of shape {shape}. "
+            f"Received: path={str(path)!r} with {len(content)} bytes"
+        )
+    return np.frombuffer(content, kind, offset=start).reshape(shape).astype(kind.newbyteorder("="))
+
+
+def read_folder(path, preparation, cut):
+    """Pictures in a folder, in the order of their paths; subfolders are classes.
+
+    With a subfolder `train`, it and `validation` (or `val`, `valid`) and `test` are the splits.
+    Pictures that lie beside class folders have no class, and then nothing in the split has.
+    """
+    root = Path(path)
+    if not root.is_dir():
+        raise FileNotFoundError(f"Expected a folder of images. Received: path={path!r}")
+    if (root / "train").is_dir():
+        files = {
+            split: _pictures(root / alias)
+            for split, aliases in SPLIT_ALIASES.items()
+            for alias in aliases
+            if (root / alias).is_dir()
+        }
+        sizes = {}
+    else:
+        pictures = _pictures(root)
+        classes = _classes([pictures])
+        labels = None if classes is None else _labels(pictures, classes)
+        parts = splits.partition(len(pictures), *cut, labels=labels)
+        files = {name: [pictures[i] for i in part] for name, part in parts.items()}
+        sizes = {name: len(part) for name, part in parts.items()}
+    classes = _classes(files.values())
+
+    def read(split):
+        chosen = files[split]
+        images = _read_pictures(root, [file for file, _ in chosen], preparation)
+        return images, None if classes is None else _labels(chosen, classes)
+
+    return Source(
+        name=f"folder:{root.resolve().name}",
+        text="pictures of a folder",
+        splits=tuple(files),
+        read=lambda expression: splits.evaluate(expression, read),
+        class_names=classes,
+        preprocessing=preparation.text(),
+        sizes=sizes,
+    )
+
+
+def _pictures(folder):
+    """Returns the sorted (file, class or None) below a folder, hidden ones left out."""
+    found = []
+    for file in folder.rglob("*"):
+        parts = file.relative_to(folder).parts
+        hidden = any(part.startswith(".") for part in parts)
+        if file.suffix.lower() in SUFFIXES and not hidden and file.is_file():
+            found.append((file, parts[0] if len(parts) > 1 else None))
+    if not found:
+        raise FileNotFoundError(
+            f"Expected images ({', '.join(SUFFIXES)}). Received: path={str(folder)!r}, without any"
+        )
+    return sorted(found, key=lambda item: item[0].as_posix())
+
+
+def _classes(groups):
+    names = {name for group in groups for _, name in group}
+    return None if None in names else tuple(sorted(names))
+
+
+def _labels(pictures, classes):
+    number = {name: index for index, name in enumerate(classes)}
+    return np.array([number[name] for _, name in pictures], np.int64)
+
+
+def _read_pictures(root, files, preparation):
+    """Reads pictures in threads into one array; all must come to the same shape."""
+    images = None
+    with concurrent.futures.ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+        for index, image in enumerate(
+            pool.map(lambda f: preparation(read_image(f)[None])[0], files)
+        ):
+            if images is None:
+                images = np.empty((len(files), *image.shape), np.uint8)
+            if image.shape != images.shape[1:]:
+                raise ValueError(
+                    "Expected images of one size and one number of channels; set image_size (and "
+                    f"channels) to bring them there. Received: {_relative(files[index], root)} of "
+                    f"shape {image.shape}, {_relative(files[0], root)} of shape {images.shape[1:]}"
+                )
+            images[index] = image
+    return np.empty((0, 1, 1, 1), np.uint8) if images is None else images
+
+
+def _relative(file, root):
+    return repr(file.relative_to(root).as_posix())
+
+
+def _need_file(path):
+    if not os.path.isfile(path):
+        raise FileNotFoundError(f"Expected a data file. Received: path={str(path)!r} (absent)")

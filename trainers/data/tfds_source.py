@@ -1,0 +1,158 @@
+"""TFDS names: any data set of TensorFlow Datasets with an `image`."""
+
+import functools
+import os
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_datasets as tfds
+
+from trainers.data import splits
+from trainers.data.dataset import convert_images, convert_labels
+from trainers.data.images import Preparation
+from trainers.data.readers import Source
+from zoo.registry import nearest
+
+# What a data set needs before it is what papers call by its name.
+PRESETS = {"omniglot": {"image_size": (28, 28), "channels": 1, "invert": True}}
+_DECODED_TOGETHER = 1000
+_DAMAGE = (tf.errors.DataLossError, tf.errors.InvalidArgumentError, tf.errors.NotFoundError)
+
+
+def open_tfds(name, data_dir, image_size, channels, download):
+    """Returns the `Source` of a TFDS name.
+
+    Args:
+        name: With a config or a version where wanted: `emnist/letters`, `mnist:3.0.1`.
+        data_dir: TFDS's folder; None means TFDS_DATA_DIR, or TFDS's default.
+        image_size: (H, W) or None.
+        channels: 1, 3 or None.
+        download: Whether data that is not there may be downloaded and prepared.
+
+    Raises:
+        ValueError: If there is no such data set, or it has no images.
+        FileNotFoundError: If it is not prepared and not, or not successfully, downloaded.
+    """
+    data_dir = data_dir or os.environ.get("TFDS_DATA_DIR") or None
+    builder = _builder(name, data_dir)
+    features = dict(builder.info.features.items()) if builder.info.features else {}
+    if not isinstance(features.get("image"), tfds.features.Image):
+        raise ValueError(
+            "Expected a data set with the feature `image`. "
+            f"Received: name={name!r} with {sorted(features)}"
+        )
+    _prepare(builder, name, download)
+    preset = dict(PRESETS.get(builder.name, {}))
+    preset["image_size"] = image_size or preset.get("image_size")
+    preset["channels"] = channels or preset.get("channels")
+    preparation = Preparation(**preset)
+    label = features.get("label")
+    return Source(
+        name=name,
+        text=f"TensorFlow Datasets {builder.info.full_name}",
+        splits=tuple(builder.info.splits),
+        read=lambda split: _read(name, split, data_dir, preparation),
+        class_names=tuple(label.names) if isinstance(label, tfds.features.ClassLabel) else None,
+        preprocessing=preparation.text(features["image"].shape),
+        sizes={split: info.num_examples for split, info in builder.info.splits.items()},
+    )
+
+
+def _builder(name, data_dir):
+    try:
+        return tfds.builder(name, data_dir=data_dir)
+    except tfds.core.registered.DatasetNotFoundError as error:
+        valid = ("digits", *tfds.list_builders(with_community_datasets=False))
+        raise ValueError(
+            "Expected digits, a TFDS name, folder:PATH, npz:PATH or idx:PATH. "
+            f"Received: name={name!r}.{nearest(name, valid)}"
+        ) from error
+
+
+def _prepare(builder, name, download):
+    """Raises FileNotFoundError unless the data is there, downloaded first where that is allowed."""
+    if builder.is_prepared():
+        return
+    if download:
+        try:
+            builder.download_and_prepare()
+        except Exception as error:  # network, disk, checksum, manual download: all end here
+            raise FileNotFoundError(_how_to_get(name, builder, f"{error!s:.300}")) from error
+    if not builder.is_prepared():
+        raise FileNotFoundError(_how_to_get(name, builder, f"download={download}"))
+
+
+def _how_to_get(name, builder, received):
+    folder = builder.data_dir
+    return (
+        f"{name!r} is not prepared in {folder}. Either let it be downloaded (download=True, with a "
+        f"network; or `tfds build {name}`), or point data_dir or TFDS_DATA_DIR to a folder in "
+        f"which TFDS has prepared it. Received: {received}"
+    )
+
+
+@functools.lru_cache(maxsize=8)
+def _read(name, split, data_dir, preparation):
+    """Decodes a split once in a process. The arrays are shared, hence made read-only."""
+    builder = tfds.builder(name, data_dir=data_dir)
+    splits.check_names(split, builder.info.splits, name)
+    features = builder.info.features
+    keys = [key for key in ("image", "label") if key in features]
+    if preparation.image_size is None and None in features["image"].shape:
+        raise ValueError(
+            f"The images of {name!r} differ in size: set image_size. Received: image_size=None"
+        )
+    try:
+        stream = builder.as_dataset(split=split, read_config=_read_config())
+        stream = stream.map(_selector(keys, preparation), num_parallel_calls=os.cpu_count())
+        batches = list(stream.batch(_DECODED_TOGETHER).prefetch(2).as_numpy_iterator())
+    except (
+        tf.errors.DataLossError,
+        tf.errors.InvalidArgumentError,
+        tf.errors.NotFoundError,
+    ) as error:
+        raise ValueError(
+            f"The files of {name!r} in {builder.data_dir} are damaged or incomplete: remove that "
+            f"folder and prepare it again. Received: {error.message:.200}"
+        ) from error
+    if not batches:
+        raise ValueError(f"Expected at least one image in {name!r}. Received: split={split!r}")
+    where = f"{name!r}, split {split!r}"
+    images = convert_images(np.concatenate([batch["image"] for batch in batches]), where)
+    labels = None
+    if "label" in keys and batches[0]["label"].ndim == 1:
+        labels = np.concatenate([batch["label"] for batch in batches])
+        labels = convert_labels(labels, len(images), where) if labels.dtype.kind in "iu" else None
+        if labels is not None:
+            labels.flags.writeable = False
+    images.flags.writeable = False
+    return images, labels
+
+
+def _selector(keys, preparation):
+    """Returns the map from a TFDS example to its image, prepared, and its label."""
+
+    def select(example):
+        chosen = {key: example[key] for key in keys}
+        if preparation != Preparation():
+            image = tf.numpy_function(
+                lambda x: preparation(x[None])[0], [chosen["image"]], chosen["image"].dtype
+            )
+            image.set_shape([None, None, None])
+            chosen["image"] = image
+        return chosen
+
+    return select
+
+
+def _read_config():
+    """Decodes with every core, in the order of the files; no autotuning of a single pass."""
+    options = tf.data.Options()
+    options.deterministic = True
+    options.autotune.enabled = False
+    return tfds.ReadConfig(
+        options=options,
+        num_parallel_calls_for_decode=os.cpu_count(),
+        skip_prefetch=True,
+        try_autocache=False,
+    )

@@ -1,0 +1,55 @@
+"""elbo-zoo: variational autoencoders that repair the ELBO.
+
+Importing `zoo` loads neither TensorFlow nor Keras: each public name is loaded when it is first
+used, and `load_encoder`, `load_decoder` and `list_models` never need them.
+"""
+
+import importlib
+
+_PUBLIC = {
+    # Light: NumPy and ONNX Runtime alone.
+    "list_models": "zoo.releases",
+    "load_decoder": "zoo.runtime",
+    "load_encoder": "zoo.runtime",
+    # With Keras.
+    "Bernoulli": "zoo.decoders",
+    "Beta": "zoo.objectives",
+    "ConstantThenLinear": "zoo.optimizers",
+    "Decoder": "zoo.decoders",
+    "Encoder": "zoo.encoders",
+    "GatedConvEncoder": "zoo.encoders",
+    "GatedDeconvDecoder": "zoo.decoders",
+    "Gaussian": "zoo.decoders",
+    "Likelihood": "zoo.decoders",
+    "MLPDecoder": "zoo.decoders",
+    "MLPEncoder": "zoo.encoders",
+    "Marginal": "zoo.marginals",
+    "Normal": "zoo.marginals",
+    "NormalizedAdam": "zoo.optimizers",
+    "Objective": "zoo.objectives",
+    "SmallConvEncoder": "zoo.encoders",
+    "SmallDeconvDecoder": "zoo.decoders",
+    "VAE": "zoo.vae",
+    "build": "zoo.vae",
+    "load": "zoo.releases",
+    "part_config": "zoo.layers.part",
+    "vae_config": "zoo.vae",
+}
+
+__all__ = sorted(_PUBLIC)
+__version__ = "0.1.0.dev0"
+
+
+def __getattr__(name):
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'zoo' has no attribute {name!r}")
+    module = importlib.import_module(_PUBLIC[name])
+    if module.__name__ not in ("zoo.releases", "zoo.runtime"):
+        # Naming one part registers all, so that configs can name any of them.
+        for room in ("encoders", "decoders", "marginals", "objectives", "optimizers"):
+            importlib.import_module(f"zoo.{room}")
+    return getattr(module, name)
+
+
+def __dir__():
+    return __all__

@@ -1,0 +1,108 @@
+"""The only module that tells TensorFlow from JAX: TFP's substrate, seeds, compilation, version shims."""
+
+import keras
+import numpy as np
+
+BACKEND = keras.backend.backend()
+
+if BACKEND == "jax":
+    import jax
+    import jax.interpreters.xla
+
+    if not hasattr(jax.interpreters.xla, "pytype_aval_mappings"):
+        from jax._src import core as _core
+
+        # TFP 0.25 looks for this name where JAX had it until 0.7.
+        jax.interpreters.xla.pytype_aval_mappings = _core.pytype_aval_mappings
+    import tensorflow_probability.substrates.jax as tfp
+elif BACKEND == "tensorflow":
+    import tensorflow as tf
+    import tensorflow_probability as tfp
+else:
+    raise ImportError(
+        "elbo-zoo needs TensorFlow Probability, which runs on the Keras backends 'tensorflow' and "
+        f"'jax'. Received: KERAS_BACKEND={BACKEND!r}"
+    )
+
+tfd = tfp.distributions
+tfb = tfp.bijectors
+
+
+def next_seed(generator):
+    """Returns a stateless TFP seed from a `keras.random.SeedGenerator`, whose state is saved."""
+    seed = generator.next()
+    return keras.ops.cast(seed, "int32") if BACKEND == "tensorflow" else seed
+
+
+def tfp_seed(seed):
+    """Returns a stateless TFP seed, the same on every call, from an int."""
+    if BACKEND == "jax":
+        return jax.random.PRNGKey(seed)
+    return tf.constant([seed, 0], "int32")
+
+
+def fold_in(seed, number):
+    """Returns a stateless seed for the `number`-th draw of a stream that starts at `seed`."""
+    return tfp.random.fold_in(seed, number) if hasattr(tfp.random, "fold_in") else _fold(seed, number)
+
+
+def _fold(seed, number):
+    if BACKEND == "jax":
+        return jax.random.fold_in(seed, number)
+    return tf.random.experimental.stateless_fold_in(seed, number)
+
+
+def to_numpy(value):
+    """Returns a tensor, or a dict of them, as NumPy arrays."""
+    if isinstance(value, dict):
+        return {key: to_numpy(item) for key, item in value.items()}
+    return keras.ops.convert_to_numpy(value)
+
+
+def compiled(function, variables, jit_compile=False):
+    """Compiles `function(*arrays)`, which reads Keras `variables`, for repeated calls.
+
+    Under JAX the variables travel as arguments, so the compiled code never holds a stale value.
+
+    Args:
+        function: Takes and returns tensors or dicts of them.
+        variables: The Keras variables it reads; a call sees their values of that moment.
+        jit_compile: XLA under TensorFlow; JAX always compiles.
+
+    Returns:
+        A function with the same arguments.
+    """
+    if BACKEND == "tensorflow":
+        return tf.function(function, jit_compile=jit_compile, reduce_retracing=True, autograph=False)
+
+    @jax.jit
+    def run(values, *arguments):
+        with keras.StatelessScope(state_mapping=list(zip(variables, values))):
+            return function(*arguments)
+
+    return lambda *arguments: run([variable.value for variable in variables], *arguments)
+
+
+def accelerator():
+    """Returns `True` where the backend sees a GPU or TPU."""
+    if BACKEND == "jax":
+        return jax.default_backend() != "cpu"
+    return bool(tf.config.list_physical_devices("GPU"))
+
+
+def prefer_xla(model):
+    """Returns whether XLA is the faster choice for `model` on this machine.
+
+    The measured rule: always on an accelerator and always under JAX; on a CPU under TensorFlow
+    for dense networks, but not for convolutions, where oneDNN's own kernels are about twice as
+    fast as XLA's (`benchmarks/train_speed.py` measures both).
+    """
+    if BACKEND == "jax" or accelerator():
+        return True
+    convolutions = (keras.layers.Conv2D, keras.layers.Conv2DTranspose)
+    return not any(isinstance(layer, convolutions) for layer in model._flatten_layers())
+
+
+def is_finite(value):
+    """Returns `True` if every number of a tensor is finite, decided on the host."""
+    return bool(np.all(np.isfinite(to_numpy(value))))

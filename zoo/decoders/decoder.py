@@ -1,0 +1,58 @@
+"""What every decoder is: d(x|z), a stochastic map from latents to images."""
+
+from keras import ops
+
+from zoo.layers.part import Part
+from zoo.registry import LIKELIHOODS
+
+
+class Decoder(Part):
+    """d(x|z). A subclass writes `network(z, training)` from [B, Z] to raw maps for the likelihood.
+
+    Args:
+        latent_dim: Positive int, Z.
+        image_shape: (H, W, C) of the images.
+        likelihood: A `zoo.decoders.Likelihood`, its name, or a mapping with `name`.
+
+    Raises:
+        ValueError: If `image_shape` is not three positive ints.
+    """
+
+    def __init__(self, latent_dim, image_shape=(28, 28, 1), likelihood="bernoulli", **kwargs):
+        super().__init__(**kwargs)
+        if len(image_shape) != 3 or not all(isinstance(n, int) and n > 0 for n in image_shape):
+            raise ValueError(
+                "`image_shape` must be (height, width, channels), three positive ints. "
+                f"Received: image_shape={image_shape!r}"
+            )
+        self.latent_dim = latent_dim
+        self.image_shape = tuple(image_shape)
+        self.likelihood = LIKELIHOODS.create(likelihood)
+        if not self.likelihood.built:
+            self.likelihood.build()
+
+    @property
+    def raw_channels(self):
+        """Number of maps that `network` must give."""
+        return self.image_shape[-1] * self.likelihood.maps_per_channel
+
+    def network(self, z, training=False):
+        """Returns raw maps [B, H, W, raw_channels] from latents [B, Z]."""
+        raise NotImplementedError
+
+    def call(self, z, training=False):
+        """Returns the likelihood's parameters, each [..., H, W, C], for latents [..., Z]."""
+        if len(z.shape) == 2:
+            return self.likelihood(self.network(z, training=training))
+        # Several samples an example, z [K, B, Z]: one pass over K * B rows, then the shape back.
+        leading = ops.shape(z)[:-1]
+        raw = self.network(ops.reshape(z, (-1, self.latent_dim)), training=training)
+        return self.likelihood(ops.reshape(raw, (*leading, *raw.shape[1:])))
+
+    def distribution(self, z, training=False):
+        """Returns d(x|z), batch shape `z.shape[:-1]`, event shape [H, W, C]."""
+        return self.likelihood.distribution(self(z, training=training))
+
+    def mean(self, parameters):
+        """Returns the mean image that `parameters`, the dict of `call`, stand for."""
+        return self.likelihood.mean(parameters)

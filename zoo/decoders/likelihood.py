@@ -1,0 +1,105 @@
+"""p(x|z) over pixels: what a decoder's last layer means. All constants are included, in nats."""
+
+from keras import ops
+
+from zoo.backend import tfd
+from zoo.layers.part import Part
+from zoo.registry import LIKELIHOODS, nearest
+
+# Smallest standard deviation of a Gaussian pixel, about a quarter of a grey level of 255.
+PIXEL_SCALE_FLOOR = 1e-3
+
+
+class Likelihood(Part):
+    """Turns raw maps [..., H, W, C * maps_per_channel] into p(x|z) with event shape [H, W, C].
+
+    `call(raw)` returns the dict of parameters that a decoder publishes; `distribution(parameters)`
+    reads it. All of it is float32, under mixed precision too.
+    """
+
+    maps_per_channel = 1
+
+    def __init__(self, **kwargs):
+        super().__init__(**{**kwargs, "dtype": "float32"})
+
+    def build(self, input_shape=None):
+        pass
+
+
+@LIKELIHOODS.register("bernoulli")
+class Bernoulli(Likelihood):
+    """Independent pixels, log p(x|z) = sum x l - softplus(l), with logits l.
+
+    For pixels in {0, 1} this is a probability. Grey levels in [0, 1] are accepted as the
+    literature does: the value is then the expectation of log p over pixels drawn with those
+    probabilities.
+    """
+
+    def call(self, raw):
+        """Returns `{"logits": [..., H, W, C]}`."""
+        return {"logits": raw}
+
+    def distribution(self, parameters):
+        return tfd.Independent(tfd.Bernoulli(logits=parameters["logits"], dtype="float32"), 3)
+
+    def mean(self, parameters):
+        """Returns the probability of a one, in [0, 1]."""
+        return ops.sigmoid(parameters["logits"])
+
+
+@LIKELIHOODS.register("gaussian")
+class Gaussian(Likelihood):
+    """Independent pixels, p(x|z) = N(mean(z), scale^2), the constant -log(2 pi)/2 included.
+
+    Args:
+        scale: A positive number (fixed), "scalar" (one learned scale for all pixels and images),
+            or "learned" (one for each pixel of each image, from the decoder).
+        mean_activation: "linear" or "sigmoid".
+
+    Raises:
+        ValueError: If either is none of these.
+    """
+
+    def __init__(self, scale=1.0, mean_activation="linear", **kwargs):
+        super().__init__(**kwargs)
+        is_number = isinstance(scale, (int, float)) and not isinstance(scale, bool)
+        if not ((is_number and scale > 0) or scale in ("scalar", "learned")):
+            raise ValueError(
+                "`scale` must be a positive number, 'scalar' or 'learned'. "
+                f"Received: scale={scale!r}"
+            )
+        if mean_activation not in ("linear", "sigmoid"):
+            raise ValueError(
+                "`mean_activation` must be 'linear' or 'sigmoid'. "
+                f"Received: mean_activation={mean_activation!r}."
+                + nearest(mean_activation, ("linear", "sigmoid"))
+            )
+        self.scale = scale
+        self.mean_activation = mean_activation
+        self.maps_per_channel = 2 if scale == "learned" else 1
+
+    def build(self, input_shape=None):
+        if self.scale == "scalar":
+            # softplus(0.5413) = 1: training starts at unit scale.
+            self.raw_scale = self.add_weight(
+                name="raw_scale", shape=(), initializer=lambda shape, dtype: ops.full(shape, 0.5413)
+            )
+
+    def call(self, raw):
+        """Returns `{"mean": [..., H, W, C], "scale": the same shape}`."""
+        if self.scale == "learned":
+            raw, raw_scale = ops.split(raw, 2, axis=-1)
+            scale = ops.softplus(raw_scale) + PIXEL_SCALE_FLOOR
+        elif self.scale == "scalar":
+            scale = ops.ones_like(raw) * (ops.softplus(self.raw_scale) + PIXEL_SCALE_FLOOR)
+        else:
+            scale = ops.ones_like(raw) * self.scale
+        mean = ops.sigmoid(raw) if self.mean_activation == "sigmoid" else raw
+        return {"mean": mean, "scale": scale}
+
+    def distribution(self, parameters):
+        return tfd.Independent(tfd.Normal(parameters["mean"], parameters["scale"]), 3)
+
+    def mean(self, parameters):
+        """Returns the mean of each pixel."""
+        return parameters["mean"]

@@ -1,0 +1,54 @@
+"""Dense decoder: `bilbo`, section 7."""
+
+import keras
+import numpy as np
+
+from zoo.decoders.decoder import Decoder
+from zoo.registry import DECODERS
+
+
+@DECODERS.register("mlp")
+class MLPDecoder(Decoder):
+    """Dense hidden layers, then one linear layer to the pixels: the mirror of `MLPEncoder`.
+
+    Args:
+        latent_dim: Positive int, Z.
+        image_shape: (H, W, C).
+        hidden_units: Widths of the hidden layers.
+        activation: Keras activation of the hidden layers.
+        likelihood: A likelihood, its name, or a mapping with `name`.
+    """
+
+    def __init__(
+        self,
+        latent_dim,
+        image_shape=(28, 28, 1),
+        hidden_units=(200, 200, 200, 200),
+        activation="relu",
+        likelihood="bernoulli",
+        **kwargs,
+    ):
+        super().__init__(latent_dim, image_shape, likelihood, **kwargs)
+        self.hidden_units = tuple(hidden_units)
+        self.activation = activation
+        self.hidden = [
+            keras.layers.Dense(units, activation, dtype=self.dtype_policy)
+            for units in self.hidden_units
+        ]
+        maps = (*self.image_shape[:2], self.raw_channels)
+        # The last layer is float32: its outputs are logits or means, which are probabilistic.
+        self.pixels = keras.layers.Dense(int(np.prod(maps)), dtype="float32")
+        self.to_image = keras.layers.Reshape(maps, dtype="float32")
+
+    def build(self, latent_shape):
+        width = latent_shape[-1]
+        for layer in self.hidden:
+            layer.build((None, width))
+            width = layer.units
+        self.pixels.build((None, width))
+
+    def network(self, z, training=False):
+        h = z
+        for layer in self.hidden:
+            h = layer(h)
+        return self.to_image(self.pixels(h))

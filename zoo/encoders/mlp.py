@@ -1,0 +1,56 @@
+"""Dense encoder: `bilbo`, section 7; and, with other widths, the toys of the other papers."""
+
+import keras
+import numpy as np
+
+from zoo.encoders.encoder import Encoder
+from zoo.layers import GaussianHead
+from zoo.registry import ENCODERS
+
+
+@ENCODERS.register("mlp")
+class MLPEncoder(Encoder):
+    """Dense hidden layers, then a Gaussian head.
+
+    The default is the network of `bilbo` as this project reads it: "four densely connected
+    layers having 200 hidden units" are four hidden layers, and the output layer comes after.
+
+    Args:
+        latent_dim: Positive int, Z.
+        hidden_units: Widths of the hidden layers.
+        activation: Keras activation of the hidden layers.
+        scale: How the posterior's scale is made; see `zoo.layers.GaussianHead`.
+    """
+
+    def __init__(
+        self,
+        latent_dim,
+        hidden_units=(200, 200, 200, 200),
+        activation="relu",
+        scale="softplus_scale",
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.latent_dim = latent_dim
+        self.hidden_units = tuple(hidden_units)
+        self.activation = activation
+        self.scale = scale
+        self.flatten = keras.layers.Flatten(dtype=self.dtype_policy)
+        self.hidden = [
+            keras.layers.Dense(units, activation, dtype=self.dtype_policy)
+            for units in self.hidden_units
+        ]
+        self.head = GaussianHead(latent_dim, scale)
+
+    def build(self, image_shape):
+        width = int(np.prod(image_shape[1:]))
+        for layer in self.hidden:
+            layer.build((None, width))
+            width = layer.units
+        self.head.build((None, width))
+
+    def call(self, x, training=False):
+        h = self.flatten(x)
+        for layer in self.hidden:
+            h = layer(h)
+        return self.head(h)

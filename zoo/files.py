@@ -1,0 +1,120 @@
+"""Files that are whole or absent: atomic writes, hashes, JSON. Needs the standard library alone."""
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+
+@contextlib.contextmanager
+def atomic_path(path):
+    """Yields a temporary path beside `path`; renames it into place on success, removes it on failure.
+
+    The earlier file stays whole until the new one is complete and on disk, so a crash or a full
+    disk never costs it.
+
+    Args:
+        path: Where the file shall be. Its folder is created.
+
+    Yields:
+        A `Path` in the same folder with the same suffix, to be written by the caller.
+
+    Raises:
+        FileNotFoundError: If the caller wrote nothing there.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    temporary = folder / path.name
+    try:
+        yield temporary
+        if not temporary.is_file():
+            raise FileNotFoundError(f"Nothing was written for {path}. Received: {temporary}")
+        _flush_to_disk(temporary)
+        os.replace(temporary, path)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def atomic_write(path, content):
+    """Writes `content` (`bytes` or `str`, as UTF-8) to `path` at once or not at all."""
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
+
+
+@contextlib.contextmanager
+def atomic_folder(path):
+    """Yields a temporary folder beside `path` that takes its place on success and goes on failure.
+
+    An earlier folder at `path` is moved aside first and removed last, so that one of the two
+    is always whole.
+
+    Args:
+        path: Where the folder shall be.
+
+    Yields:
+        A `Path` of an empty folder, to be filled by the caller.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    temporary, earlier = work / "new", work / "earlier"
+    temporary.mkdir()
+    try:
+        yield temporary
+        for file in temporary.rglob("*"):
+            if file.is_file():
+                _flush_to_disk(file)
+        if path.exists():
+            os.replace(path, earlier)
+        try:
+            os.replace(temporary, path)
+        except OSError:
+            if earlier.exists():
+                os.replace(earlier, path)
+            raise
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _flush_to_disk(path):
+    """Forces a file's bytes out of the operating system's cache."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sha256(path):
+    """Returns the SHA-256 of a file as 64 hexadecimal digits."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_json(path, value):
+    """Writes `value` as indented JSON, atomically.
+
+    Raises:
+        ValueError: If it holds a NaN or an infinity, which JSON cannot say.
+    """
+    atomic_write(path, json.dumps(value, indent=2, allow_nan=False, ensure_ascii=False) + "\n")
+
+
+def read_json(path):
+    """Reads a JSON file.
+
+    Raises:
+        FileNotFoundError: If there is none.
+        ValueError: If it is not JSON; the message names the file and the place.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"Expected a JSON file. Received: path={str(path)!r}, which is absent")
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"Expected JSON in {path}. Received: {error}") from error

@@ -1,0 +1,125 @@
+"""Linearly gated layers: Dauphin et al., 2017; `broken_elbo`, appendix F."""
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable(package="zoo")
+class _Gated(keras.layers.Layer):
+    """h = (W1 x + b1) * sigmoid(W2 x + b2), with W1 and W2 side by side in one kernel.
+
+    One product of double width is faster than two. The initial values are those of two separate
+    Glorot-uniform kernels: both halves are drawn for a fan-out of `units`, not of twice that.
+    """
+
+    def _split_and_gate(self, doubled):
+        linear, gate = ops.split(doubled, 2, axis=-1)
+        return linear * ops.sigmoid(gate)
+
+
+@keras.saving.register_keras_serializable(package="zoo")
+class _HalvedGlorotUniform(keras.initializers.Initializer):
+    """Glorot-uniform as for a kernel with half as many outputs."""
+
+    def __init__(self, output_axis=-1, seed=None):
+        self.output_axis = output_axis
+        self.seed = seed
+        self._halves = [keras.initializers.GlorotUniform(seed=seed) for _ in range(2)]
+
+    def __call__(self, shape, dtype=None):
+        half = list(shape)
+        half[self.output_axis] //= 2
+        first, second = (initializer(tuple(half), dtype=dtype) for initializer in self._halves)
+        return ops.concatenate([first, second], axis=self.output_axis)
+
+    def get_config(self):
+        return {"output_axis": self.output_axis, "seed": self.seed}
+
+
+@keras.saving.register_keras_serializable(package="zoo")
+class GatedDense(_Gated):
+    """A dense layer with `units` linearly gated outputs.
+
+    Args:
+        units: Positive int.
+    """
+
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.units = units
+        self.doubled = keras.layers.Dense(
+            2 * units, kernel_initializer=_HalvedGlorotUniform(), dtype=self.dtype_policy
+        )
+
+    def build(self, input_shape):
+        self.doubled.build(input_shape)
+
+    def call(self, x):
+        return self._split_and_gate(self.doubled(x))
+
+    def get_config(self):
+        return {**super().get_config(), "units": self.units}
+
+
+@keras.saving.register_keras_serializable(package="zoo")
+class GatedConv2D(_Gated):
+    """A convolution with `filters` linearly gated maps.
+
+    Args:
+        filters: Positive int, the depth.
+        kernel_size: Int.
+        strides: Int.
+        padding: "same" or "valid".
+    """
+
+    def __init__(self, filters, kernel_size, strides=1, padding="same", **kwargs):
+        super().__init__(**kwargs)
+        self.filters = filters
+        self.kernel_size = kernel_size
+        self.strides = strides
+        self.padding = padding
+        self.doubled = keras.layers.Conv2D(
+            2 * filters,
+            kernel_size,
+            strides=strides,
+            padding=padding,
+            kernel_initializer=_HalvedGlorotUniform(),
+            dtype=self.dtype_policy,
+        )
+
+    def build(self, input_shape):
+        self.doubled.build(input_shape)
+
+    def call(self, x):
+        return self._split_and_gate(self.doubled(x))
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "filters": self.filters,
+            "kernel_size": self.kernel_size,
+            "strides": self.strides,
+            "padding": self.padding,
+        }
+
+
+@keras.saving.register_keras_serializable(package="zoo")
+class GatedConv2DTranspose(GatedConv2D):
+    """A transposed convolution with `filters` linearly gated maps, "same" padding.
+
+    At stride 1 a transposed convolution is an ordinary one with its kernel turned round, the
+    same family of functions, so it is computed as one, which every runtime does faster.
+    """
+
+    def __init__(self, filters, kernel_size, strides=1, **kwargs):
+        kwargs.pop("padding", None)
+        super().__init__(filters, kernel_size, strides, "same", **kwargs)
+        if strides > 1:
+            self.doubled = keras.layers.Conv2DTranspose(
+                2 * filters,
+                kernel_size,
+                strides=strides,
+                padding="same",
+                kernel_initializer=_HalvedGlorotUniform(output_axis=-2),
+                dtype=self.dtype_policy,
+            )

@@ -1,0 +1,59 @@
+"""The common root of encoders, decoders, likelihoods, marginals and objectives."""
+
+import inspect
+
+import keras
+
+
+class Part(keras.layers.Layer):
+    """A Keras layer whose constructor arguments are its attributes, under the same names.
+
+    That rule gives `get_config` for all parts at once, so a part can be saved, loaded and named
+    in a config without writing any of it again. An argument may be another part.
+    """
+
+    @classmethod
+    def argument_names(cls):
+        """Returns the names of the constructor's arguments, without those of `keras.layers.Layer`."""
+        parameters = inspect.signature(cls.__init__).parameters.values()
+        return [p.name for p in parameters if p.name != "self" and p.kind is not p.VAR_KEYWORD]
+
+    def get_config(self):
+        arguments = {name: _serialize(getattr(self, name)) for name in self.argument_names()}
+        return {**super().get_config(), **arguments}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**{key: _deserialize(value) for key, value in config.items()})
+
+
+def _serialize(value):
+    if isinstance(value, (keras.layers.Layer, keras.initializers.Initializer)):
+        return keras.saving.serialize_keras_object(value)
+    if isinstance(value, (list, tuple)):
+        return list(value)
+    return dict(value) if isinstance(value, dict) else value
+
+
+def _deserialize(value):
+    if isinstance(value, dict) and "class_name" in value:
+        return keras.saving.deserialize_keras_object(value)
+    return value
+
+
+def part_config(part):
+    """Returns `{"name": registered name, **arguments}`, from which `registry.create` makes it anew.
+
+    Raises:
+        ValueError: If the class of `part`, or of a part inside it, has no registered name.
+    """
+    if "registered_name" not in vars(type(part)):
+        raise ValueError(
+            "Expected a part with a registered name (decorate its class with, say, "
+            f"`@zoo.registry.ENCODERS.register('my_name')`). Received: {type(part).__name__}"
+        )
+    config = {"name": type(part).registered_name}
+    for name in part.argument_names():
+        value = getattr(part, name)
+        config[name] = part_config(value) if isinstance(value, Part) else _serialize(value)
+    return config

@@ -1,0 +1,24 @@
+"""The standard normal prior."""
+
+from keras import ops
+
+from zoo.backend import tfd
+from zoo.marginals.marginal import Marginal
+from zoo.registry import MARGINALS
+
+
+@MARGINALS.register("normal")
+class Normal(Marginal):
+    """m(z) = N(0, I): nothing learned.
+
+    Args:
+        latent_dim: Positive int, Z.
+    """
+
+    def build(self, input_shape=None):
+        pass
+
+    def distribution(self):
+        return tfd.Independent(
+            tfd.Normal(ops.zeros(self.latent_dim), ops.ones(self.latent_dim)), 1
+        )

@@ -1,0 +1,77 @@
+"""The beta family: ELBO, beta-VAE and KL annealing."""
+
+from keras import ops
+
+from zoo.backend import next_seed
+from zoo.divergences import kl
+from zoo.objectives.objective import Objective
+from zoo.objectives.schedules import linear_ramp
+from zoo.registry import OBJECTIVES
+
+RATES = ("auto", "analytic", "sampled")
+
+
+@OBJECTIVES.register("beta")
+class Beta(Objective):
+    """loss = D + beta R, one posterior sample an example.
+
+        z ~ e(z|x);  D = -log d(x|z);  R = KL(e(z|x) || m(z));  elbo = -(D + R)
+
+    `beta=1` is the negative ELBO. With `anneal_steps`, beta rises linearly from 0 to its value
+    over that many optimiser steps; terms report R itself, unweighted, so `elbo` stays a bound.
+
+    Args:
+        beta: Non-negative number, the weight of the rate.
+        anneal_steps: Non-negative int; 0 means no annealing.
+        rate: "analytic" (closed form, or an error where there is none), "sampled" (at the same
+            z as the distortion), or "auto" (closed form where there is one).
+        seed: Int, seeds the posterior draws.
+
+    Raises:
+        ValueError: If an argument is none of these.
+
+    Reference:
+        Higgins et al., 2017, eq. 4; `broken_elbo`, F.4; Bowman et al., 2016, for annealing.
+    """
+
+    term_names = ("distortion", "rate", "elbo", "beta")
+
+    def __init__(self, beta=1.0, anneal_steps=0, rate="auto", seed=17, **kwargs):
+        if not beta >= 0:
+            raise ValueError(f"`beta` must be a number of at least 0. Received: beta={beta!r}")
+        if not (isinstance(anneal_steps, int) and anneal_steps >= 0):
+            raise ValueError(
+                "`anneal_steps` must be an int of at least 0. "
+                f"Received: anneal_steps={anneal_steps!r}"
+            )
+        if rate not in RATES:
+            raise ValueError(f"`rate` must be one of {list(RATES)}. Received: rate={rate!r}")
+        super().__init__(seed=seed, **kwargs)
+        self.beta = beta
+        self.anneal_steps = anneal_steps
+        self.rate = rate
+
+    def call(self, x, encoder=None, decoder=None, marginal=None, training=False, step=None):
+        """Returns `loss` [], `distortion`, `rate`, `elbo` [B] in nats, and `beta` []."""
+        posterior = encoder.distribution(x, training=training)
+        z = posterior.sample(seed=next_seed(self.seed_generator))
+        rate = self._rate(posterior, marginal.distribution(), z)
+        distortion = -decoder.distribution(z, training=training).log_prob(x)
+
+        beta = self.beta * ops.ones(())
+        if training and step is not None:
+            beta = beta * linear_ramp(step, self.anneal_steps)
+        return {
+            "loss": ops.mean(distortion + beta * rate),
+            "distortion": distortion,
+            "rate": rate,
+            "elbo": -(distortion + rate),
+            "beta": beta,
+        }
+
+    def _rate(self, posterior, marginal, z):
+        if self.rate == "sampled":
+            return kl.sampled_rate(posterior, marginal, z)
+        if self.rate == "analytic":
+            return kl.rate(posterior, marginal)
+        return kl.rate(posterior, marginal, z)

@@ -1,0 +1,28 @@
+"""What every objective is: a loss, and the named terms it is made of."""
+
+import keras
+
+from zoo.layers.part import Part
+
+
+class Objective(Part):
+    """A loss of (x, encoder, decoder, marginal). A subclass writes `call` and `term_names`.
+
+    `call` returns a dict: `loss` [], minimised, and the terms named by `term_names`, shape [B]
+    where they are per example (nats), [] where they are batch statistics. It is given the other
+    three parts rather than tensors made from them, so that it may sample, differentiate or train
+    beside them as it needs. `step`, the number of optimiser steps taken, is what schedules read.
+
+    Args:
+        seed: Int; seeds the draws of `next_seed(self.seed_generator)`.
+    """
+
+    term_names = ()
+
+    def __init__(self, seed=17, **kwargs):
+        super().__init__(**{**kwargs, "dtype": "float32"})
+        self.seed = seed
+        self.seed_generator = keras.random.SeedGenerator(seed)
+
+    def build(self, input_shape=None):
+        pass

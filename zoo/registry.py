@@ -1,0 +1,103 @@
+"""Names for parts: what a config, a card or a flag says, and the class that it means."""
+
+import difflib
+import inspect
+
+
+def nearest(name, valid):
+    """Returns ` Did you mean "x"?` for the valid name closest to `name`, or an empty string."""
+    matches = difflib.get_close_matches(str(name), [str(v) for v in valid], n=1, cutoff=0.5)
+    return f' Did you mean "{matches[0]}"?' if matches else ""
+
+
+class Registry:
+    """One room's names.
+
+    Args:
+        kind: What the names are names of, for messages: "encoder", say.
+    """
+
+    def __init__(self, kind):
+        self.kind = kind
+        self._classes = {}
+
+    def register(self, name):
+        """A class decorator: gives a part its name here and with Keras's own serialisation.
+
+        Raises:
+            ValueError: If the name is taken by another class.
+        """
+
+        def decorate(cls):
+            import keras
+
+            if name in self._classes:
+                raise ValueError(
+                    f"Each {self.kind} needs a name of its own. Received: name={name!r}, "
+                    f"which already means {self._classes[name].__name__}"
+                )
+            self._classes[name] = cls
+            cls.registered_name = name
+            return keras.saving.register_keras_serializable(package="zoo")(cls)
+
+        return decorate
+
+    def names(self):
+        """Returns the registered names, sorted."""
+        return sorted(self._classes)
+
+    def get(self, name):
+        """Returns the class called `name`.
+
+        Raises:
+            ValueError: If there is none; the nearest valid name is offered.
+        """
+        if name not in self._classes:
+            raise ValueError(
+                f"Expected the name of a {self.kind}, one of {self.names()}. "
+                f"Received: name={name!r}.{nearest(name, self.names())}"
+            )
+        return self._classes[name]
+
+    def create(self, spec):
+        """Returns a part from an instance (as it is), a name, or a mapping `{"name": ..., **arguments}`.
+
+        Raises:
+            ValueError: If the name or an argument is unknown.
+            TypeError: If `spec` is none of the three.
+        """
+        if any(isinstance(spec, cls) for cls in self._classes.values()):
+            return spec
+        if isinstance(spec, str):
+            spec = {"name": spec}
+        if not hasattr(spec, "keys") or "name" not in spec:
+            raise TypeError(
+                f"Expected a {self.kind}, its name, or a mapping with the key `name`. "
+                f"Received: {spec!r}"
+            )
+        arguments = {key: spec[key] for key in spec if key != "name"}
+        cls = self.get(spec["name"])
+        valid = [p for p in inspect.signature(cls.__init__).parameters if p not in ("self", "kwargs")]
+        for key in arguments:
+            if key not in valid:
+                raise ValueError(
+                    f"Expected arguments of the {self.kind} {spec['name']!r} among {valid}. "
+                    f"Received: {key}={arguments[key]!r}.{nearest(key, valid)}"
+                )
+        return cls(**{key: _plain(value) for key, value in arguments.items()})
+
+
+def _plain(value):
+    """Turns config containers (ConfigDict, tuples) into the dicts and lists that parts keep."""
+    if hasattr(value, "items"):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return value
+
+
+ENCODERS = Registry("encoder")
+DECODERS = Registry("decoder")
+LIKELIHOODS = Registry("likelihood")
+MARGINALS = Registry("marginal")
+OBJECTIVES = Registry("objective")

@@ -1,0 +1,127 @@
+"""The card of an artifact, and its files checked against it. Needs the standard library alone."""
+
+import hashlib
+from pathlib import Path, PurePosixPath
+
+from zoo import files
+
+CARD = "card.json"
+FORMAT = "elbo-zoo artifact"
+FORMAT_VERSION = 1
+
+# Keys that every reader relies on, and what each must be.
+_REQUIRED = {
+    "name": str,
+    "image_shape": list,
+    "latent_dim": int,
+    "model": dict,
+    "prior": dict,
+    "posterior": dict,
+    "preprocessing": dict,
+    "graphs": dict,
+    "files": dict,
+}
+
+
+def read_card(folder):
+    """Reads and checks `card.json` of an artifact.
+
+    Args:
+        folder: The artifact's folder.
+
+    Returns:
+        The card, a dict; see `export.card` for its keys.
+
+    Raises:
+        FileNotFoundError: If `folder` or its card is absent.
+        ValueError: If the card is not JSON, not of this format, or lacks a key.
+    """
+    path = Path(folder) / CARD
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"Expected an artifact's folder, which holds {CARD}. Received: folder={str(folder)!r}"
+            f"{_run_hint(Path(folder))}"
+        )
+    card = files.read_json(path)
+    if not isinstance(card, dict) or card.get("format") != FORMAT:
+        received = card.get("format") if isinstance(card, dict) else type(card).__name__
+        raise ValueError(f"Expected format={FORMAT!r} in {path}. Received: format={received!r}")
+    if card.get("format_version") != FORMAT_VERSION:
+        raise ValueError(
+            f"This version of elbo-zoo reads format_version={FORMAT_VERSION} of {path}. "
+            f"Received: format_version={card.get('format_version')!r}"
+        )
+    for key, kind in _REQUIRED.items():
+        if not isinstance(card.get(key), kind):
+            raise ValueError(
+                f"Expected {key!r} ({kind.__name__}) in {path}. Received: {key}={card.get(key)!r}"
+            )
+    return card
+
+
+def _run_hint(folder):
+    """Says what to do if `folder` is a training run and not an artifact."""
+    if (folder / "artifact" / CARD).is_file():
+        return f", a run whose artifact is {str(folder / 'artifact')!r}"
+    if (folder / "config.json").is_file():
+        return ", a run; publish it first: python -m export.publish --workdir=DIR --name=NAME"
+    return ""
+
+
+def file_path(folder, card, name):
+    """Returns the path of the file that the card calls `name`, which must lie in the folder.
+
+    Raises:
+        ValueError: If the card does not list it, or its name leads out of the folder.
+        FileNotFoundError: If the card lists it and it is absent.
+    """
+    if name not in card["files"]:
+        raise ValueError(
+            f"Expected a file listed in {Path(folder) / CARD}, one of {sorted(card['files'])}. "
+            f"Received: name={name!r}"
+        )
+    parts = PurePosixPath(name).parts
+    if not parts or ".." in parts or name.startswith("/") or "\\" in name or ":" in parts[0]:
+        raise ValueError(
+            f"Expected names of files inside the folder in {Path(folder) / CARD}. "
+            f"Received: name={name!r}"
+        )
+    path = Path(folder, *parts)
+    if not path.is_file():
+        expected = card["files"][name]
+        raise FileNotFoundError(
+            f"The artifact {card['name']!r} lacks a file: expected {path} with "
+            f"sha256={expected['sha256']}. Received: no such file"
+        )
+    return path
+
+
+def read_file(folder, card, name):
+    """Returns the bytes of a file whose size and SHA-256 are those of the card.
+
+    The bytes that were hashed are the bytes that are returned.
+
+    Raises:
+        FileNotFoundError: If it is absent.
+        ValueError: If it is not the file that was published; names it, and both hashes.
+    """
+    path = file_path(folder, card, name)
+    content = path.read_bytes()
+    _compare(path, card["files"][name], hashlib.sha256(content).hexdigest(), len(content))
+    return content
+
+
+def check_file(folder, card, name):
+    """As `read_file`, but reads in blocks and returns the path; for files that others open."""
+    path = file_path(folder, card, name)
+    _compare(path, card["files"][name], files.sha256(path), path.stat().st_size)
+    return path
+
+
+def _compare(path, expected, sha256, size):
+    if size != expected["bytes"] or sha256 != expected["sha256"]:
+        raise ValueError(
+            f"{path} is not the file that was published (changed, or cut short). "
+            f"Expected: sha256={expected['sha256']}, bytes={expected['bytes']}. "
+            f"Received: sha256={sha256}, bytes={size}"
+        )

@@ -1,0 +1,169 @@
+"""Archives of artifacts over https: fetched once, checked by hash, unpacked safely, kept in a cache.
+
+Every step happens in a folder of its own inside the cache, and one rename makes the result visible;
+so an interrupted download leaves nothing that looks whole, and of two processes that fetch the same
+model at once the second to finish keeps the first one's.
+"""
+
+import hashlib
+import os
+import re
+import shutil
+import stat
+import tarfile
+import tempfile
+import urllib.error
+import urllib.request
+import zipfile
+from pathlib import Path, PurePosixPath
+
+from zoo.releases.card import CARD
+
+TIMEOUT = 30.0  # seconds without an answer
+BLOCK = 1 << 20
+# An artifact of this zoo is a few MB; more than this unpacked is a mistake or an attack.
+LARGEST = 4 << 30
+
+
+def cache_folder():
+    """Returns the cache: ELBO_ZOO_CACHE, else `elbo-zoo` under XDG_CACHE_HOME or `~/.cache`."""
+    if os.environ.get("ELBO_ZOO_CACHE"):
+        return Path(os.environ["ELBO_ZOO_CACHE"])
+    root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(root) / "elbo-zoo"
+
+
+def split_url(url):
+    """Splits `https://host/name.zip#sha256=HEX` into the URL and the 64 hexadecimal digits.
+
+    Raises:
+        ValueError: If it is not https, or has no hash: what is fetched is never trusted unseen.
+    """
+    address, _, fragment = url.partition("#")
+    key, _, digest = fragment.partition("=")
+    if not address.startswith("https://"):
+        raise ValueError(f"Expected a URL that starts with https://. Received: url={url!r}")
+    if key != "sha256" or not re.fullmatch(r"[0-9a-fA-F]{64}", digest):
+        raise ValueError(
+            "Expected a URL that ends in #sha256= and the 64 hexadecimal digits of the archive's "
+            f"SHA-256. Received: url={url!r}"
+        )
+    return address, digest.lower()
+
+
+def fetch(url, sha256):
+    """Returns the folder of the artifact packed at `url`, from the cache where it is there.
+
+    Args:
+        url: https address of a .zip, .tar, .tar.gz or .tgz with an artifact's files, at its top
+            or in its one folder.
+        sha256: Of the archive, 64 hexadecimal digits in lower case.
+
+    Returns:
+        A `Path` in the cache.
+
+    Raises:
+        ConnectionError: If it cannot be fetched.
+        ValueError: If its hash differs, it is no archive, or a name in it leads elsewhere.
+    """
+    target = cache_folder() / sha256
+    if not (target / CARD).is_file():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        work = Path(tempfile.mkdtemp(prefix=".fetch.", dir=target.parent))
+        try:
+            archive = work / "archive"
+            received = _download(url, archive)
+            if received != sha256:
+                raise ValueError(
+                    f"What {url} gave is not what was published. Expected: sha256={sha256}. "
+                    f"Received: sha256={received}"
+                )
+            unpacked = work / "unpacked"
+            unpack(archive, unpacked)
+            _install(_top(unpacked, url), target)
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+    return target
+
+
+def _open(url):
+    """Opens a URL for reading."""
+    request = urllib.request.Request(url, headers={"User-Agent": "elbo-zoo"})
+    return urllib.request.urlopen(request, timeout=TIMEOUT)
+
+
+def _download(url, path):
+    """Writes what `url` gives to `path` and returns its SHA-256."""
+    digest = hashlib.sha256()
+    try:
+        with _open(url) as response, open(path, "wb") as file:
+            while block := response.read(BLOCK):
+                digest.update(block)
+                file.write(block)
+                if file.tell() > LARGEST:
+                    raise ValueError(f"Expected at most {LARGEST} bytes from {url}. Received: more")
+    except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
+        raise ConnectionError(f"Could not fetch {url}. Received: {error}") from error
+    return digest.hexdigest()
+
+
+def unpack(archive, folder):
+    """Writes the files of a zip or tar archive into a new folder, and nothing outside it.
+
+    Raises:
+        ValueError: If it is neither, or holds a link, a device, or a name that leads elsewhere.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True)
+    written = 0
+    for name, source in _members(archive):
+        parts = PurePosixPath(name).parts
+        if not parts or ".." in parts or name.startswith("/") or "\\" in name or ":" in name:
+            raise ValueError(f"Expected names inside the archive's folder. Received: {name!r}")
+        path = folder.joinpath(*parts)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with source, open(path, "xb") as file:
+            while block := source.read(BLOCK):
+                written += len(block)
+                if written > LARGEST:
+                    raise ValueError(f"Expected at most {LARGEST} bytes unpacked. Received: more")
+                file.write(block)
+
+
+def _members(archive):
+    """Yields the name and the open content of each regular file; refuses all but folders else."""
+    if zipfile.is_zipfile(archive):
+        with zipfile.ZipFile(archive) as packed:
+            for item in packed.infolist():
+                kind = stat.S_IFMT(item.external_attr >> 16)
+                if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+                    raise ValueError(f"Expected files and folders. Received: {item.filename!r}")
+                if not item.is_dir():
+                    yield item.filename, packed.open(item)
+    elif tarfile.is_tarfile(archive):
+        with tarfile.open(archive) as packed:
+            for item in packed:
+                if not (item.isreg() or item.isdir()):
+                    raise ValueError(f"Expected files and folders. Received: {item.name!r}")
+                if item.isreg():
+                    yield item.name, packed.extractfile(item)
+    else:
+        raise ValueError(f"Expected a zip or tar archive. Received: {archive}")
+
+
+def _top(folder, url):
+    """Returns the folder that holds the card: this one, or the only one in it."""
+    children = list(folder.iterdir())
+    for candidate in (folder, *children[: len(children) == 1]):
+        if (candidate / CARD).is_file():
+            return candidate
+    raise ValueError(f"Expected an archive that holds {CARD}. Received: {url}")
+
+
+def _install(folder, target):
+    """Renames `folder` to `target`, or leaves what another process put there meanwhile."""
+    try:
+        os.rename(folder, target)
+    except OSError:
+        if not (target / CARD).is_file():
+            raise

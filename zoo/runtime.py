@@ -1,0 +1,307 @@
+"""Encoders and decoders of published models through ONNX Runtime and NumPy alone."""
+
+import operator
+
+import numpy as np
+
+from zoo.releases import card as cards
+from zoo.releases import catalogue
+
+SEED = 17
+THRESHOLD = "threshold 0.5"
+
+
+def load_encoder(model):
+    """Returns the `Encoder` of a published model, checked against its SHA-256.
+
+    Args:
+        model: A released name, an artifact's folder, or a URL with its hash; see
+            `zoo.releases.resolve`.
+
+    Raises:
+        FileNotFoundError: If there is no such model, or its encoder is absent.
+        ValueError: If the encoder is not the file that was published.
+    """
+    return Encoder(*_open(model, "encoder"))
+
+
+def load_decoder(model):
+    """Returns the `Decoder` of a published model; arguments and errors as `load_encoder`."""
+    return Decoder(*_open(model, "decoder"))
+
+
+def _open(model, part):
+    folder = catalogue.resolve(model)
+    card = cards.read_card(folder)
+    name = card["graphs"][part]["file"]
+    return card, Graph(cards.read_file(folder, card, name), name)
+
+
+class Graph:
+    """An ONNX graph that is called by names, never by order.
+
+    Args:
+        content: The bytes of the ONNX file.
+        name: What to call it in messages.
+
+    Attributes:
+        inputs, outputs: Name -> shape, a list of ints and, for a dynamic dimension, its name.
+    """
+
+    def __init__(self, content, name):
+        try:
+            import onnxruntime
+        except ImportError as error:
+            raise ImportError("ONNX Runtime is needed: pip install onnxruntime") from error
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3  # errors only
+        try:
+            self._runtime = onnxruntime.InferenceSession(
+                content, options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # ONNX Runtime has no public root of its errors.
+            raise ValueError(f"Expected an ONNX graph in {name}. Received: {error}") from error
+        self.inputs = {item.name: list(item.shape) for item in self._runtime.get_inputs()}
+        self.outputs = {item.name: list(item.shape) for item in self._runtime.get_outputs()}
+
+    def __call__(self, **arrays):
+        """Returns all outputs, name -> array, for float32 arrays given by input name."""
+        values = self._runtime.run(list(self.outputs), arrays)
+        return dict(zip(self.outputs, values))
+
+
+class _Model:
+    """What encoders and decoders share: the card and the shapes."""
+
+    def __init__(self, card, graph):
+        self.card = card
+        self.image_shape = tuple(card["image_shape"])
+        self.latent_dim = card["latent_dim"]
+        self._graph = graph
+
+    def __repr__(self):
+        return (
+            f"{type(self).__name__}({self.card['name']!r}, image_shape={self.image_shape}, "
+            f"latent_dim={self.latent_dim})"
+        )
+
+
+class Encoder(_Model):
+    """e(z|x) of a published model.
+
+    Attributes:
+        image_shape: (H, W, C).
+        latent_dim: Z.
+        card: The artifact's card, a dict.
+    """
+
+    def features(self, images, kind="mean", seed=None, batch_size=256):
+        """Encodes images; the same images give the same features, in any batch size.
+
+        Args:
+            images: [H, W] or [N, H, W] (one channel), [H, W, C] or [N, H, W, C]; see
+                `prepare_images` for dtypes. The card's preprocessing is applied.
+            kind: "mean", the posterior's mean; "sample", loc + scale * noise; "params", all
+                that the encoder publishes.
+            seed: Int for kind="sample", 17 where it is not given; nothing else uses it.
+            batch_size: Images at a time: memory, not results, depends on it.
+
+        Returns:
+            float32 [N, Z] (N = 1 for one image); for "params" a dict of arrays with `loc` and
+            `scale` [N, Z].
+
+        Raises:
+            TypeError: If the dtype is not one of those accepted.
+            ValueError: If an argument's value or shape is not one of those accepted.
+        """
+        if kind not in ("mean", "sample", "params"):
+            raise ValueError(
+                f"`kind` must be 'mean', 'sample' or 'params'. Received: kind={kind!r}"
+            )
+        if seed is not None and kind != "sample":
+            raise ValueError(
+                f"`seed` is for kind='sample'. Received: kind={kind!r}, seed={seed!r}"
+            )
+        self._require_gaussian(kind)
+        images = as_batch(images, self.image_shape)
+        rng = np.random.default_rng(SEED if seed is None else seed)
+        blocks = []
+        for start in range(0, len(images), _batch_size(batch_size)):
+            block = prepare_images(images[start : start + batch_size], self.card["preprocessing"])
+            parameters = self._graph(image=block)
+            if kind == "mean":
+                parameters = {"z": parameters["loc"]}
+            elif kind == "sample":
+                noise = rng.standard_normal(parameters["loc"].shape, np.float32)
+                parameters = {"z": parameters["loc"] + parameters["scale"] * noise}
+            blocks.append(parameters)
+        joined = _concatenate(blocks)
+        return joined if kind == "params" else joined["z"]
+
+    def _require_gaussian(self, kind):
+        family = self.card["posterior"].get("family")
+        if kind != "params" and family != "diagonal_normal":
+            raise ValueError(
+                f"kind={kind!r} needs a posterior of the family 'diagonal_normal'; only "
+                f"kind='params' works for this one. Received: family={family!r}"
+            )
+
+
+class Decoder(_Model):
+    """d(x|z) of a published model; attributes as `Encoder`."""
+
+    def decode(self, z, kind="mean", batch_size=256):
+        """Decodes latents.
+
+        Args:
+            z: Finite numbers, [N, Z] or [Z].
+            kind: "mean", the likelihood's mean; "params", all that the decoder publishes.
+            batch_size: Latents at a time: memory, not results, depends on it.
+
+        Returns:
+            float32 images [N, H, W, C] in [0, 1] (N = 1 for one latent); for "params" a dict of
+            arrays with `mean` and the likelihood's parameters.
+
+        Raises:
+            TypeError: If `z` does not hold numbers.
+            ValueError: If an argument's value or shape is not one of those accepted.
+        """
+        if kind not in ("mean", "params"):
+            raise ValueError(f"`kind` must be 'mean' or 'params'. Received: kind={kind!r}")
+        z = self._latents(z)
+        size = _batch_size(batch_size)
+        blocks = [self._graph(z=z[start : start + size]) for start in range(0, len(z), size)]
+        if kind == "mean":
+            return np.concatenate([block["mean"] for block in blocks])
+        return _concatenate(blocks)
+
+    def sample(self, n, seed=SEED, batch_size=256):
+        """Draws `n` latents from the prior and returns their mean images [n, H, W, C].
+
+        Args:
+            n: Positive int.
+            seed: Int; NumPy's generator, so the latents differ from those of `zoo.VAE.sample`.
+            batch_size: As in `decode`.
+
+        Raises:
+            ValueError: If `n` is not positive, or the card's prior is not the standard normal.
+        """
+        family = self.card["prior"].get("family")
+        if family != "standard_normal":
+            raise ValueError(
+                "Sampling without Keras needs a prior of the family 'standard_normal'; use "
+                f"zoo.load(...).sample(n) for this model. Received: family={family!r}"
+            )
+        n = _positive("n", n)
+        z = np.random.default_rng(seed).standard_normal((n, self.latent_dim), np.float32)
+        return self.decode(z, batch_size=batch_size)
+
+    def _latents(self, z):
+        z = np.asarray(z)
+        if z.dtype.kind not in "fiu":
+            raise TypeError(f"Expected numbers as latents. Received: dtype={z.dtype}")
+        batch = z[None] if z.ndim == 1 else z
+        if batch.ndim != 2 or batch.shape[1] != self.latent_dim or not len(batch):
+            raise ValueError(
+                f"Expected latents of shape [N, {self.latent_dim}] with N >= 1. "
+                f"Received: shape={z.shape}"
+            )
+        batch = np.ascontiguousarray(batch, np.float32)
+        if not np.isfinite(batch).all():
+            raise ValueError("Expected finite float32 latents. Received: NaN or an infinity")
+        return batch
+
+
+def as_batch(images, image_shape):
+    """Returns images as [N, H, W, C], values and dtype untouched, nothing copied.
+
+    Args:
+        images: [H, W] or [N, H, W] where C = 1, [H, W, C] or [N, H, W, C].
+        image_shape: (H, W, C).
+
+    Raises:
+        ValueError: If the shape is none of these, or N = 0; names what was expected.
+    """
+    images = images if isinstance(images, np.ndarray) else np.asarray(images)
+    rows, columns, channels = image_shape
+    whole = (rows, columns, channels)
+    if images.ndim == 4 and images.shape[1:] == whole:
+        batch = images
+    elif images.shape == whole:
+        batch = images[None]
+    elif channels == 1 and images.ndim == 3 and images.shape[1:] == whole[:2]:
+        batch = images[..., None]
+    elif channels == 1 and images.shape == whole[:2]:
+        batch = images[None, ..., None]
+    else:
+        grey = f", [N, {rows}, {columns}] or [{rows}, {columns}]" if channels == 1 else ""
+        raise ValueError(
+            f"Expected images of {rows} x {columns} with {channels} channel(s): shape "
+            f"[N, {rows}, {columns}, {channels}]{grey}. Received: shape={images.shape}"
+        )
+    if not len(batch):
+        raise ValueError(f"Expected at least one image. Received: shape={images.shape}")
+    return batch
+
+
+def prepare_images(images, preprocessing):
+    """Returns images as the encoder's graph takes them: float32 in [0, 1].
+
+        uint8    x / 255
+        bool     0 or 1
+        float    as it is, and must lie in [0, 1]
+        others   refused: their range is not known
+
+    then, if the card says `binarise: "threshold 0.5"`, 1 where x > 0.5 and 0 elsewhere.
+
+    Args:
+        images: Array of any shape.
+        preprocessing: The card's entry, `{"scale": "uint8/255", "binarise": None or a rule}`.
+
+    Raises:
+        TypeError: If the dtype is not one of these.
+        ValueError: If a float is NaN or outside [0, 1], or the card's rule is unknown.
+    """
+    scale, binarise = preprocessing.get("scale"), preprocessing.get("binarise")
+    if scale != "uint8/255" or binarise not in (None, THRESHOLD):
+        raise ValueError(
+            f"Expected preprocessing with scale='uint8/255' and binarise=None or {THRESHOLD!r}. "
+            f"Received: {preprocessing!r}"
+        )
+    if images.dtype == np.uint8:
+        x = images.astype(np.float32) / np.float32(255)
+    elif images.dtype == np.bool_:
+        x = images.astype(np.float32)
+    elif images.dtype.kind == "f":
+        x = np.ascontiguousarray(images, np.float32)
+        low, high = float(images.min()), float(images.max())
+        if not (low >= 0.0 and high <= 1.0):
+            raise ValueError(
+                "Expected float images with values in [0, 1] (grey levels up to 255 as uint8). "
+                f"Received: values from {low:g} to {high:g}"
+            )
+    else:
+        raise TypeError(
+            "Expected images of dtype uint8 (0 to 255), bool, or a float in [0, 1]. "
+            f"Received: dtype={images.dtype}"
+        )
+    return (x > 0.5).astype(np.float32) if binarise else x
+
+
+def _positive(name, value):
+    """Returns `value` as an int of at least 1."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = 0
+    if number < 1 or isinstance(value, bool):
+        raise ValueError(f"`{name}` must be a positive int. Received: {name}={value!r}")
+    return number
+
+
+def _batch_size(value):
+    return _positive("batch_size", value)
+
+
+def _concatenate(blocks):
+    return {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}

@@ -1,0 +1,279 @@
+"""The one model: an encoder, a decoder, a marginal and an objective, composed."""
+
+import contextlib
+
+import keras
+from keras import ops
+
+from zoo import registry
+from zoo.backend import fold_in, tfp_seed, to_numpy
+from zoo.layers.part import part_config
+from zoo.metrics import FirstNonFinite
+from zoo.registry import DECODERS, ENCODERS, MARGINALS, OBJECTIVES
+
+ROOMS = {"encoder": ENCODERS, "decoder": DECODERS, "marginal": MARGINALS, "objective": OBJECTIVES}
+
+
+@keras.saving.register_keras_serializable(package="zoo")
+class VAE(keras.Model):
+    """A variational autoencoder: e(z|x), d(x|z), m(z) and what is minimised.
+
+    A `keras.Model`: `compile(optimizer)`, `fit(images)`, `evaluate`, `predict` (reconstructions),
+    `save` and `keras.saving.load_model` work as usual. Images are float32 [B, H, W, C] in [0, 1];
+    latents [B, Z]; every bound is in nats.
+
+    Args:
+        encoder: A `zoo.Encoder`, its registered name, or a mapping `{"name": ..., **arguments}`.
+        decoder: Likewise, of `zoo.Decoder`.
+        marginal: Likewise; the default is N(0, I).
+        objective: Likewise; the default is the ELBO.
+
+    Raises:
+        ValueError: If the parts do not agree on the number of latents, or if the decoder's images
+            do not fit the encoder.
+
+    Example:
+        >>> model = zoo.VAE(zoo.MLPEncoder(2), zoo.MLPDecoder(2))
+        >>> model.compile("adam")
+        >>> model.fit(images, batch_size=300, epochs=10)
+    """
+
+    def __init__(self, encoder, decoder, marginal=None, objective="beta", **kwargs):
+        # The model itself is float32: pixels must reach the objective unrounded. Under a mixed
+        # policy the parts' own layers are of lower precision.
+        super().__init__(**{**kwargs, "dtype": "float32"})
+        self.encoder = ENCODERS.create(encoder) if not _is_part(encoder) else encoder
+        self.decoder = DECODERS.create(decoder) if not _is_part(decoder) else decoder
+        if marginal is None:
+            marginal = {"name": "normal", "latent_dim": self.encoder.latent_dim}
+        self.marginal = MARGINALS.create(marginal) if not _is_part(marginal) else marginal
+        self.objective = OBJECTIVES.create(objective) if not _is_part(objective) else objective
+        self._check_latents()
+        self.step = self.add_weight(
+            name="step", shape=(), dtype="int32", initializer="zeros", trainable=False
+        )
+        self.terms = {
+            name: keras.metrics.Mean(name=name)
+            for name in self.objective.term_names
+            if name != "loss"
+        }
+        self.first_non_finite = {
+            name: FirstNonFinite(name=f"first_non_finite_{name}")
+            for name in ("loss", *self.terms)
+        }
+        self._is_scoring = False
+        self.build((None, *self.image_shape))
+
+    @property
+    def image_shape(self):
+        """(H, W, C) of the images."""
+        return self.decoder.image_shape
+
+    @property
+    def latent_dim(self):
+        """Z, the number of latents."""
+        return self.encoder.latent_dim
+
+    def _check_latents(self):
+        sizes = {room: getattr(self, room).latent_dim for room in ("encoder", "decoder", "marginal")}
+        if len(set(sizes.values())) != 1:
+            raise ValueError(
+                "Encoder, decoder and marginal must have the same `latent_dim`. Received: "
+                + ", ".join(f"{room}.latent_dim={size}" for room, size in sizes.items())
+            )
+
+    def build(self, image_shape):
+        if self.built:
+            return
+        for part, shape in (
+            (self.encoder, image_shape),
+            (self.decoder, (None, self.latent_dim)),
+            (self.marginal, None),
+            (self.objective, image_shape),
+        ):
+            if not part.built:
+                part.build(shape)
+        self.marginal.connect(self.encoder)
+
+    def check_images(self, x):
+        """Returns `x` as a float32 tensor [B, H, W, C].
+
+        Raises:
+            ValueError: If its size, channels or kind of number is not the model's.
+        """
+        if not hasattr(x, "shape") or not hasattr(x, "dtype"):
+            x = ops.convert_to_tensor(x)
+        if len(x.shape) != 4 or tuple(x.shape[1:]) != self.image_shape:
+            raise ValueError(
+                f"Expected images of shape (batch, {', '.join(map(str, self.image_shape))}). "
+                f"Received: shape={tuple(x.shape)}"
+            )
+        kind = keras.backend.standardize_dtype(x.dtype)
+        if "float" not in kind:
+            raise ValueError(
+                "Expected float images in [0, 1]; divide uint8 images by 255. "
+                f"Received: dtype={kind}"
+            )
+        return ops.cast(x, "float32")
+
+    # Training.
+
+    def call(self, x, training=False):
+        """Returns reconstructions, or the objective's terms inside a training or test step."""
+        x = self.check_images(x)
+        if not self._is_scoring:
+            return self.decode(self.encode(x)["loc"])["mean"]
+        return self.objective(
+            x,
+            encoder=self.encoder,
+            decoder=self.decoder,
+            marginal=self.marginal,
+            training=training,
+            step=ops.convert_to_tensor(self.step),
+        )
+
+    @contextlib.contextmanager
+    def _scoring(self):
+        self._is_scoring = True
+        try:
+            yield
+        finally:
+            self._is_scoring = False
+
+    def train_step(self, *arguments):
+        # The arguments differ by backend; Keras's own step is kept, and `call` gives the terms.
+        with self._scoring():
+            return super().train_step(*arguments)
+
+    def test_step(self, *arguments):
+        with self._scoring():
+            return super().test_step(*arguments)
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        """Returns the objective's loss plus the layers' own (regularisers); updates the terms."""
+        loss = y_pred["loss"]
+        for extra in self.losses:
+            loss = loss + extra
+        for name, metric in self.terms.items():
+            metric.update_state(y_pred[name])
+        for name, metric in self.first_non_finite.items():
+            metric.update_state(y_pred[name], step=ops.convert_to_tensor(self.step))
+        if training:
+            # Kept here and not read from the optimiser, whose state JAX does not show to a loss.
+            self.step.assign(self.step + 1)
+        return loss
+
+    def get_metrics_result(self):
+        """Returns the means of loss and terms; the first-bad-step counters are for callbacks."""
+        result = super().get_metrics_result()
+        return {key: value for key, value in result.items() if "first_non_finite" not in key}
+
+    # Use.
+
+    def encode(self, x, training=False):
+        """Returns the posterior's parameters, `{"loc": [B, Z], "scale": [B, Z]}`."""
+        return self.encoder(self.check_images(x), training=training)
+
+    def decode(self, z, training=False):
+        """Returns the likelihood's parameters and `mean`, each [..., H, W, C], of latents [..., Z]."""
+        parameters = self.decoder(z, training=training)
+        return {**parameters, "mean": self.decoder.mean(parameters)}
+
+    def reconstruct(self, x, seed=None):
+        """Returns mean images [B, H, W, C] decoded from the posterior mean.
+
+        Args:
+            x: Images [B, H, W, C].
+            seed: An int decodes one posterior sample instead, the same on every call.
+        """
+        if seed is None:
+            return self.decode(self.encode(x)["loc"])["mean"]
+        z = self.encoder.distribution(self.check_images(x)).sample(seed=tfp_seed(seed))
+        return self.decode(z)["mean"]
+
+    def sample(self, num_samples, seed=17, sample_pixels=False):
+        """Returns images [N, H, W, C] from the model: z ~ m(z), then the mean of d(x|z).
+
+        Args:
+            num_samples: Positive int, N.
+            seed: Int; the same seed gives the same images.
+            sample_pixels: Draw x ~ d(x|z) instead of taking its mean.
+        """
+        if num_samples < 1:
+            raise ValueError(f"Expected num_samples >= 1. Received: num_samples={num_samples!r}")
+        key = tfp_seed(seed)
+        z = self.marginal.distribution().sample(num_samples, seed=key)
+        if sample_pixels:
+            return self.decoder.distribution(z).sample(seed=fold_in(key, 1))
+        return self.decode(z)["mean"]
+
+    def elbo(self, x, num_samples=1, seed=17):
+        """Returns the mean over samples of -(D + R), a lower bound of log p(x), [B], as NumPy."""
+        from zoo.evaluation import nll
+
+        return nll.elbo(self, self.check_images(x), num_samples=num_samples, seed=seed)
+
+    def log_prob(self, x, num_samples=100, seed=17):
+        """Returns the importance-weighted lower bound of log p(x), [B], as NumPy.
+
+            log_prob[b] = logsumexp_k(log d(x|z_k) + log m(z_k) - log e(z_k|x)) - log K
+
+        It tightens as K grows (Burda et al., 2016, eq. 8).
+
+        Args:
+            x: Images [B, H, W, C].
+            num_samples: K.
+            seed: Int.
+        """
+        from zoo.evaluation import nll
+
+        return nll.importance_weighted_bound(
+            self, self.check_images(x), num_samples=num_samples, seed=seed
+        )
+
+    def predict_codes(self, x, batch_size=256):
+        """Returns the posterior means of all images as a NumPy array [N, Z], batch by batch."""
+        return _in_batches(lambda batch: self.encode(batch)["loc"], x, batch_size)
+
+    # Saving.
+
+    def get_config(self):
+        parts = {room: keras.saving.serialize_keras_object(getattr(self, room)) for room in ROOMS}
+        return {"name": self.name, **parts}
+
+    @classmethod
+    def from_config(cls, config):
+        config = dict(config)
+        parts = {room: keras.saving.deserialize_keras_object(config.pop(room)) for room in ROOMS}
+        return cls(**parts, **config)
+
+
+def _is_part(value):
+    return isinstance(value, keras.layers.Layer)
+
+
+def _in_batches(function, x, batch_size):
+    import numpy as np
+
+    starts = range(0, len(x), batch_size)
+    return np.concatenate([to_numpy(function(x[i : i + batch_size])) for i in starts])
+
+
+def build(config):
+    """Returns a `VAE` from a mapping with one entry a room, `{"name": ..., **arguments}` each.
+
+    Raises:
+        ValueError: If a room is unknown, or a name or argument in it.
+    """
+    for key in config:
+        if key not in ROOMS:
+            raise ValueError(
+                f"Expected the rooms {list(ROOMS)}. Received: {key!r}."
+                + registry.nearest(key, ROOMS)
+            )
+    return VAE(**{room: config[room] for room in ROOMS if room in config})
+
+
+def vae_config(model):
+    """Returns the mapping from which `build` makes a model of the same parts."""
+    return {room: part_config(getattr(model, room)) for room in ROOMS}
