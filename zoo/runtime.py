@@ -96,7 +96,7 @@ class Encoder(_Model):
     """
 
     def features(self, images, kind="mean", seed=None, batch_size=256):
-        """Encodes images; the same images give the same features, in any batch size.
+        """Encodes images; the same images give the same features.
 
         Args:
             images: [H, W] or [N, H, W] (one channel), [H, W, C] or [N, H, W, C]; see
@@ -119,9 +119,7 @@ class Encoder(_Model):
                 f"`kind` must be 'mean', 'sample' or 'params'. Received: kind={kind!r}"
             )
         if seed is not None and kind != "sample":
-            raise ValueError(
-                f"`seed` is for kind='sample'. Received: kind={kind!r}, seed={seed!r}"
-            )
+            raise ValueError(f"`seed` is for kind='sample'. Received: kind={kind!r}, seed={seed!r}")
         self._require_gaussian(kind)
         images = as_batch(images, self.image_shape)
         rng = np.random.default_rng(SEED if seed is None else seed)
@@ -159,8 +157,8 @@ class Decoder(_Model):
             batch_size: Latents at a time: memory, not results, depends on it.
 
         Returns:
-            float32 images [N, H, W, C] in [0, 1] (N = 1 for one latent); for "params" a dict of
-            arrays with `mean` and the likelihood's parameters.
+            float32 images [N, H, W, C] (N = 1 for one latent), in [0, 1] unless the likelihood's
+            mean is unbounded; for "params" a dict with `mean` and the likelihood's parameters.
 
         Raises:
             TypeError: If `z` does not hold numbers.
@@ -252,7 +250,7 @@ def prepare_images(images, preprocessing):
         float    as it is, and must lie in [0, 1]
         others   refused: their range is not known
 
-    then, if the card says `binarise: "threshold 0.5"`, 1 where x > 0.5 and 0 elsewhere.
+    then, if the card says `binarise: "threshold 0.5"`, 1 where x >= 0.5 and 0 elsewhere.
 
     Args:
         images: Array of any shape.
@@ -285,7 +283,7 @@ def prepare_images(images, preprocessing):
             "Expected images of dtype uint8 (0 to 255), bool, or a float in [0, 1]. "
             f"Received: dtype={images.dtype}"
         )
-    return (x > 0.5).astype(np.float32) if binarise else x
+    return (x >= 0.5).astype(np.float32) if binarise else x
 
 
 def _positive(name, value):

@@ -76,11 +76,12 @@ def _fit(image, size):
 
     (height, width), (new_height, new_width) = image.shape[:2], size
     scale = min(height / new_height, width / new_width)
-    top, left = (height - scale * new_height) / 2, (width - scale * new_width) / 2
-    box = (left, top, left + scale * new_width, top + scale * new_height)
+    crop_height, crop_width = max(1, round(scale * new_height)), max(1, round(scale * new_width))
+    top, left = (height - crop_height) // 2, (width - crop_width) // 2
+    image = image[top : top + crop_height, left : left + crop_width]
     planes = [
         Image.fromarray(np.ascontiguousarray(image[..., c])).resize(
-            (new_width, new_height), Image.Resampling.BILINEAR, box=box
+            (new_width, new_height), Image.Resampling.BILINEAR
         )
         for c in range(image.shape[-1])
     ]

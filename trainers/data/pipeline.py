@@ -65,7 +65,8 @@ def training_batches(dataset, batch_size, seed, first_step=0, framework=None):
 
     Returns:
         Batches float32 [B, H, W, C]: a `tf.data.Dataset` of unlimited length under TensorFlow,
-        otherwise a generator that works ahead in a thread.
+        otherwise a generator that works ahead in a thread (`fit` wants tuples of a generator:
+        `((batch,) for batch in stream)`).
 
     Raises:
         ValueError: If an argument is out of range.

@@ -163,7 +163,12 @@ def _idx_array(path):
             f"Received: path={str(path)!r} beginning with {content[:4].hex(' ')!r}"
         )
     kind, start = np.dtype(IDX_TYPES[content[2]]), 4 + 4 * content[3]
-    shape = tuple(int(n) for n in np.frombuffer(content[4 : start - start % 4], ">u4"))
+    if len(content) < start:
+        raise ValueError(
+            f"Expected a whole IDX header of {start} bytes. "
+            f"Received: path={str(path)!r} with {len(content)} bytes"
+        )
+    shape = tuple(int(n) for n in np.frombuffer(content[4:start], ">u4"))
     expected = start + kind.itemsize * int(np.prod(shape, dtype=np.int64))
     if len(content) != expected:
         raise ValueError(

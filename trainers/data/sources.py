@@ -147,6 +147,7 @@ def _default(source, role):
 def _dataset(source, split, binarisation):
     splits.check_names(split, source.splits, source.name)
     images, labels = source.read(split)
+    preprocessing = source.preprocessing
     if source.name.partition("/")[0].partition(":")[0] == "binarized_mnist":
         if binarisation == "dynamic":
             raise ValueError(
@@ -154,6 +155,8 @@ def _dataset(source, split, binarisation):
                 "Received: binarisation='dynamic'"
             )
         binarisation = "static"
+        shipped = "pixels are 0 or 1 as shipped"
+        preprocessing = shipped if preprocessing == "none" else f"{shipped}; {preprocessing}"
     return Dataset(
         name=source.name,
         split=split,
@@ -162,7 +165,7 @@ def _dataset(source, split, binarisation):
         class_names=source.class_names,
         binarisation=binarisation,
         source=source.text,
-        preprocessing=source.preprocessing,
+        preprocessing=preprocessing,
     )
 
 

@@ -1,6 +1,8 @@
 """TFDS names: any data set of TensorFlow Datasets with an `image`."""
 
+import contextlib
 import functools
+import importlib.util
 import os
 
 import numpy as np
@@ -33,6 +35,7 @@ def open_tfds(name, data_dir, image_size, channels, download):
         ValueError: If there is no such data set, or it has no images.
         FileNotFoundError: If it is not prepared and not, or not successfully, downloaded.
     """
+    _leave_the_gpu_alone()
     data_dir = data_dir or os.environ.get("TFDS_DATA_DIR") or None
     builder = _builder(name, data_dir)
     features = dict(builder.info.features.items()) if builder.info.features else {}
@@ -56,6 +59,17 @@ def open_tfds(name, data_dir, image_size, channels, download):
         preprocessing=preparation.text(features["image"].shape),
         sizes={split: info.num_examples for split, info in builder.info.splits.items()},
     )
+
+
+def _leave_the_gpu_alone():
+    """Keeps TensorFlow from taking the GPU's memory when it only reads data for another backend."""
+    if importlib.util.find_spec("keras") is None:
+        return
+    import keras
+
+    if keras.backend.backend() != "tensorflow":
+        with contextlib.suppress(RuntimeError):  # already in use, by someone who wanted it
+            tf.config.set_visible_devices([], "GPU")
 
 
 def _builder(name, data_dir):
@@ -146,12 +160,13 @@ def _selector(keys, preparation):
 
 
 def _read_config():
-    """Decodes with every core, in the order of the files; no autotuning of a single pass."""
+    """Decodes with every core, file after file (sums of splits too); no autotuning of one pass."""
     options = tf.data.Options()
     options.deterministic = True
     options.autotune.enabled = False
     return tfds.ReadConfig(
         options=options,
+        interleave_cycle_length=1,
         num_parallel_calls_for_decode=os.cpu_count(),
         skip_prefetch=True,
         try_autocache=False,

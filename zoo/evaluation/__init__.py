@@ -1,1 +1,18 @@
-"""Numbers that judge a trained model."""
+"""Numbers that judge a trained model: bounds, rate and distortion, active units, probes."""
+
+from zoo.evaluation.evaluate import METRICS, evaluate
+from zoo.evaluation.information import active_units, codes, posterior_means, rate_distortion
+from zoo.evaluation.nll import elbo, importance_weighted_bound
+from zoo.evaluation.probes import linear_probe
+
+__all__ = [
+    "METRICS",
+    "active_units",
+    "codes",
+    "elbo",
+    "evaluate",
+    "importance_weighted_bound",
+    "linear_probe",
+    "posterior_means",
+    "rate_distortion",
+]

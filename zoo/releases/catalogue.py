@@ -14,7 +14,7 @@ RELEASES = {}
 
 
 def artifacts_folder():
-    """Returns the folder of named artifacts: ELBO_ZOO_ARTIFACTS, else `artifacts/` beside `zoo/`."""
+    """Returns where named artifacts lie: ELBO_ZOO_ARTIFACTS, else `artifacts/` beside `zoo/`."""
     beside = Path(__file__).resolve().parents[2] / "artifacts"
     return Path(os.environ.get("ELBO_ZOO_ARTIFACTS") or beside)
 

@@ -1,4 +1,4 @@
-"""Archives of artifacts over https: fetched once, checked by hash, unpacked safely, kept in a cache.
+"""Archives of artifacts over https: fetched once, checked by hash, unpacked safely, cached.
 
 Every step happens in a folder of its own inside the cache, and one rename makes the result visible;
 so an interrupted download leaves nothing that looks whole, and of two processes that fetch the same

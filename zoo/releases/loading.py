@@ -23,8 +23,25 @@ def load(model):
     folder = catalogue.resolve(model)
     card = read_card(folder)
     weights = check_file(folder, card, WEIGHTS)
+    _require_names(card["model"])
     import zoo
 
     vae = zoo.build(card["model"])
     vae.load_weights(weights)
     return vae
+
+
+def _require_names(value, where="model"):
+    """Refuses what Keras would turn into a class or a function: parts are registered names."""
+    if isinstance(value, dict):
+        for key in ("class_name", "module", "registered_name"):
+            if key in value:
+                raise ValueError(
+                    f"Expected names and numbers in the card's {where}. "
+                    f"Received: {key}={value[key]!r}"
+                )
+        for key, item in value.items():
+            _require_names(item, f"{where}.{key}")
+    elif isinstance(value, list):
+        for item in value:
+            _require_names(item, where)

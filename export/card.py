@@ -1,0 +1,134 @@
+"""What an artifact says of itself: `card.json` and `README.md`."""
+
+import re
+from pathlib import Path
+
+import zoo
+from export import onnx
+from export.report import TOLERANCE
+from trainers.environment import versions
+from zoo import files
+from zoo.releases import card as cards
+
+LICENCE = "Apache-2.0"
+# A path of the machine that trained says nothing elsewhere: only its last part is kept.
+_PATH = re.compile(r"""(^|[=:\s"'])~?/(?!/)(?:[^\s"'/]+/)+""")
+
+
+def make_card(model, name, data, golden, config, step, evaluation):
+    """Returns the card of a model, all but `files`, which are added when they are written.
+
+    Keys: `format`, `format_version`, `name`, `paper` (or None), `licence`; `image_shape` [H, W,
+    C], `latent_dim`; `model` (the four parts, for `zoo.build`); `posterior` and `prior`
+    (`family`); `data`; `preprocessing` (see `zoo.runtime.prepare_images`); `metrics` (name ->
+    {"value", "stderr", ...}) and `evaluation` (split, number of examples, seed, command);
+    `training` (step, config); `graphs` (encoder and decoder: `file`, `signature`, `inputs`,
+    `outputs`, name -> shape); `saved_model`; `golden`; `versions`; `files` (path -> sha256,
+    bytes).
+
+    Args:
+        model: A `zoo.VAE`.
+        name: The artifact's name.
+        data: What the data set says of itself: a dict with `name` and `binarisation`.
+        golden: The golden file's arrays, whose names and shapes are the graphs'.
+        config: The run's config, a dict.
+        step: Number of optimiser steps taken.
+        evaluation: The content of `evaluation.json`, or None.
+    """
+    evaluation = dict(evaluation or {})
+    metrics = evaluation.pop("metrics", {})
+    card = {
+        "format": cards.FORMAT,
+        "format_version": cards.FORMAT_VERSION,
+        "name": name,
+        "paper": config.get("paper") or None,
+        "licence": LICENCE,
+        "image_shape": list(model.image_shape),
+        "latent_dim": model.latent_dim,
+        "model": zoo.vae_config(model),
+        "posterior": posterior(model),
+        "prior": prior(model),
+        "data": data,
+        "preprocessing": preprocessing(data.get("binarisation")),
+        "metrics": metrics,
+        "evaluation": evaluation,
+        "training": {"step": int(step), "config": config},
+        "graphs": {part: _graph(part, golden) for part in ("encoder", "decoder")},
+        "onnx": {"opset": onnx.OPSET, "ir_version": onnx.IR_VERSION},
+        "saved_model": "saved_model",
+        "golden": {
+            "file": "golden.npz",
+            "tolerance": TOLERANCE,
+            "error": "max |a - b| / max(1, |b|)",
+            "images": data.get("golden", "random, then all 0 and all 1"),
+            "latents": "draws of the prior, the origin, then +4, -4, alternating +-4",
+        },
+        "versions": {"elbo-zoo": zoo.__version__, **versions()},
+    }
+    return _without_paths(card)
+
+
+def posterior(model):
+    """Returns `{"family": ...}`: whether loc and scale say all of e(z|x)."""
+    import numpy as np
+
+    from zoo.backend import tfd
+
+    images = np.zeros((1, *model.image_shape), np.float32)
+    distribution = model.encoder.distribution(images)
+    base = getattr(distribution, "distribution", None)
+    diagonal = isinstance(distribution, tfd.MultivariateNormalDiag) or (
+        isinstance(distribution, tfd.Independent) and isinstance(base, tfd.Normal)
+    )
+    if diagonal and set(model.encode(images)) == {"loc", "scale"}:
+        return {"family": "diagonal_normal", "loc": "loc", "scale": "scale"}
+    return {"family": type(model.encoder).registered_name}
+
+
+def prior(model):
+    """Returns `{"family": "standard_normal"}`, or the marginal's registered name."""
+    name = type(model.marginal).registered_name
+    return {"family": "standard_normal" if name == "normal" else name}
+
+
+def preprocessing(binarisation):
+    """Returns how images become what the encoder takes; see `zoo.runtime.prepare_images`.
+
+    A model of statically binarised images gets them thresholded as its data were. One of
+    dynamically binarised images gets grey levels: the mean of what it was trained on.
+    """
+    threshold = "threshold 0.5" if binarisation == "static" else None
+    return {"scale": "uint8/255", "range": [0.0, 1.0], "binarise": threshold}
+
+
+def file_entries(folder):
+    """Returns path -> {"sha256", "bytes"} of all files under `folder`."""
+    paths = sorted(path for path in Path(folder).rglob("*") if path.is_file())
+    return {
+        path.relative_to(folder).as_posix(): {
+            "sha256": files.sha256(path),
+            "bytes": path.stat().st_size,
+        }
+        for path in paths
+    }
+
+
+def _graph(part, golden):
+    """Returns one entry of `graphs`, shapes as ONNX Runtime shows them."""
+    source, signature = {"encoder": ("image", "encode"), "decoder": ("z", "decode")}[part]
+    shapes = {
+        key.partition(".")[2]: ["batch", *array.shape[1:]]
+        for key, array in golden.items()
+        if key.startswith(f"{part}.")
+    }
+    inputs = {source: shapes.pop(source)}
+    return {"file": f"{part}.onnx", "signature": signature, "inputs": inputs, "outputs": shapes}
+
+
+def _without_paths(value):
+    """Returns JSON types with folders cut from absolute paths, and without `data_dir`."""
+    if isinstance(value, dict):
+        return {str(k): _without_paths(v) for k, v in value.items() if k != "data_dir"}
+    if isinstance(value, (list, tuple)):
+        return [_without_paths(item) for item in value]
+    return _PATH.sub(r"\1", value) if isinstance(value, str) else value

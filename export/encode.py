@@ -1,0 +1,91 @@
+"""Encodes any number of images to features, in constant memory, through the light encoder.
+
+python -m export.encode --model=NAME --images=FOLDER_OR_FILE --out=features.npz [--fit]
+"""
+
+import argparse
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from export import pictures
+from zoo import files, runtime
+
+
+def encode(model, images, out, fit=False, batch_size=256, progress=True):
+    """Writes the features of all images to one npz file, whole or not at all.
+
+    The file holds `features` float32 [N, Z] (posterior means), `files` [N] (paths inside the
+    folder; only for pictures) and `encoder_sha256`.
+
+    Args:
+        model: A released name, an artifact's folder, or a URL with its hash.
+        images: A folder or file; see `export.pictures.open_images`.
+        out: The npz file.
+        fit: Whether pictures are brought to the model's size and channels.
+        batch_size: Images at a time.
+        progress: Whether to show a bar, and what was left out, on standard error.
+
+    Returns:
+        The number of images.
+
+    Raises:
+        FileNotFoundError: If the model or the images are absent.
+        TypeError, ValueError: If an image cannot be read or does not fit; nothing is written.
+    """
+    out = Path(out)
+    if out.suffix != ".npz":
+        raise ValueError(f"Expected a file that ends in .npz. Received: out={str(out)!r}")
+    if batch_size < 1:
+        raise ValueError(f"`batch_size` must be a positive int. Received: batch_size={batch_size}")
+    encoder = runtime.load_encoder(model)
+    source = pictures.open_images(images, encoder.image_shape, fit)
+    if progress and source.left_out:
+        some = ", ".join(source.left_out[:5])
+        print(f"{len(source.left_out)} files are no pictures: {some}", file=sys.stderr)
+    extra = {"encoder_sha256": encoder.card["files"]["encoder.onnx"]["sha256"]}
+    if source.files is not None:
+        extra["files"] = source.files
+    with files.atomic_path(out) as path, zipfile.ZipFile(path, "w") as packed:
+        shape = (source.count, encoder.latent_dim)
+        with packed.open("features.npy", "w", force_zip64=True) as file:
+            header = {"descr": "<f4", "fortran_order": False, "shape": shape}
+            np.lib.format.write_array_header_1_0(file, header)
+            with _bar(source.count, progress) as bar:
+                for block in source.blocks(batch_size):
+                    features = encoder.features(block, batch_size=batch_size)
+                    file.write(features.astype("<f4", copy=False).tobytes())
+                    bar.update(len(block))
+        for name, value in extra.items():
+            with packed.open(f"{name}.npy", "w") as file:
+                np.lib.format.write_array(file, np.asarray(value), allow_pickle=False)
+    return source.count
+
+
+def _bar(total, progress):
+    from tqdm import tqdm
+
+    return tqdm(total=total, unit="image", disable=not progress)
+
+
+def main(arguments=None):
+    """Encodes what the command line names; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m export.encode", description=encode.__doc__)
+    parser.add_argument("--model", required=True, help="released name, folder or URL")
+    parser.add_argument("--images", required=True, help="folder, picture, .npy, .npz or IDX file")
+    parser.add_argument("--out", required=True, help="the npz file to write")
+    parser.add_argument("--fit", action="store_true", help="crop and resize pictures to the model")
+    options = parser.parse_args(arguments)
+    try:
+        count = encode(options.model, options.images, options.out, options.fit)
+    except (OSError, TypeError, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    print(f"{count} images -> {options.out}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,193 @@
+"""Images of a folder or a file, block by block: any number of them in constant memory."""
+
+import contextlib
+import dataclasses
+import gzip
+import math
+import zipfile
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from trainers.data.images import SUFFIXES, Preparation, read_image
+from zoo.runtime import as_batch
+
+# gzip's first two bytes, and an IDX file's first three for unsigned bytes.
+_GZIP, _IDX = b"\x1f\x8b", b"\0\0\x08"
+
+
+@dataclasses.dataclass(frozen=True)
+class Images:
+    """Images that are read when they are asked for.
+
+    Args:
+        count: How many.
+        blocks: From a block's size to an iterator over arrays [n, H, W, C].
+        files: Their paths inside the folder, or None if they come from one array.
+        left_out: Files of the folder that are no pictures, by their suffix.
+    """
+
+    count: int
+    blocks: Callable
+    files: list | None = None
+    left_out: tuple = ()
+
+
+def open_images(path, image_shape, fit=False):
+    """Opens images for a model.
+
+    A folder (pictures below it, in the order of their paths), one picture, `.npy`, `.npz` (its
+    array `images`, or its only one), or an IDX file of bytes, gzipped or not.
+
+    Args:
+        path: Folder or file.
+        image_shape: (H, W, C) of the model.
+        fit: Whether pictures are cropped, resized and made grey to fit, as the trainers do it.
+
+    Returns:
+        An `Images`.
+
+    Raises:
+        FileNotFoundError: If there is no such path, or no picture in the folder.
+        ValueError: If a file cannot be read or does not fit the model; names it.
+    """
+    path = Path(path).expanduser()
+    if not path.exists():
+        raise FileNotFoundError(f"Expected a folder or a file of images. Received: {str(path)!r}")
+    if path.is_dir() or path.suffix.lower() in SUFFIXES:
+        return _pictures(path, image_shape, fit)
+    if fit:
+        raise ValueError(f"`fit` is for picture files. Received: fit=True, path={str(path)!r}")
+    with _named(path):
+        if path.suffix == ".npy":
+            return _memory_map(path, image_shape)
+        if path.suffix == ".npz":
+            return _npz(path, image_shape)
+        with _plain(path) as file:
+            if file.read(3) == _IDX:
+                return _idx(path, image_shape)
+    raise ValueError(
+        f"Expected a folder, a picture ({', '.join(SUFFIXES)}), .npy, .npz or an IDX file of "
+        f"bytes. Received: {str(path)!r}"
+    )
+
+
+def _pictures(path, image_shape, fit):
+    root = path if path.is_dir() else path.parent
+    found = sorted(file for file in root.rglob("*") if file.is_file()) if path.is_dir() else [path]
+    visible = [f for f in found if not any(p.startswith(".") for p in f.relative_to(root).parts)]
+    chosen = [file for file in visible if file.suffix.lower() in SUFFIXES]
+    if not chosen:
+        raise FileNotFoundError(
+            f"Expected pictures ({', '.join(SUFFIXES)}). Received: {str(path)!r}, without any"
+        )
+    prepare = Preparation(tuple(image_shape[:2]), image_shape[2]) if fit else None
+
+    def blocks(size):
+        for start in range(0, len(chosen), size):
+            yield np.stack(
+                [_picture(file, image_shape, prepare) for file in chosen[start : start + size]]
+            )
+
+    names = [file.relative_to(root).as_posix() for file in chosen]
+    left_out = tuple(f.relative_to(root).as_posix() for f in visible if f not in set(chosen))
+    return Images(len(chosen), blocks, names, left_out)
+
+
+def _picture(file, image_shape, prepare):
+    image = read_image(file)
+    if prepare is not None:
+        image = prepare(image[None])[0]
+    if image.shape != tuple(image_shape):
+        height, width, channels = image_shape
+        raise ValueError(
+            f"Expected pictures of {height} x {width} with {channels} channel(s); `fit` (--fit) "
+            f"brings them there. Received: {str(file)!r} of shape {image.shape}"
+        )
+    return image
+
+
+def _memory_map(path, image_shape):
+    array = as_batch(np.load(path, mmap_mode="r", allow_pickle=False), image_shape)
+    return Images(
+        len(array), lambda size: (array[i : i + size] for i in range(0, len(array), size))
+    )
+
+
+def _npz(path, image_shape):
+    with zipfile.ZipFile(path) as packed:
+        names = [name.removesuffix(".npy") for name in packed.namelist()]
+        if "images" not in names and len(names) != 1:
+            raise ValueError(f"expected an array `images`, or one array; received {sorted(names)}")
+        member = "images.npy" if "images" in names else packed.namelist()[0]
+
+    @contextlib.contextmanager
+    def opened():
+        with zipfile.ZipFile(path) as packed, packed.open(member) as file:
+            yield file
+
+    with opened() as file:
+        shape, fortran, dtype = _npy_header(file)
+        start = file.tell()
+    if dtype.hasobject or fortran:
+        raise ValueError(f"expected numbers in C order; received {dtype}, fortran_order={fortran}")
+    return _stream(path, opened, start, shape, dtype, image_shape)
+
+
+def _npy_header(file):
+    version = np.lib.format.read_magic(file)
+    readers = {
+        (1, 0): np.lib.format.read_array_header_1_0,
+        (2, 0): np.lib.format.read_array_header_2_0,
+    }
+    if version not in readers:
+        raise ValueError(f"expected an npy file of version 1 or 2; received {version}")
+    return readers[version](file)
+
+
+def _idx(path, image_shape):
+    with _plain(path) as file:
+        rank = file.read(4)[3]
+        shape = tuple(int(n) for n in np.frombuffer(file.read(4 * rank), ">u4"))
+    return _stream(path, lambda: _plain(path), 4 + 4 * rank, shape, np.dtype("u1"), image_shape)
+
+
+@contextlib.contextmanager
+def _plain(path):
+    """Opens a file, through gzip if its first bytes say so."""
+    with open(path, "rb") as file:
+        packed = file.read(2) == _GZIP
+    with gzip.open(path) if packed else open(path, "rb") as file:
+        yield file
+
+
+def _stream(path, opened, start, shape, dtype, image_shape):
+    """Returns images stored one after the other from byte `start` on."""
+    # An array of this shape that takes no memory: the model's rules on shapes are in one place.
+    count = len(as_batch(np.broadcast_to(np.zeros((), dtype), shape), image_shape))
+    row = math.prod(image_shape) * dtype.itemsize
+
+    def blocks(size):
+        with _named(path), opened() as file:
+            file.read(start)
+            for first in range(0, count, size):
+                number = min(size, count - first)
+                content = file.read(number * row)
+                if len(content) != number * row:
+                    raise ValueError(f"expected {count} images; it ends before")
+                yield np.frombuffer(content, dtype).reshape(number, *image_shape)
+            if file.read(1):
+                raise ValueError(f"expected {count} images; it goes on after them")
+
+    return Images(count, blocks)
+
+
+@contextlib.contextmanager
+def _named(path):
+    """Turns whatever a reader raises at a damaged file into a ValueError that names it."""
+    try:
+        yield
+    except (ValueError, EOFError, IndexError, OSError, zipfile.BadZipFile, zlib.error) as error:
+        raise ValueError(f"Cannot read images from {str(path)!r}. Received: {error}") from error

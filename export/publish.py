@@ -1,0 +1,181 @@
+"""Writes a trained run as an artifact: weights, ONNX, SavedModel, card, golden file.
+
+python -m export.publish --workdir=DIR --name=NAME [--out=DIR]
+"""
+
+import re
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from export.report import TOLERANCE, relative_error
+from trainers.config import plain
+from zoo import files
+from zoo.releases import card as cards
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
+
+
+def publish(workdir, name, out=None):
+    """Writes the artifact of a run, complete and verified, or nothing.
+
+    Everything is written to a temporary folder beside `out` and checked there in ONNX Runtime,
+    in TensorFlow and by loading the weights anew; then it takes the place of `out`. If anything
+    fails, an earlier artifact at `out` stays as it was.
+
+    Args:
+        workdir: The run's folder.
+        name: What to call the model: lower-case letters, digits, `.`, `_`, `-`.
+        out: The artifact's folder; the default is `WORKDIR/artifact`.
+
+    Returns:
+        The `Path` of the artifact.
+
+    Raises:
+        ValueError: If `name` does not fit, `out` holds something else than an artifact, an op has
+            no ONNX form (named), or a runtime does not give Keras's numbers.
+        FileNotFoundError: If there is no run.
+    """
+    _check_name(name)
+    out = Path(workdir) / "artifact" if out is None else Path(out)
+    _check_replaceable(out)
+    _check_backend()
+    from trainers import loop
+
+    run = loop.load_run(workdir)
+    data, images = describe_data(run.config)
+    with files.atomic_folder(out) as folder:
+        write_artifact(folder, run, name, data, images)
+        _verify(folder)
+    return out
+
+
+def write_artifact(folder, run, name, data, images=None):
+    """Writes all files of an artifact into an empty folder.
+
+    Args:
+        folder: Where to.
+        run: An object with `model` (a `zoo.VAE`), `config`, `step` and `evaluation`.
+        name: The artifact's name.
+        data: What the card says of the data.
+        images: Images for the golden file, or None for random ones.
+    """
+    from export import card, golden, onnx, readme, saved_model
+
+    folder, model = Path(folder), run.model
+    arrays = golden.golden_arrays(model, images)
+    model.save_weights(folder / "model.weights.h5")
+    onnx.export(model.encode, {"image": model.image_shape}, folder / "encoder.onnx", "the encoder")
+    onnx.export(model.decode, {"z": (model.latent_dim,)}, folder / "decoder.onnx", "the decoder")
+    saved_model.export(model, folder / "saved_model")
+    with files.atomic_path(folder / "golden.npz") as path, open(path, "wb") as file:
+        np.savez_compressed(file, **arrays)
+    content = card.make_card(model, name, data, arrays, plain(run.config), run.step, run.evaluation)
+    files.atomic_write(folder / "README.md", readme.make_readme(content))
+    content["files"] = card.file_entries(folder)
+    files.write_json(folder / cards.CARD, content)
+
+
+def describe_data(config):
+    """Returns what the card says of a run's data, and real images for the golden file.
+
+    Args:
+        config: The run's config, a mapping with `data`.
+
+    Returns:
+        `(description, images)`: a dict, and float32 [N, H, W, C] as the model sees test images
+        (training ones where there is no test split), or None where the data is not here.
+    """
+    from trainers import data
+
+    try:
+        splits = data.load_splits(config["data"])
+    except FileNotFoundError:
+        wanted = plain(config["data"])
+        kept = {key: wanted.get(key) for key in ("name", "binarisation")}
+        return {**kept, "golden": "random (the data was not at hand), then all 0 and all 1"}, None
+    role = next(role for role in ("test", "validation", "train") if splits.get(role) is not None)
+    examples = splits[role].take(8)
+    about = f"the first {len(examples)} of the {role} split, then all 0 and all 1"
+    return {**splits["train"].describe(), "golden": about}, examples.float_images()
+
+
+def _verify(folder):
+    """Raises unless ONNX Runtime, TensorFlow and the reloaded weights give the golden numbers."""
+    from export import golden, verify
+    from zoo import releases
+
+    for runtime in verify.RUNTIMES:
+        report = verify.verify(folder, runtime)
+        if not report.ok:
+            raise ValueError(
+                f"The exported model does not give Keras's numbers; nothing is kept.\n{report}"
+            )
+    with np.load(folder / "golden.npz", allow_pickle=False) as arrays:
+        expected = dict(arrays)
+    images = expected["encoder.image"][:-2]
+    for key, value in golden.golden_arrays(releases.load(folder), images).items():
+        error = relative_error(value, expected[key])
+        if error > TOLERANCE:
+            raise ValueError(
+                "The saved weights do not give the model's numbers; nothing is kept. "
+                f"Received: {key} with error {error:.1e}"
+            )
+
+
+def _check_name(name):
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise ValueError(
+            "Expected a name of lower-case letters, digits, '.', '_' and '-', at most 100. "
+            f"Received: name={name!r}"
+        )
+
+
+def _check_replaceable(out):
+    """Refuses to replace anything but an artifact or an empty folder."""
+    if out.is_file() or (out.is_dir() and any(out.iterdir()) and not _is_artifact(out)):
+        raise ValueError(
+            "Expected a new or empty folder for the artifact, or an earlier artifact to replace. "
+            f"Received: out={str(out)!r}"
+        )
+
+
+def _is_artifact(folder):
+    try:
+        return files.read_json(folder / cards.CARD).get("format") == cards.FORMAT
+    except (OSError, ValueError, AttributeError):
+        return False
+
+
+def _check_backend():
+    import keras
+
+    if keras.backend.backend() != "tensorflow":
+        raise ValueError(
+            "Publishing needs TensorFlow; weights trained under JAX load there: run again with "
+            f"KERAS_BACKEND=tensorflow. Received: KERAS_BACKEND={keras.backend.backend()!r}"
+        )
+
+
+def main(_):
+    """Publishes what the flags say; returns the exit code."""
+    from absl import flags
+
+    options = flags.FLAGS
+    try:
+        out = publish(options.workdir, options.name, options.out)
+    except (OSError, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    print(f"published {options.name}: {out}\ncheck it anywhere: python -m export.verify {out}")
+    return 0
+
+
+if __name__ == "__main__":
+    from absl import app, flags
+
+    flags.DEFINE_string("workdir", None, "The run's folder.", required=True)
+    flags.DEFINE_string("name", None, "What to call the model.", required=True)
+    flags.DEFINE_string("out", None, "The artifact's folder; default: WORKDIR/artifact.")
+    app.run(main)

@@ -1,0 +1,132 @@
+"""The README of an artifact, written from its card."""
+
+TEMPLATE = """# {name}
+
+{summary}
+
+## Use
+
+Features, with NumPy and ONNX Runtime alone (`pip install elbo-zoo`):
+
+```python
+import zoo
+encoder = zoo.load_encoder("{name}")  # or the path of this folder
+z = encoder.features(images)  # {image_forms} -> float32 [N, {latent_dim}]
+```
+
+The graphs in ONNX Runtime, or any other runtime; fetch outputs by name:
+
+```python
+import onnxruntime
+graph = onnxruntime.InferenceSession("encoder.onnx")
+loc, scale = graph.run(["loc", "scale"], {{"image": x}})  # x: float32 [batch, {shape}]
+```
+
+The Keras model (`pip install "elbo-zoo[train]"`):
+
+```python
+import zoo
+model = zoo.load("{name}")
+reconstructions = model.predict(x)
+```
+
+`decoder.onnx` takes `z` [batch, {latent_dim}] and gives {decoder_outputs}. `saved_model/` has the
+same two as the signatures `encode` and `decode`. `python -m export.verify FOLDER` proves that all
+files are whole and that every number of `golden.npz` comes out again.
+
+## Preprocessing
+
+{preprocessing}
+
+## Data
+
+{data}
+
+## Metrics
+
+{metrics}
+
+## Limits
+
+- {limits}
+- Samples and reconstructions are means of p(x|z), not photographs of anyone or anything.
+- Latents have no names: no coordinate is promised to mean something.
+
+## Licence
+
+{licence}, code and weights. The data has its own terms.
+"""
+
+_PREPROCESSING = """`encoder.features` does this; whoever calls a graph directly does it first.
+
+1. uint8 is divided by 255, bool becomes 0 or 1, floats must lie in [0, 1].
+2. {binarise}"""
+
+_BINARISE = {
+    None: "Nothing else: grey levels go in as they are.",
+    "threshold 0.5": "Pixels become 1 where they are at least 0.5, otherwise 0.",
+}
+
+
+def make_readme(card):
+    """Returns the Markdown text of a card."""
+    height, width, channels = card["image_shape"]
+    grey = f"[N, {height}, {width}] or " if channels == 1 else ""
+    outputs = (f"`{name}`" for name in sorted(card["graphs"]["decoder"]["outputs"]))
+    return TEMPLATE.format(
+        name=card["name"],
+        summary=_summary(card),
+        image_forms=f"{grey}[N, {height}, {width}, {channels}]",
+        shape=", ".join(map(str, card["image_shape"])),
+        latent_dim=card["latent_dim"],
+        decoder_outputs=", ".join(outputs),
+        preprocessing=_PREPROCESSING.format(binarise=_BINARISE[card["preprocessing"]["binarise"]]),
+        data=_data(card["data"]),
+        metrics=_metrics(card),
+        limits=f"Trained on {card['data'].get('name')} alone: features of other images may mean "
+        "little.",
+        licence=card["licence"],
+    )
+
+
+def _summary(card):
+    parts = ", ".join(f"{room} `{part['name']}`" for room, part in card["model"].items())
+    paper = f" Paper: `{card['paper']}`." if card.get("paper") else ""
+    height, width, channels = card["image_shape"]
+    return (
+        f"A variational autoencoder of elbo-zoo: {parts}. {card['latent_dim']} latents, images "
+        f"{height} x {width} x {channels}, {card['training']['step']:,} training steps.{paper}"
+    )
+
+
+def _data(data):
+    labels = {
+        "name": "Data set",
+        "source": "Source",
+        "split": "Trained on",
+        "number": "Images",
+        "preprocessing": "Made by",
+        "binarisation": "Binarisation",
+        "binarisation_rule": "Rule",
+    }
+    lines = [f"- {label}: {data[key]}" for key, label in labels.items() if data.get(key)]
+    return "\n".join(lines)
+
+
+def _metrics(card):
+    if not card["metrics"]:
+        return "Not evaluated."
+    lines = ["| metric | value | standard error | |", "|---|---|---|---|"]
+    for name, entry in sorted(card["metrics"].items()):
+        stderr = entry.get("stderr")
+        rest = {key: v for key, v in entry.items() if key not in ("value", "stderr")}
+        notes = ", ".join(f"{key} {value}" for key, value in sorted(rest.items()))
+        error = "-" if stderr is None else f"{stderr:.4g}"
+        value = entry.get("value")
+        text = f"{value:.6g}" if isinstance(value, (int, float)) else str(value)
+        lines.append(f"| {name} | {text} | {error} | {notes} |")
+    about = card["evaluation"]
+    where = f"{about.get('num_examples', '?')} examples of the split {about.get('split', '?')!r}"
+    command = f", by `{about['command']}`" if about.get("command") else ""
+    lines += ["", f"On {where}, seed {about.get('seed', '?')}{command}. Nats where a unit applies."]
+    return "\n".join(lines)

@@ -1,0 +1,101 @@
+"""What a verification found, as a table; and how two arrays are compared."""
+
+import dataclasses
+
+import numpy as np
+
+TOLERANCE = 1e-5
+
+
+@dataclasses.dataclass
+class Check:
+    """One line of the table; `ok` is None for a check that was not made."""
+
+    check: str
+    subject: str
+    ok: bool | None
+    detail: str
+
+
+@dataclasses.dataclass
+class Report:
+    """What `verify` found.
+
+    Attributes:
+        name: The model's name.
+        runtime: The runtime and its version.
+        checks: A list of `Check`.
+        max_error: The largest error of all comparisons, `None` where none was made.
+    """
+
+    name: str
+    runtime: str
+    checks: list
+    max_error: float | None = None
+
+    @property
+    def ok(self):
+        """Whether every check that was made agrees, and numbers were compared."""
+        return self.max_error is not None and all(check.ok is not False for check in self.checks)
+
+    def add(self, check, subject, ok, detail):
+        self.checks.append(Check(check, subject, ok, detail))
+
+    def add_error(self, subject, error):
+        """Adds a comparison of numbers, which agrees if `error` is within the tolerance."""
+        self.max_error = max(error, self.max_error or 0.0)
+        self.add("numbers", subject, error <= TOLERANCE, f"error {error:.1e}")
+
+    def attempt(self, check, subject, function, *arguments):
+        """Adds the outcome of `function`: its text, or the error that it raised."""
+        try:
+            self.add(check, subject, True, function(*arguments))
+        except Exception as error:  # a broken file may fail in any reader, in any way
+            self.add(check, subject, False, one_line(error))
+
+    def __str__(self):
+        rows = [("check", "subject", "result", "detail")]
+        words = {True: "ok", False: "FAILED", None: "skipped"}
+        rows += [(c.check, c.subject, words[c.ok], c.detail) for c in self.checks]
+        widths = [max(len(row[i]) for row in rows) for i in range(3)]
+        lines = [f"{self.name} in {self.runtime}", ""]
+        lines += [
+            "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths)), row[3]])
+            for row in rows
+        ]
+        failed = sum(check.ok is False for check in self.checks)
+        made = sum(check.ok is not None for check in self.checks)
+        error = "none compared" if self.max_error is None else f"{self.max_error:.1e}"
+        lines += [
+            "",
+            "error = max |a - b| / max(1, |b|), a: this runtime, b: the golden file (Keras)",
+            f"largest error {error}, tolerance {TOLERANCE:.0e}",
+            f"PASSED: {made} checks" if self.ok else f"FAILED: {failed} of {made} checks",
+        ]
+        return "\n".join(lines)
+
+
+def one_line(error):
+    """Returns an error's text on one line, for a table."""
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def relative_error(received, expected):
+    """Returns max |a - b| / max(1, |b|): relative for large values, absolute for small ones.
+
+    Args:
+        received: Array, a.
+        expected: Array of the same shape, b.
+
+    Raises:
+        ValueError: If shapes or dtypes differ, or a value is not finite.
+    """
+    if received.shape != expected.shape or received.dtype != expected.dtype:
+        raise ValueError(
+            f"expected {expected.dtype}{list(expected.shape)}, "
+            f"received {received.dtype}{list(received.shape)}"
+        )
+    if not (np.isfinite(received).all() and np.isfinite(expected).all()):
+        raise ValueError("expected finite values, received NaN or an infinity")
+    a, b = received.astype(np.float64), expected.astype(np.float64)
+    return float(np.max(np.abs(a - b) / np.maximum(1.0, np.abs(b)), initial=0.0))

@@ -1,0 +1,223 @@
+"""Names: digits, TFDS, configs; and that files need no TensorFlow."""
+
+import os
+import shutil
+import subprocess
+import sys
+
+import ml_collections
+import numpy as np
+import pytest
+
+from trainers import data
+from trainers.data import splits
+
+
+def test_digits_are_a_stable_partition():
+    parts = {name: data.load("digits", name) for name in ("train", "validation", "test")}
+    assert {name: len(part) for name, part in parts.items()} == {
+        "train": 1438,
+        "validation": 179,
+        "test": 180,
+    }
+    whole = data.load("digits", "all")
+    assert whole.images.shape == (1797, 28, 28, 1) and whole.images.dtype == np.uint8
+    assert sum(part.images.sum(dtype=int) for part in parts.values()) == whole.images.sum(dtype=int)
+    assert all(16 <= count <= 20 for count in np.bincount(parts["test"].labels))
+    assert whole.images[:, :4].max() == 0 and whole.images.max() == 255
+    # Resizing keeps the mean level: 20 x 20 of the 28 x 28 pixels hold the 8 x 8 picture.
+    from sklearn.datasets import load_digits
+
+    expected = load_digits().images.mean() / 16 * (20 / 28) ** 2
+    np.testing.assert_allclose(whole.float_images().mean(), expected, rtol=0.02)
+    np.testing.assert_array_equal(whole.labels, load_digits().target)
+
+
+def test_digits_can_be_resized_and_coloured():
+    loaded = data.load("digits", "test", image_size=32, channels=3)
+    assert loaded.image_shape == (32, 32, 3)
+    assert "resized to 32x32" in loaded.preprocessing
+
+
+def test_config_chooses_splits_and_limit():
+    config = ml_collections.ConfigDict(
+        {
+            "name": "digits",
+            "data_dir": "",
+            "binarisation": "dynamic",
+            "image_size": 0,
+            "channels": 0,
+            "train_split": "train+validation",
+            "validation_split": "none",
+            "test_split": "",
+            "download": True,
+            "limit": 0,
+        }
+    )
+    loaded = data.load_splits(config)
+    assert (len(loaded["train"]), loaded["validation"], len(loaded["test"])) == (1617, None, 180)
+    assert loaded["train"].binarisation == "dynamic"
+    with pytest.raises(ValueError, match=r'train_spilt=.*Did you mean "train_split"'):
+        data.load_splits({"name": "digits", "train_spilt": "train"})
+    with pytest.raises(ValueError, match=r"Received: name=None"):
+        data.load_splits({})
+
+
+def test_unknown_names_offer_the_nearest(tmp_path):
+    pytest.importorskip("tensorflow_datasets")
+    with pytest.raises(ValueError, match=r'name=\'mnits\'. Did you mean "mnist"'):
+        data.load("mnits", data_dir=tmp_path)
+    with pytest.raises(ValueError, match=r'name=\'digit\'. Did you mean "digits"'):
+        data.load("digit", data_dir=tmp_path)
+    with pytest.raises(FileNotFoundError, match=r"exists. Received: name='./nowhere'"):
+        data.load("./nowhere")
+    with pytest.raises(ValueError, match=r"kind cannot be told.*words.txt"):
+        (tmp_path / "words.txt").write_text("")
+        data.load(str(tmp_path / "words.txt"))
+
+
+def test_unknown_splits_and_expressions_are_refused():
+    with pytest.raises(ValueError, match=r'digits.*split=\'trian\'.*Did you mean "train"'):
+        data.load("digits", "trian")
+    for wrong in ("train[", "train[1:2:3]", "", "train[x:]"):
+        with pytest.raises(ValueError, match="Expected a split such as"):
+            data.load("digits", wrong)
+    with pytest.raises(ValueError, match=r"at least one image in 'digits', split 'train\[:0\]'"):
+        data.load("digits", "train[:0]")
+    with pytest.raises(ValueError, match="channels=2"):
+        data.load("digits", channels=2)
+    with pytest.raises(ValueError, match="together below 1"):
+        data.load("digits", validation_fraction=0.5, test_fraction=0.5)
+
+
+def test_partition_covers_everything_once(seed):
+    for count, labels in ((10, None), (101, np.arange(101) % 7), (1, None)):
+        parts = splits.partition(count, 0.2, 0.1, seed, labels)
+        union = np.concatenate([parts[name] for name in ("train", "validation", "test")])
+        np.testing.assert_array_equal(np.sort(union), np.arange(count))
+        assert len(parts["test"]) + len(parts["validation"]) == round(0.3 * count)
+    assert len(splits.partition(10, 0, 0, seed)["train"]) == 10
+
+
+@pytest.mark.parametrize(
+    ("name", "split", "shape", "mean"),
+    [
+        ("mnist", "test", (10000, 28, 28, 1), 33.7912),
+        ("mnist", "train", (60000, 28, 28, 1), 33.3184),
+        ("binarized_mnist", "test", (10000, 28, 28, 1), 0.132512 * 255),
+        ("fashion_mnist", "test", (10000, 28, 28, 1), 73.1466),
+    ],
+)
+def test_tfds_pixels_are_the_known_ones(tfds_dir, name, split, shape, mean):
+    loaded = data.load(name, split, data_dir=tfds_dir, download=False)
+    assert loaded.images.shape == shape
+    assert abs(loaded.images.mean() - mean) < 1e-3
+    assert (loaded.labels is None) == (name == "binarized_mnist")
+    assert loaded.source.startswith(f"TensorFlow Datasets {name}/")
+
+
+def test_cifar10_has_colours_and_classes(tfds_dir):
+    loaded = data.load("cifar10", "test[:2000]", data_dir=tfds_dir, download=False)
+    assert loaded.images.shape == (2000, 32, 32, 3)
+    assert loaded.class_names[:2] == ("airplane", "automobile")
+    means = loaded.float_images().mean(axis=(0, 1, 2))
+    np.testing.assert_allclose(means, [0.487, 0.482, 0.441], atol=0.02)
+    grey = data.load("cifar10", "test[:10]", data_dir=tfds_dir, download=False, channels=1)
+    luma = loaded.images[:10].astype(float) @ [0.299, 0.587, 0.114]
+    np.testing.assert_allclose(grey.images[..., 0], luma, atol=0.51)
+    with pytest.raises(ValueError, match="for grey images"):
+        data.load("cifar10", "test[:10]", data_dir=tfds_dir, binarisation="dynamic")
+
+
+def test_omniglot_is_light_ink_on_black_of_28_pixels(tfds_dir):
+    loaded = data.load("omniglot", "small1+small2", data_dir=tfds_dir, download=False)
+    assert loaded.images.shape == (5840, 28, 28, 1)
+    stored = data.load("omniglot", "small1[:40]", data_dir=tfds_dir, image_size=105, channels=3)
+    assert stored.image_shape == (105, 105, 3)
+    assert set(np.unique(stored.images)) == {0, 255}
+    assert 15 < loaded.images.mean() < 25  # little ink on much black
+    import tensorflow as tf
+
+    expected = tf.image.resize(stored.images[..., :1], (28, 28), "bilinear", antialias=True)
+    np.testing.assert_allclose(loaded.images[:40], expected, atol=1.01)  # both round to levels
+    assert loaded.preprocessing.startswith("made grey; inverted (ink is 1); resized to 28x28")
+    with pytest.raises(ValueError, match=r"'omniglot' has no split called 'train' here.*small1"):
+        data.load_splits({"name": "omniglot", "data_dir": tfds_dir, "download": False})
+
+
+def test_tfds_slices_sum_to_the_whole(tfds_dir):
+    whole = data.load("mnist", "test", data_dir=tfds_dir)
+    head, tail = (
+        data.load("mnist", part, data_dir=tfds_dir) for part in ("test[:7000]", "test[7000:]")
+    )
+    np.testing.assert_array_equal(whole.labels, np.concatenate([head.labels, tail.labels]))
+    np.testing.assert_array_equal(whole.images[6990:7000], head.images[-10:])
+    assert data.load("mnist", "test", data_dir=tfds_dir).images is whole.images  # decoded once
+    assert not whole.images.flags.writeable
+
+
+def test_default_splits_are_those_that_the_data_has(tfds_dir):
+    config = {"name": "binarized_mnist", "data_dir": tfds_dir, "limit": 100}
+    loaded = data.load_splits(config)
+    assert [len(loaded[key]) for key in ("train", "validation", "test")] == [100, 10000, 10000]
+    assert loaded["test"].describe()["preprocessing"] == "pixels are 0 or 1 as shipped"
+    assert {part.binarisation for part in loaded.values()} == {"static"}
+    assert set(np.unique(loaded["test"].images)) == {0, 255}
+    with pytest.raises(ValueError, match="binary as shipped; for dynamic binarisation take mnist"):
+        data.load_splits({**config, "binarisation": "dynamic"})
+    mnist = data.load_splits({"name": "mnist", "data_dir": tfds_dir, "train_split": "train[:50]"})
+    assert (len(mnist["train"]), mnist["validation"], len(mnist["test"])) == (50, None, 10000)
+
+
+def test_tfds_says_what_is_wrong(tfds_dir, tmp_path):
+    with pytest.raises(ValueError, match=r"\['test', 'train'\].*split='tests'.*\"test\""):
+        data.load("mnist", "tests", data_dir=tfds_dir, download=False)
+    with pytest.raises(FileNotFoundError, match=r"not prepared in .*TFDS_DATA_DIR.*download=False"):
+        data.load("kmnist", data_dir=tmp_path, download=False)
+    with pytest.raises(ValueError, match=r"the feature `image`.*'imdb_reviews' with.*text"):
+        data.load("imdb_reviews", data_dir=tmp_path, download=False)
+
+
+def test_damaged_tfds_files_are_reported(tfds_dir, tmp_path):
+    shutil.copytree(os.path.join(tfds_dir, "omniglot"), tmp_path / "omniglot")
+    (record,) = tmp_path.rglob("*small1*tfrecord*")
+    record.chmod(0o644)
+    record.write_bytes(record.read_bytes()[:-1000])
+    with pytest.raises(ValueError, match=r"files of 'omniglot' in .* are damaged or incomplete"):
+        data.load("omniglot", "small1", data_dir=str(tmp_path), download=False)
+
+
+def test_failed_download_says_how_to_get_the_data(tmp_path, monkeypatch):
+    tfds = pytest.importorskip("tensorflow_datasets")
+
+    def fail(self, **_):
+        raise ConnectionError("no network")
+
+    monkeypatch.setattr(tfds.core.DatasetBuilder, "download_and_prepare", fail)
+    with pytest.raises(FileNotFoundError, match=r"`tfds build kmnist`.*Received: no network"):
+        data.load("kmnist", data_dir=tmp_path)
+
+
+def test_files_and_digits_need_no_tensorflow(tmp_path):
+    np.savez(tmp_path / "mine.npz", images=np.arange(40 * 16, dtype=np.uint16).reshape(40, 4, 4))
+    code = f"""
+import sys
+for name in ("tensorflow", "tensorflow_datasets", "keras"):
+    sys.modules[name] = None
+import importlib.util
+find = importlib.util.find_spec
+importlib.util.find_spec = lambda n, *a: None if sys.modules.get(n, 0) is None else find(n, *a)
+from trainers import data
+for name in ("digits", "npz:{tmp_path}/mine.npz"):
+    dataset = data.load_splits({{"name": name}})["train"]
+    print(next(data.training_batches(dataset, 4, 17)).shape)
+try:
+    data.load("mnits")
+except ValueError as error:
+    print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[:2] == ["(4, 28, 28, 1)", "(4, 4, 4, 1)"]
+    assert 'pip install "elbo-zoo[train]"' in lines[2] and 'Did you mean "mnist"' in lines[2]

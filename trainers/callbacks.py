@@ -1,0 +1,165 @@
+"""What happens beside the training step: validation, records, checkpoints, a stop at the first NaN."""
+
+import csv
+import io
+import math
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+from absl import logging
+from tqdm import tqdm
+
+from trainers import checkpoints, plots
+from zoo import files
+from zoo.backend import to_numpy
+from zoo.metrics import NEVER
+
+
+class NonFiniteError(FloatingPointError):
+    """A loss, a term or a weight stopped being a finite number."""
+
+
+class Clock(keras.callbacks.Callback):
+    """Notes the seconds of training in each epoch, before anything else is done in it."""
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.start = time.perf_counter()
+
+    def on_epoch_end(self, epoch, logs=None):
+        logs["seconds"] = time.perf_counter() - self.start
+
+
+class StopOnNonFinite(keras.callbacks.Callback):
+    """Raises `NonFiniteError` as soon as the loss is not finite, naming the step and the terms."""
+
+    def on_train_batch_end(self, batch, logs=None):
+        # The running mean is not finite from the step on in which one batch was not.
+        if not math.isfinite(float(logs["loss"])):
+            self._stop()
+
+    def _stop(self):
+        first = {name: int(m.result()) for name, m in self.model.first_non_finite.items()}
+        broken = {name: step for name, step in first.items() if step != NEVER}
+        step = min(broken.values(), default=int(self.model.step))
+        terms = [name for name, at in broken.items() if at == step and name != "loss"]
+        raise NonFiniteError(
+            f"The loss stopped being a finite number at step {step}; "
+            f"terms that broke there: {', '.join(terms) or 'none, the loss alone'}."
+        )
+
+
+class Validation(keras.callbacks.Callback):
+    """Adds `val_` terms to the logs, over the first examples of the validation (or test) split.
+
+    Args:
+        images: Float images [N, H, W, C].
+        batch_size: Int.
+        every: Epochs between two validations; the last epoch always has one.
+    """
+
+    def __init__(self, images, batch_size, every):
+        super().__init__()
+        self.images, self.batch_size, self.every = images, batch_size, every
+
+    def on_epoch_end(self, epoch, logs=None):
+        if (epoch + 1) % self.every and epoch + 1 != self.params["epochs"]:
+            return
+        results = self.model.evaluate(
+            self.images, batch_size=self.batch_size, verbose=0, return_dict=True
+        )
+        logs.update({f"val_{name}": value for name, value in results.items()})
+
+
+class Recorder(keras.callbacks.Callback):
+    """Keeps the history: `metrics.csv`, TensorBoard scalars and pictures, one log line an epoch.
+
+    Args:
+        workdir: The run's folder.
+        history: Rows of earlier epochs, from the checkpoint that the run resumed from.
+        writer: A `trainers.tensorboard.Writer`.
+        images: A few float images to reconstruct.
+        pictures_every: Epochs between two rounds of pictures; 0 for none.
+    """
+
+    def __init__(self, workdir, history, writer, images, pictures_every):
+        super().__init__()
+        self.path = Path(workdir) / "metrics.csv"
+        self.history = list(history)
+        self.writer, self.images, self.pictures_every = writer, images, pictures_every
+
+    def on_epoch_end(self, epoch, logs=None):
+        step = int(self.model.step)
+        row = {"epoch": epoch + 1, "step": step}
+        row.update({name: float(value) for name, value in logs.items()})
+        self.history.append(row)
+        files.atomic_write(self.path, as_csv(self.history))
+        terms = {name: value for name, value in row.items() if name not in ("epoch", "step")}
+        self.writer.scalars(terms, step)
+        if self.pictures_every and (epoch + 1) % self.pictures_every == 0:
+            self._pictures(step)
+        self.writer.flush()
+        shown = "  ".join(f"{name} {value:.4g}" for name, value in terms.items())
+        logging.info("epoch %d of %d  %s", epoch + 1, self.params["epochs"], shown)
+
+    def _pictures(self, step):
+        reconstructions = to_numpy(self.model.reconstruct(self.images))
+        grid = plots.reconstruction_grid(self.images, np.clip(reconstructions, 0, 1))
+        self.writer.picture("reconstructions", grid, step)
+        samples = np.clip(to_numpy(self.model.sample(len(self.images))), 0, 1)
+        self.writer.picture("samples", plots.image_grid(samples), step)
+
+
+def as_csv(rows):
+    """Returns rows (dicts) as CSV text, with a column for every key that any of them has."""
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+class Checkpoints(keras.callbacks.Callback):
+    """Saves a checkpoint at the end of epochs, and refuses to save weights that are not finite.
+
+    Args:
+        folder: The run's `checkpoints` folder.
+        recorder: The `Recorder`, whose history goes into the checkpoint.
+        every: Epochs between two; the last epoch always has one.
+        keep: How many stay.
+    """
+
+    def __init__(self, folder, recorder, every, keep):
+        super().__init__()
+        self.folder, self.recorder, self.every, self.keep = folder, recorder, every, keep
+
+    def on_epoch_end(self, epoch, logs=None):
+        if (epoch + 1) % self.every and epoch + 1 != self.params["epochs"]:
+            return
+        step = int(self.model.step)
+        for weight in self.model.trainable_weights:
+            if not np.all(np.isfinite(to_numpy(weight))):
+                raise NonFiniteError(
+                    f"A weight stopped being a finite number by step {step}: {weight.path}."
+                )
+        checkpoints.save(self.folder, self.model, step, self.recorder.history, self.keep)
+
+
+class Progress(keras.callbacks.Callback):
+    """A progress bar over all steps of the run, with the loss beside it."""
+
+    def __init__(self, first_step, total_steps, disable):
+        super().__init__()
+        self.bar = tqdm(
+            total=total_steps, initial=first_step, unit="step", disable=disable, dynamic_ncols=True
+        )
+
+    def on_train_batch_end(self, batch, logs=None):
+        step = int(self.model.step)
+        self.bar.update(step - self.bar.n)
+        self.bar.set_postfix_str(f"loss {float(logs['loss']):.4g}", refresh=False)
+
+    def on_train_end(self, logs=None):
+        self.bar.close()

@@ -1,0 +1,188 @@
+"""What a config holds, its defaults, and how it becomes a model, an optimiser and a run's identity."""
+
+import inspect
+
+from ml_collections import ConfigDict
+
+# Keys that say where things are and not what is computed: another value is still the same run.
+NOT_IDENTITY = ("data.data_dir", "data.download")
+_FROM_ELSEWHERE = ("self", "latent_dim", "image_shape", "kwargs")
+
+
+def default_config():
+    """Returns every key a config may have, with its default; configs change what they need.
+
+    The four rooms are `{"name": ..., **arguments}`. `latent_dim` stands once for all of them,
+    `image_shape` comes from the data, and the objective's seed is `seed`.
+    """
+    return ConfigDict(
+        {
+            "paper": "",
+            "seed": 17,
+            "latent_dim": 2,
+            "data": {
+                "name": "digits",
+                "data_dir": "",
+                "download": True,
+                "binarisation": "none",
+                "image_size": 0,
+                "channels": 0,
+                "train_split": "",
+                "validation_split": "",
+                "test_split": "",
+                "limit": 0,
+            },
+            "encoder": {"name": "mlp"},
+            "decoder": {"name": "mlp"},
+            "marginal": {"name": "normal"},
+            "objective": {"name": "beta"},
+            "optimizer": {
+                "name": "adam",
+                "learning_rate": 1e-3,
+                "beta_1": 0.9,
+                "beta_2": 0.999,
+                "epsilon": 1e-7,
+                "schedule": "constant",
+                "constant_share": 0.5,
+            },
+            "train": {
+                "epochs": 10,
+                "batch_size": 100,
+                "dtype_policy": "float32",
+                "jit_compile": "auto",
+                "steps_per_execution": 0,
+                "validation_every": 1,
+                "validation_examples": 10000,
+                "pictures_every": 5,
+                "checkpoint_every": 1,
+                "keep_checkpoints": 2,
+            },
+            "evaluation": {
+                "metrics": ["rate", "distortion", "elbo", "nll", "active_units", "linear_probe"],
+                "num_samples": 100,
+                "nll_examples": 0,
+            },
+        }
+    )
+
+
+def complete(config):
+    """Fills in every argument of the four parts that `config` leaves out, and locks it.
+
+    So each of them can be changed by a flag, an unknown key raises, and `config.json` says all.
+
+    Args:
+        config: A `ConfigDict` made from `default_config()`.
+
+    Returns:
+        The same config.
+    """
+    for room, registry in _rooms().items():
+        with config.unlocked():
+            config[room] = _with_defaults(config[room], registry)
+            if "likelihood" in config[room]:
+                config[room].likelihood = _with_defaults(config[room].likelihood, _likelihoods())
+    return config.lock()
+
+
+def _with_defaults(spec, registry):
+    spec = ConfigDict({"name": spec}) if isinstance(spec, str) else spec
+    parameters = inspect.signature(registry.get(spec["name"]).__init__).parameters.values()
+    defaults = {
+        p.name: p.default
+        for p in parameters
+        if p.name not in (*_FROM_ELSEWHERE, "seed") and p.default is not p.empty
+    }
+    return ConfigDict({**defaults, **spec.to_dict()})
+
+
+def _rooms():
+    import zoo  # The registries fill when the parts are imported.
+
+    return zoo.VAE and __import__("zoo.vae", fromlist=["ROOMS"]).ROOMS
+
+
+def _likelihoods():
+    from zoo.registry import LIKELIHOODS
+
+    return LIKELIHOODS
+
+
+def model_config(config, image_shape):
+    """Returns the mapping for `zoo.build`: the four rooms with sizes and seed put in.
+
+    Args:
+        config: A run's config.
+        image_shape: (H, W, C) of its data.
+    """
+    rooms = {room: plain(config[room]) for room in _rooms()}
+    for room in ("encoder", "decoder", "marginal"):
+        rooms[room]["latent_dim"] = config["latent_dim"]
+    rooms["decoder"]["image_shape"] = list(image_shape)
+    rooms["objective"]["seed"] = config["seed"]
+    return rooms
+
+
+def make_optimizer(config, steps_per_epoch):
+    """Returns the Keras optimiser of `config.optimizer`, its schedule counted in steps.
+
+    Raises:
+        ValueError: If the name or the schedule is unknown.
+    """
+    import keras
+
+    from zoo import optimizers
+    from zoo.registry import nearest
+
+    wanted = config["optimizer"]
+    classes = {"adam": keras.optimizers.Adam, "normalized_adam": optimizers.NormalizedAdam}
+    rate, total = wanted["learning_rate"], config["train"]["epochs"] * steps_per_epoch
+    schedules = {
+        "constant": lambda: rate,
+        "constant_then_linear": lambda: optimizers.ConstantThenLinear(
+            rate, int(total * wanted["constant_share"]), total
+        ),
+    }
+    for key, valid in (("name", classes), ("schedule", schedules)):
+        if wanted[key] not in valid:
+            raise ValueError(
+                f"`optimizer.{key}` must be one of {sorted(valid)}. "
+                f"Received: optimizer.{key}={wanted[key]!r}.{nearest(wanted[key], valid)}"
+            )
+    return classes[wanted["name"]](
+        schedules[wanted["schedule"]](),
+        beta_1=wanted["beta_1"],
+        beta_2=wanted["beta_2"],
+        epsilon=wanted["epsilon"],
+    )
+
+
+def plain(value):
+    """Returns a config as nested dicts and lists, as JSON keeps it."""
+    if hasattr(value, "items"):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    return value
+
+
+def flat(config, prefix=""):
+    """Returns `{"data.name": "digits", ...}`."""
+    found = {}
+    for key, value in plain(config).items():
+        if isinstance(value, dict):
+            found.update(flat(value, f"{prefix}{key}."))
+        else:
+            found[f"{prefix}{key}"] = value
+    return found
+
+
+def differences(ours, theirs):
+    """Returns a line for each key that makes two configs different runs."""
+    ours, theirs = flat(ours), flat(theirs)
+    keys = sorted(set(ours) | set(theirs))
+    return [
+        f"{key}: {theirs.get(key, 'absent')!r} there, {ours.get(key, 'absent')!r} here"
+        for key in keys
+        if key not in NOT_IDENTITY and ours.get(key) != theirs.get(key)
+    ]

@@ -1,0 +1,195 @@
+"""All the numbers of one model on one split, each with its standard error."""
+
+import numpy as np
+
+from zoo.evaluation import information, nll, probes
+from zoo.registry import nearest
+
+METRICS = ("rate", "distortion", "elbo", "nll", "active_units", "linear_probe")
+
+
+def evaluate(
+    model,
+    dataset,
+    train_dataset=None,
+    metrics=METRICS,
+    num_samples=100,
+    nll_examples=None,
+    seed=17,
+    batch_size=None,
+    max_rows=nll.MAX_ROWS,
+    progress=True,
+):
+    """Returns the metrics of `model` on every example of `dataset`.
+
+        rate, distortion, elbo   one posterior sample an example (the rate in closed form if it can)
+        nll                      minus the importance-weighted bound with K samples
+        active_units             latents with Var_x[E[z|x]] > 0.01
+        linear_probe             logistic regression from codes to labels: test accuracy
+
+    Args:
+        model: A `zoo.VAE`.
+        dataset: A data set with `float_images(rows)`, `labels` and a length; or a pair
+            `(images, labels)`; or images [N, H, W, C] alone.
+        train_dataset: Likewise: what the probe is trained on.
+        metrics: Names among the above.
+        num_samples: K, of `nll`.
+        nll_examples: Take `nll` on so many examples, evenly spaced through the split, as K decoder
+            passes an example are costly; None means all.
+        seed: Int.
+        batch_size: Images encoded in one step, at most 128, the default.
+        max_rows: Images decoded in one step.
+        progress: Whether to show a bar for each metric that takes time.
+
+    Returns:
+        For each metric a dict with `value`, `stderr` (over examples, sd / sqrt(N) with N - 1 in
+        the variance, binomial for an accuracy, None where there is none), `num_examples`,
+        `unit`, and what else the number needs: `num_samples`, `num_train`, .... A probe that has
+        no labels has the value None and a `note` that says so.
+
+    Raises:
+        ValueError: If a metric is unknown.
+        FloatingPointError: If a number of any example is not finite: means are over all examples.
+    """
+    _check_metrics(metrics)
+    dataset = _as_dataset(dataset)
+    options = {"seed": seed, "batch_size": batch_size, "max_rows": max_rows, "progress": progress}
+    results = {}
+    if {"rate", "distortion", "elbo"} & set(metrics):
+        _say(progress, "rate and distortion")
+        terms = information.rate_distortion(model, dataset, num_samples=1, **options)
+        for name, values in terms.items():
+            results[name] = {**_mean(name, values), "num_samples": 1, "unit": "nats"}
+    if "nll" in metrics:
+        _say(progress, f"nll with {num_samples} samples")
+        results["nll"] = _nll(model, dataset, num_samples, nll_examples, options)
+    if "active_units" in metrics:
+        results["active_units"] = _active_units(model, dataset, batch_size)
+    if "linear_probe" in metrics:
+        _say(progress, "linear probe")
+        results["linear_probe"] = _linear_probe(model, dataset, train_dataset, seed, batch_size)
+    return {name: results[name] for name in metrics}
+
+
+def _nll(model, dataset, num_samples, nll_examples, options):
+    result = {}
+    if nll_examples is not None and nll_examples < len(dataset):
+        if nll_examples < 1:
+            raise ValueError(
+                f"Expected nll_examples >= 1 or None. Received: nll_examples={nll_examples!r}"
+            )
+        result["note"] = f"{nll_examples} examples evenly spaced through {len(dataset)}"
+        dataset = _Subset(dataset, np.arange(nll_examples) * len(dataset) // nll_examples)
+    bound = nll.importance_weighted_bound(model, dataset, num_samples=num_samples, **options)
+    return {**_mean("nll", -bound), "num_samples": num_samples, "unit": "nats", **result}
+
+
+def _active_units(model, dataset, batch_size):
+    if len(dataset) < 2:
+        return _left_out("units", "needs at least two examples")
+    units = information.active_units(model, dataset, batch_size=batch_size)
+    _check_finite("active_units", units["variances"], "latent")
+    return {
+        "value": units["count"],
+        "stderr": None,
+        "num_examples": units["num_examples"],
+        "unit": "units",
+        "latent_dim": len(units["variances"]),
+        "threshold": information.ACTIVE_THRESHOLD,
+        "variances": [float(value) for value in units["variances"]],
+    }
+
+
+def _linear_probe(model, dataset, train_dataset, seed, batch_size):
+    if train_dataset is None:
+        return _left_out("fraction", "left out: no train_dataset was given")
+    train_dataset = _as_dataset(train_dataset)
+    for data, what in ((dataset, "dataset"), (train_dataset, "train_dataset")):
+        if data.labels is None:
+            return _left_out("fraction", f"left out: {what} has no labels")
+    probe = probes.linear_probe(
+        information.codes(model, train_dataset, batch_size),
+        train_dataset.labels,
+        information.codes(model, dataset, batch_size),
+        dataset.labels,
+        seed=seed,
+    )
+    return {"value": probe.pop("accuracy"), "unit": "fraction", **probe}
+
+
+def _left_out(unit, note):
+    return {"value": None, "stderr": None, "num_examples": 0, "unit": unit, "note": note}
+
+
+def _mean(name, values):
+    """Returns the mean over all examples and its standard error."""
+    _check_finite(name, values, "example")
+    number = len(values)
+    stderr = float(np.std(values, ddof=1) / np.sqrt(number)) if number > 1 else None
+    return {"value": float(np.mean(values)), "stderr": stderr, "num_examples": number}
+
+
+def _check_finite(name, values, of_what):
+    bad = np.flatnonzero(~np.isfinite(values))
+    if len(bad):
+        raise FloatingPointError(
+            f"Expected a finite {name} of every {of_what}. Received: {len(bad)} of {len(values)} "
+            f"not finite, the first {values[bad[0]]} at {of_what} {bad[0]}"
+        )
+
+
+def _check_metrics(metrics):
+    if isinstance(metrics, str):
+        raise ValueError(f"Expected a sequence of metric names. Received: metrics={metrics!r}")
+    for name in metrics:
+        if name not in METRICS:
+            raise ValueError(
+                f"Expected metrics among {list(METRICS)}. Received: {name!r}."
+                + nearest(name, METRICS)
+            )
+
+
+def _say(progress, text):
+    if progress:
+        print(text, flush=True)
+
+
+class _Arrays:
+    """Images, and labels or None, behind the interface of a data set."""
+
+    def __init__(self, images, labels=None):
+        self.images = images
+        self.labels = None if labels is None else np.asarray(labels)
+
+    def __len__(self):
+        return len(self.images)
+
+    def float_images(self, rows):
+        return self.images[rows]
+
+
+class _Subset:
+    """Some rows of a data set."""
+
+    def __init__(self, dataset, indices):
+        self.dataset = dataset
+        self.indices = indices
+
+    def __len__(self):
+        return len(self.indices)
+
+    def float_images(self, rows):
+        return self.dataset.float_images(self.indices[rows])
+
+
+def _as_dataset(data):
+    if hasattr(data, "float_images"):
+        return data
+    images, labels = data if isinstance(data, tuple) else (data, None)
+    images = np.asarray(images)
+    if labels is not None and len(labels) != len(images):
+        raise ValueError(
+            "Expected as many labels as images. "
+            f"Received: {len(images)} images, {len(labels)} labels"
+        )
+    return _Arrays(images, labels)

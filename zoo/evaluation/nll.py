@@ -1,0 +1,280 @@
+"""Lower bounds of log p(x) by sampling: the ELBO and the importance-weighted bound, in nats.
+
+Noise is a function of (seed, tile of `TILE` examples, number of the sample) alone. So a result is
+the same, up to the rounding of float32, however the work is cut: every example and every sample
+is counted once, and `batch_size` and `max_rows` change speed and memory only.
+"""
+
+import sys
+import weakref
+
+import keras
+import numpy as np
+from keras import ops
+
+from zoo.backend import compiled, fold_in, prefer_xla, tfp_seed, to_numpy
+from zoo.divergences import kl
+
+# Examples that share a stream of noise; a power of two, so that smaller widths divide it.
+TILE = 128
+# Images decoded in one step: eight samples of a tile, past which a CPU gains nothing.
+MAX_ROWS = 1024
+# Samples drawn one by one in one compiled step: more only makes it slower to compile.
+MAX_DRAWS = 16
+
+# Compiled steps by model. Their closures hold the parts and not the model, so it can be freed.
+_COMPILED = weakref.WeakKeyDictionary()
+
+
+def elbo(model, x, num_samples=1, seed=17, batch_size=None, max_rows=MAX_ROWS):
+    """Returns the evidence lower bound of each image, estimated with K posterior samples.
+
+        elbo[b] = (1/K) sum_k log d(x|z_k) - R[b],   z_k ~ e(z|x)
+
+    R is in closed form where there is one, otherwise the mean over the same samples.
+
+    Args:
+        model: A `zoo.VAE`.
+        x: Images [B, H, W, C], or a data set with `float_images`.
+        num_samples: K.
+        seed: Int.
+        batch_size: Images encoded in one step, at most 128, the default.
+        max_rows: Images decoded in one step.
+
+    Returns:
+        NumPy array [B], nats.
+    """
+    rate, distortion = expected_terms(model, x, num_samples, seed, batch_size, max_rows)
+    return -(distortion + rate)
+
+
+def importance_weighted_bound(
+    model, x, num_samples=100, seed=17, batch_size=None, max_rows=MAX_ROWS, progress=False
+):
+    """Returns the importance-weighted lower bound of log p(x) of each image.
+
+        bound[b] = log (1/K) sum_k d(x|z_k) m(z_k) / e(z_k|x),   z_k ~ e(z|x)
+
+    Its expectation rises to log p(x) with K. The sum is streamed in float64, so memory is that of
+    one decoder pass over `max_rows` images and one encoder pass over `batch_size`, whatever K.
+
+    Args:
+        model: A `zoo.VAE`.
+        x: Images [B, H, W, C], or a data set with `float_images`.
+        num_samples: K.
+        seed: Int.
+        batch_size: Images encoded in one step, at most 128, the default.
+        max_rows: Images decoded in one step.
+        progress: Whether to show a bar.
+
+    Returns:
+        NumPy array [B], nats.
+
+    Reference:
+        Burda et al., 2016, eq. 8.
+    """
+    total = None
+    chunks = log_terms(model, x, num_samples, seed, batch_size, max_rows, progress)
+    for count, rows, _, terms in chunks:
+        total = np.full(count, -np.inf) if total is None else total
+        log_weights = terms["likelihood"] + terms["marginal"] - terms["posterior"]
+        chunk = np.logaddexp.reduce(log_weights, axis=0)
+        total[rows] = np.logaddexp(total[rows], chunk)
+    return total - np.log(num_samples)
+
+
+def expected_terms(
+    model, x, num_samples=1, seed=17, batch_size=None, max_rows=MAX_ROWS, progress=False
+):
+    """Returns the rate and the distortion of each image, NumPy arrays [B] in nats.
+
+    Args: as `elbo`.
+    """
+    rate = distortion = None
+    next_row = 0
+    for count, rows, parameters, terms in log_terms(
+        model, x, num_samples, seed, batch_size, max_rows, progress
+    ):
+        if rate is None:
+            rate, distortion = np.zeros(count), np.zeros(count)
+            has_closed_form = has_analytic_rate(model, parameters)
+        distortion[rows] -= terms["likelihood"].sum(axis=0) / num_samples
+        if not has_closed_form:
+            rate[rows] += (terms["posterior"] - terms["marginal"]).sum(axis=0) / num_samples
+        elif rows.start == next_row:  # the first chunk of these rows; one rate serves them all
+            first, next_row = rows.start % TILE, rows.stop
+            whole_tile = to_numpy(compile_step(model, _closed_form_rate)(parameters))
+            rate[rows] = whole_tile[first : first + rows.stop - rows.start]
+    return rate, distortion
+
+
+def log_terms(model, x, num_samples, seed, batch_size=None, max_rows=MAX_ROWS, progress=False):
+    """Yields log d(x|z), log m(z) and log e(z|x) of every example and sample, chunk by chunk.
+
+    Args: as `importance_weighted_bound`.
+
+    Yields:
+        `(count, rows, parameters, terms)`: the number of all images; the slice of them that this
+        chunk is of; their tile's posterior parameters, [TILE, ...] each; and a dict of float64
+        arrays [samples of the chunk, images of the chunk], `likelihood`, `marginal`, `posterior`.
+
+    Raises:
+        ValueError: If `num_samples` or `max_rows` is not a positive int.
+    """
+    _check_positive(num_samples=num_samples, max_rows=max_rows)
+    seed = tfp_seed(seed)
+    for count, tile, x_tile, parameters in tiles(model, x, batch_size, progress):
+        width = _power_of_two_near(min(TILE, count), max_rows)
+        chunks = -(-num_samples // min(MAX_DRAWS, max(1, max_rows // width)))
+        draws = -(-num_samples // chunks)
+        step = compile_step(model, _score, draws, width)
+        tile_seed = fold_in(seed, tile)
+        for offset in range(0, len(x_tile), width):
+            images = x_tile[offset : offset + width]
+            rows = slice(tile * TILE + offset, tile * TILE + offset + len(images))
+            padded = _pad(images, width)
+            for first in range(0, num_samples, draws):
+                terms = to_numpy(step(parameters, padded, tile_seed, _int(first), _int(offset)))
+                kept = {
+                    name: value[: num_samples - first, : len(images)].astype("float64")
+                    for name, value in terms.items()
+                }
+                yield count, rows, parameters, kept
+
+
+def tiles(model, images, batch_size=None, progress=False):
+    """Yields the images in tiles of `TILE`, each with its posterior's parameters.
+
+    Args:
+        model: A `zoo.VAE`.
+        images: An array [N, H, W, C] or a data set with `float_images`.
+        batch_size: Images encoded in one step, at most `TILE`.
+        progress: Whether to show a bar.
+
+    Yields:
+        `(N, number of the tile, its images [n, H, W, C], parameters [TILE, ...] each)`; the rows
+        of the parameters beyond n repeat the last.
+
+    Raises:
+        ValueError: If there are no images, or they are not the model's, or `batch_size` is not a
+            positive int.
+    """
+    batch_size = TILE if batch_size is None else batch_size
+    _check_positive(batch_size=batch_size)
+    count, read = _source(model, images)
+    encode = compile_step(model, _encode)
+    batch_size = min(batch_size, TILE, count)
+    bar = _progress_bar(count) if progress else None
+    for start in range(0, count, TILE):
+        x = read(slice(start, min(start + TILE, count)))
+        pieces = []
+        for first in range(0, len(x), batch_size):
+            piece = x[first : first + batch_size]
+            parameters = to_numpy(encode(_pad(piece, batch_size)))
+            pieces.append({name: value[: len(piece)] for name, value in parameters.items()})
+        yield (
+            count,
+            start // TILE,
+            x,
+            {name: _pad(np.concatenate([p[name] for p in pieces]), TILE) for name in pieces[0]},
+        )
+        if bar is not None:
+            bar.update(start + len(x))
+
+
+def has_analytic_rate(model, parameters):
+    """Returns whether KL(e(z|x) || m(z)) of `model` has a closed form."""
+    posterior = model.encoder.posterior(parameters)
+    return kl.has_analytic_rate(posterior, model.marginal.distribution())
+
+
+# Compiled steps. Each is a function of the parts that returns the function to compile.
+
+
+def _encode(encoder, decoder, marginal):
+    return lambda x: encoder(x, training=False)
+
+
+def _closed_form_rate(encoder, decoder, marginal):
+    return lambda parameters: kl.rate(encoder.posterior(parameters), marginal.distribution())
+
+
+def _score(encoder, decoder, marginal, draws, width):
+    def score(parameters, x, seed, first, offset):
+        posterior = encoder.posterior(parameters)
+        samples = [_sample_and_log_prob(posterior, fold_in(seed, first + i)) for i in range(draws)]
+        z, log_posterior = (ops.stack(values) for values in zip(*samples))
+        within = offset + ops.arange(width)
+        z = ops.take(z, within, axis=1)
+        return {
+            "likelihood": decoder.distribution(z, training=False).log_prob(x),
+            "marginal": marginal.distribution().log_prob(z),
+            "posterior": ops.take(log_posterior, within, axis=1),
+        }
+
+    return score
+
+
+def _sample_and_log_prob(posterior, seed):
+    """Returns z and log e(z|x): in one pass where a flow would have to invert itself."""
+    if hasattr(posterior, "experimental_sample_and_log_prob"):
+        return posterior.experimental_sample_and_log_prob(seed=seed)
+    z = posterior.sample(seed=seed)
+    return z, posterior.log_prob(z)
+
+
+def compile_step(model, make, *arguments):
+    """Returns `make(encoder, decoder, marginal, *arguments)` compiled, once for each model."""
+    parts = (model.encoder, model.decoder, model.marginal)
+    functions = _COMPILED.setdefault(model, {})
+    # A part put in place of another has another id: the closure keeps the old one alive.
+    key = (make, *arguments, *map(id, parts))
+    if key not in functions:
+        variables = {id(variable): variable for part in parts for variable in part.variables}
+        functions[key] = compiled(
+            make(*parts, *arguments), list(variables.values()), jit_compile=prefer_xla(model)
+        )
+    return functions[key]
+
+
+# Images in, pieces of one shape out.
+
+
+def _source(model, images):
+    """Returns the number of images and a function that reads a slice of them as float32."""
+    if hasattr(images, "float_images"):
+        read = images.float_images
+    else:
+        images = images if hasattr(images, "__array__") else np.asarray(images)
+        read = images.__getitem__
+    if len(images) == 0:
+        raise ValueError("Expected at least one image. Received: 0 images")
+    model.check_images(read(slice(0, 1)))
+    return len(images), lambda rows: np.asarray(read(rows), "float32")
+
+
+def _pad(array, size):
+    """Repeats the last row up to `size` rows, so that no partial batch needs a trace of its own."""
+    missing = size - len(array)
+    return np.concatenate([array, np.repeat(array[-1:], missing, axis=0)]) if missing else array
+
+
+def _power_of_two_near(count, limit):
+    """Returns the smallest power of two that holds `count`, or the largest within `limit`."""
+    return min(1 << (count - 1).bit_length(), 1 << (limit.bit_length() - 1))
+
+
+def _int(value):
+    return np.asarray(value, "int32")  # an array: a Python int would be compiled in
+
+
+def _check_positive(**values):
+    for name, value in values.items():
+        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+            raise ValueError(f"Expected `{name}` to be a positive int. Received: {name}={value!r}")
+
+
+def _progress_bar(count):
+    # A terminal redraws one line; a log file gets one line every ten seconds.
+    interval = 0.2 if sys.stdout.isatty() else 10.0
+    return keras.utils.Progbar(count, unit_name="image", interval=interval)
