@@ -61,7 +61,8 @@ def make_card(model, name, data, golden, config, step, evaluation):
             "tolerance": TOLERANCE,
             "error": "max |a - b| / max(1, |b|)",
             "images": data.get("golden", "random, then all 0 and all 1"),
-            "latents": "draws of the prior, the origin, then +4, -4, alternating +-4",
+            "latents": "6 draws of the prior, the origin, +4 in the first coordinate, -4 in the last, "
+            "twice a draw of the prior",
         },
         "versions": {"elbo-zoo": zoo.__version__, **versions()},
     }

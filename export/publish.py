@@ -65,7 +65,7 @@ def write_artifact(folder, run, name, data, images=None):
 
     folder, model = Path(folder), run.model
     arrays = golden.golden_arrays(model, images)
-    model.save_weights(folder / "model.weights.h5")
+    _save_weights(model, folder / "model.weights.h5")
     onnx.export(model.encode, {"image": model.image_shape}, folder / "encoder.onnx", "the encoder")
     onnx.export(model.decode, {"z": (model.latent_dim,)}, folder / "decoder.onnx", "the decoder")
     saved_model.export(model, folder / "saved_model")
@@ -75,6 +75,15 @@ def write_artifact(folder, run, name, data, images=None):
     files.atomic_write(folder / "README.md", readme.make_readme(content))
     content["files"] = card.file_entries(folder)
     files.write_json(folder / cards.CARD, content)
+
+
+def _save_weights(model, path):
+    """Saves the weights of a fresh model of the same parts: no optimiser, no metrics' counts."""
+    import zoo
+
+    fresh = zoo.build(zoo.vae_config(model))
+    fresh.set_weights(model.get_weights())
+    fresh.save_weights(path)
 
 
 def describe_data(config):

@@ -66,17 +66,31 @@ def default_config():
     )
 
 
-def complete(config):
+def complete(config, mode=""):
     """Fills in every argument of the four parts that `config` leaves out, and locks it.
 
     So each of them can be changed by a flag, an unknown key raises, and `config.json` says all.
 
     Args:
         config: A `ConfigDict` made from `default_config()`.
+        mode: What stands after the colon of `--config=FILE:mode`: "" or "tiny", which cuts the run
+            to two epochs of a few steps and a small test set, to see that all of it works.
 
     Returns:
         The same config.
+
+    Raises:
+        ValueError: If `mode` is neither.
     """
+    if mode not in ("", "tiny"):
+        raise ValueError(f"Expected the mode '' or 'tiny'. Received: mode={mode!r}")
+    if mode == "tiny":
+        config.data.limit = 2 * config.train.batch_size + 1
+        config.data.test_split = config.data.test_split or "test[:100]"
+        config.train.epochs = 2
+        config.train.validation_examples = 50
+        config.evaluation.num_samples = 5
+        config.evaluation.nll_examples = 50
     for room, registry in _rooms().items():
         with config.unlocked():
             config[room] = _with_defaults(config[room], registry)
@@ -97,9 +111,12 @@ def _with_defaults(spec, registry):
 
 
 def _rooms():
-    import zoo  # The registries fill when the parts are imported.
+    import zoo
 
-    return zoo.VAE and __import__("zoo.vae", fromlist=["ROOMS"]).ROOMS
+    zoo.load_parts()
+    from zoo.vae import ROOMS
+
+    return ROOMS
 
 
 def _likelihoods():

@@ -6,9 +6,17 @@ import platform
 import shlex
 import sys
 
-PACKAGES = (
-    "elbo-zoo keras tensorflow tensorflow-probability jax numpy onnx onnxruntime tf2onnx".split()
-)
+PACKAGES = [
+    "elbo-zoo",
+    "keras",
+    "tensorflow",
+    "tensorflow-probability",
+    "jax",
+    "numpy",
+    "onnx",
+    "onnxruntime",
+    "tf2onnx",
+]
 
 
 def versions():

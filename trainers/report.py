@@ -1,4 +1,4 @@
-"""One self-contained HTML page for a run: numbers, curves, pictures, and what is needed to repeat it.
+"""One self-contained HTML page for a run: its numbers, curves, pictures, and how to repeat it.
 
 The page needs no network, no script and no other file; it follows the reader's light or dark
 scheme and the width of the screen.
@@ -37,7 +37,7 @@ MEASURED = {
     "latent_dim": "of {} units",
     "threshold": "threshold {}",
 }
-LINK_WIDTH = 720  # CSS pixels that small pictures are magnified to, by whole factors
+MAGNIFIED = 640  # CSS pixels that small pictures are magnified to, by whole factors
 EXPECTED_PICTURES = ("reconstructions", "samples", "latent")
 CSS = """
 :root{color-scheme:light dark;--page:#f5f6f8;--card:#fff;--ink:#1f2933;--muted:#55616d;
@@ -314,7 +314,7 @@ def _figure(picture, caption, heading):
         image = _image(png, caption or heading, round(picture.get_figwidth() * plots.CSS_DPI))
     else:
         width = Image.open(io.BytesIO(png)).width
-        image = _image(png, caption or heading, width * max(1, LINK_WIDTH // width), "pixels")
+        image = _image(png, caption or heading, width * max(1, MAGNIFIED // width), "pixels")
     note = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
     return f'<figure><div class="frame">{image}</div>{note}</figure>'
 

@@ -43,12 +43,15 @@ __version__ = "0.1.0.dev0"
 def __getattr__(name):
     if name not in _PUBLIC:
         raise AttributeError(f"module 'zoo' has no attribute {name!r}")
-    module = importlib.import_module(_PUBLIC[name])
-    if module.__name__ not in ("zoo.releases", "zoo.runtime"):
-        # Naming one part registers all, so that configs can name any of them.
-        for room in ("encoders", "decoders", "marginals", "objectives", "optimizers"):
-            importlib.import_module(f"zoo.{room}")
-    return getattr(module, name)
+    if _PUBLIC[name] not in ("zoo.releases", "zoo.runtime"):
+        load_parts()
+    return getattr(importlib.import_module(_PUBLIC[name]), name)
+
+
+def load_parts():
+    """Imports every room, so that the registries know all names. Loads Keras and its backend."""
+    for room in ("encoders", "decoders", "marginals", "objectives", "optimizers"):
+        importlib.import_module(f"zoo.{room}")
 
 
 def __dir__():

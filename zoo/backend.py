@@ -43,7 +43,9 @@ def tfp_seed(seed):
 
 def fold_in(seed, number):
     """Returns a stateless seed for the `number`-th draw of a stream that starts at `seed`."""
-    return tfp.random.fold_in(seed, number) if hasattr(tfp.random, "fold_in") else _fold(seed, number)
+    return (
+        tfp.random.fold_in(seed, number) if hasattr(tfp.random, "fold_in") else _fold(seed, number)
+    )
 
 
 def _fold(seed, number):
@@ -73,7 +75,9 @@ def compiled(function, variables, jit_compile=False):
         A function with the same arguments.
     """
     if BACKEND == "tensorflow":
-        return tf.function(function, jit_compile=jit_compile, reduce_retracing=True, autograph=False)
+        return tf.function(
+            function, jit_compile=jit_compile, reduce_retracing=True, autograph=False
+        )
 
     @jax.jit
     def run(values, *arguments):

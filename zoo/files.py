@@ -113,7 +113,9 @@ def read_json(path):
     """
     path = Path(path)
     if not path.is_file():
-        raise FileNotFoundError(f"Expected a JSON file. Received: path={str(path)!r}, which is absent")
+        raise FileNotFoundError(
+            f"Expected a JSON file. Received: path={str(path)!r}, which is absent"
+        )
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:

@@ -77,7 +77,9 @@ class Registry:
             )
         arguments = {key: spec[key] for key in spec if key != "name"}
         cls = self.get(spec["name"])
-        valid = [p for p in inspect.signature(cls.__init__).parameters if p not in ("self", "kwargs")]
+        valid = [
+            p for p in inspect.signature(cls.__init__).parameters if p not in ("self", "kwargs")
+        ]
         for key in arguments:
             if key not in valid:
                 raise ValueError(

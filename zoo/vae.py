@@ -58,8 +58,7 @@ class VAE(keras.Model):
             if name != "loss"
         }
         self.first_non_finite = {
-            name: FirstNonFinite(name=f"first_non_finite_{name}")
-            for name in ("loss", *self.terms)
+            name: FirstNonFinite(name=f"first_non_finite_{name}") for name in ("loss", *self.terms)
         }
         self._is_scoring = False
         self.build((None, *self.image_shape))
@@ -75,7 +74,9 @@ class VAE(keras.Model):
         return self.encoder.latent_dim
 
     def _check_latents(self):
-        sizes = {room: getattr(self, room).latent_dim for room in ("encoder", "decoder", "marginal")}
+        sizes = {
+            room: getattr(self, room).latent_dim for room in ("encoder", "decoder", "marginal")
+        }
         if len(set(sizes.values())) != 1:
             raise ValueError(
                 "Encoder, decoder and marginal must have the same `latent_dim`. Received: "

@@ -8,8 +8,8 @@ from zoo.decoders.mlp import MLPDecoder
 __all__ = [
     "Bernoulli",
     "Decoder",
-    "Gaussian",
     "GatedDeconvDecoder",
+    "Gaussian",
     "Likelihood",
     "MLPDecoder",
     "SmallDeconvDecoder",

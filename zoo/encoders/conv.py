@@ -72,9 +72,7 @@ class SmallConvEncoder(Encoder):
         scale: How the posterior's scale is made; see `zoo.layers.GaussianHead`.
     """
 
-    def __init__(
-        self, latent_dim=10, depth=64, negative_slope=0.2, scale="log_variance", **kwargs
-    ):
+    def __init__(self, latent_dim=10, depth=64, negative_slope=0.2, scale="log_variance", **kwargs):
         super().__init__(**kwargs)
         self.latent_dim = latent_dim
         self.depth = depth

@@ -17,10 +17,8 @@ from zoo.divergences import kl
 
 # Examples that share a stream of noise; a power of two, so that smaller widths divide it.
 TILE = 128
-# Images decoded in one step: eight samples of a tile, past which a CPU gains nothing.
+# Images decoded in one step: eight samples of a tile, past which a CPU gains less than a tenth.
 MAX_ROWS = 1024
-# Samples drawn one by one in one compiled step: more only makes it slower to compile.
-MAX_DRAWS = 16
 
 # Compiled steps by model. Their closures hold the parts and not the model, so it can be freed.
 _COMPILED = weakref.WeakKeyDictionary()
@@ -78,8 +76,8 @@ def importance_weighted_bound(
     for count, rows, _, terms in chunks:
         total = np.full(count, -np.inf) if total is None else total
         log_weights = terms["likelihood"] + terms["marginal"] - terms["posterior"]
-        chunk = np.logaddexp.reduce(log_weights, axis=0)
-        total[rows] = np.logaddexp(total[rows], chunk)
+        with np.errstate(invalid="ignore"):  # a NaN stays one, for the caller to see
+            total[rows] = np.logaddexp(total[rows], np.logaddexp.reduce(log_weights, axis=0))
     return total - np.log(num_samples)
 
 
@@ -125,7 +123,7 @@ def log_terms(model, x, num_samples, seed, batch_size=None, max_rows=MAX_ROWS, p
     seed = tfp_seed(seed)
     for count, tile, x_tile, parameters in tiles(model, x, batch_size, progress):
         width = _power_of_two_near(min(TILE, count), max_rows)
-        chunks = -(-num_samples // min(MAX_DRAWS, max(1, max_rows // width)))
+        chunks = -(-num_samples // max(1, max_rows // width))
         draws = -(-num_samples // chunks)
         step = compile_step(model, _score, draws, width)
         tile_seed = fold_in(seed, tile)
@@ -202,8 +200,10 @@ def _closed_form_rate(encoder, decoder, marginal):
 def _score(encoder, decoder, marginal, draws, width):
     def score(parameters, x, seed, first, offset):
         posterior = encoder.posterior(parameters)
-        samples = [_sample_and_log_prob(posterior, fold_in(seed, first + i)) for i in range(draws)]
-        z, log_posterior = (ops.stack(values) for values in zip(*samples))
+        z, log_posterior = ops.map(
+            lambda i: _sample_and_log_prob(posterior, fold_in(seed, i)),
+            first + ops.arange(draws, dtype="int32"),
+        )
         within = offset + ops.arange(width)
         z = ops.take(z, within, axis=1)
         return {
@@ -227,8 +227,7 @@ def compile_step(model, make, *arguments):
     """Returns `make(encoder, decoder, marginal, *arguments)` compiled, once for each model."""
     parts = (model.encoder, model.decoder, model.marginal)
     functions = _COMPILED.setdefault(model, {})
-    # A part put in place of another has another id: the closure keeps the old one alive.
-    key = (make, *arguments, *map(id, parts))
+    key = (make, *arguments)
     if key not in functions:
         variables = {id(variable): variable for part in parts for variable in part.variables}
         functions[key] = compiled(
@@ -245,7 +244,8 @@ def _source(model, images):
     if hasattr(images, "float_images"):
         read = images.float_images
     else:
-        images = images if hasattr(images, "__array__") else np.asarray(images)
+        if not hasattr(images, "__array__"):  # a list, say; large arrays are never copied whole
+            images = np.asarray(images)
         read = images.__getitem__
     if len(images) == 0:
         raise ValueError("Expected at least one image. Received: 0 images")

@@ -19,6 +19,4 @@ class Normal(Marginal):
         pass
 
     def distribution(self):
-        return tfd.Independent(
-            tfd.Normal(ops.zeros(self.latent_dim), ops.ones(self.latent_dim)), 1
-        )
+        return tfd.Independent(tfd.Normal(ops.zeros(self.latent_dim), ops.ones(self.latent_dim)), 1)

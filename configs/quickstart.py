@@ -1,0 +1,23 @@
+"""The quickstart: a small dense VAE on scikit-learn's handwritten digits, nothing downloaded.
+
+python -m trainers.train --config=configs/quickstart.py --workdir=/tmp/quickstart
+"""
+
+from trainers.config import complete, default_config
+
+
+def get_config(mode=""):
+    """Returns the config; `:tiny` runs a few steps."""
+    config = default_config()
+    config.data.name = "digits"
+    config.latent_dim = 8
+    config.encoder = {"name": "mlp"}
+    config.decoder = {"name": "mlp", "likelihood": {"name": "bernoulli"}}
+    config.optimizer.learning_rate = 1e-3
+    config.train.epochs = 100
+    config.train.batch_size = 50
+    config.train.pictures_every = 25
+    config.train.validation_every = 5
+    config.train.checkpoint_every = 10
+    config.evaluation.num_samples = 500
+    return complete(config, mode)

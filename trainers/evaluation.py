@@ -1,0 +1,65 @@
+"""Evaluating again: a run with other metrics, or a released model on its own data."""
+
+import copy
+from pathlib import Path
+
+from trainers import loop, scripts
+from zoo import files
+from zoo.evaluation.evaluate import METRICS
+
+
+def evaluate(
+    workdir=None,
+    model=None,
+    metrics=None,
+    num_samples=None,
+    data_dir=None,
+    out=None,
+    progress=True,
+):
+    """Evaluates a run (`workdir`) or an artifact (`model`) and writes `evaluation.json`.
+
+    A run's page is written anew with the new numbers. Metrics not asked for are kept.
+
+    Args:
+        workdir: A run's folder.
+        model: A released name or an artifact's folder.
+        metrics: Names; those of the config by default.
+        num_samples: K, of the importance-sampled NLL.
+        data_dir: Where TensorFlow Datasets keeps its data.
+        out: With `model`, where `evaluation.json` goes; the present folder by default.
+        progress: Whether to draw progress bars.
+
+    Returns:
+        What `evaluation.json` holds.
+
+    Raises:
+        ValueError: If a metric is unknown.
+    """
+    scripts.check_names(metrics or (), METRICS, "metrics")
+    run = loop.load_run(workdir) if workdir else _released(model)
+    config = copy.deepcopy(run.config)
+    if num_samples:
+        config["evaluation"]["num_samples"] = num_samples
+    if data_dir:
+        config["data"]["data_dir"] = data_dir
+    run = loop.Run(run.model, config, run.evaluation, run.step, run.history)
+    target = Path(workdir or out or ".")
+    if workdir is None and (target / "evaluation.json").is_file():
+        raise ValueError(
+            "Expected an --out folder without evaluation.json, so that no result is lost. "
+            f"Received: out={str(target)!r}"
+        )
+    result = loop.evaluate_run(target, run, metrics=metrics, progress=progress)
+    if workdir:
+        loop.write_report(workdir)
+    return result
+
+
+def _released(name):
+    """Returns a released model as a run: its card holds the config that it was trained with."""
+    import zoo
+    from zoo import releases
+
+    card = files.read_json(releases.resolve(name) / "card.json")
+    return loop.Run(zoo.load(name), card["run_config"], None, card.get("step", 0), [])

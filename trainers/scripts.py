@@ -1,0 +1,49 @@
+"""What the scripts share: flags checked, errors shown as sentences, metrics printed."""
+
+import sys
+
+from zoo.registry import nearest
+
+
+def no_arguments(argv):
+    """Raises `app.UsageError` if anything stands on the command line that is not a flag."""
+    from absl import app
+
+    if len(argv) > 1:
+        raise app.UsageError(f"Expected flags only. Received: {' '.join(argv[1:])}")
+
+
+def is_terminal():
+    """Returns whether progress bars have someone to see them."""
+    return sys.stderr.isatty()
+
+
+def print_metrics(evaluation):
+    """Prints the metrics of an evaluation, one a line, with their standard errors."""
+    split, count = evaluation["split"], evaluation["num_examples"]
+    print(f"On the {split} split, {count} examples:")
+    for name, entry in evaluation["metrics"].items():
+        print(f"  {name:14s} {metric_text(entry)}")
+
+
+def metric_text(entry):
+    """Returns `-85.12 +- 0.24 nats (100 samples)` for an entry of `evaluation.json`."""
+    if entry["value"] is None:
+        return f"not available: {entry.get('note', '')}"
+    text = f"{entry['value']:.6g}"
+    if entry.get("stderr") is not None:
+        text += f" +- {entry['stderr']:.2g}"
+    if entry.get("unit"):
+        text += f" {entry['unit']}"
+    if entry.get("num_samples", 1) > 1:
+        text += f" ({entry['num_samples']} samples)"
+    return text
+
+
+def check_names(given, valid, flag):
+    """Raises `ValueError` for the first of `given` that is not `valid`, with the nearest name."""
+    for name in given:
+        if name not in valid:
+            raise ValueError(
+                f"Expected --{flag} among {list(valid)}. Received: {name!r}.{nearest(name, valid)}"
+            )

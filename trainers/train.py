@@ -1,0 +1,31 @@
+"""Trains, evaluates and reports one run; the same command again resumes it.
+
+python -m trainers.train --config=configs/quickstart.py --workdir=/tmp/quickstart
+"""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+from absl import app, flags, logging
+from ml_collections import config_flags
+
+CONFIG = config_flags.DEFINE_config_file("config", None, "The run's config, a Python file.")
+WORKDIR = flags.DEFINE_string("workdir", None, "The run's folder, made if absent.")
+
+
+def main(argv):
+    from trainers import scripts
+
+    scripts.no_arguments(argv)
+    from trainers import loop
+
+    logging.set_verbosity(logging.INFO)
+    run = loop.train_and_evaluate(CONFIG.value, WORKDIR.value, progress=scripts.is_terminal())
+    scripts.print_metrics(run.evaluation)
+    print(f"Report: {os.path.join(WORKDIR.value, 'report.html')}")
+
+
+if __name__ == "__main__":
+    flags.mark_flags_as_required(["config", "workdir"])
+    app.run(main)
