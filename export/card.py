@@ -22,7 +22,7 @@ def make_card(model, name, data, golden, config, step, evaluation):
     C], `latent_dim`; `model` (the four parts, for `zoo.build`); `posterior` and `prior`
     (`family`); `data`; `preprocessing` (see `zoo.runtime.prepare_images`); `metrics` (name ->
     {"value", "stderr", ...}) and `evaluation` (split, number of examples, seed, command);
-    `training` (step, config); `graphs` (encoder and decoder: `file`, `signature`, `inputs`,
+    `step` (optimiser steps taken) and `run_config`; `graphs` (encoder and decoder: `file`, `signature`, `inputs`,
     `outputs`, name -> shape); `saved_model`; `golden`; `versions`; `files` (path -> sha256,
     bytes).
 
@@ -52,7 +52,8 @@ def make_card(model, name, data, golden, config, step, evaluation):
         "preprocessing": preprocessing(data.get("binarisation")),
         "metrics": metrics,
         "evaluation": evaluation,
-        "training": {"step": int(step), "config": config},
+        "step": int(step),
+        "run_config": config,
         "graphs": {part: _graph(part, golden) for part in ("encoder", "decoder")},
         "onnx": {"opset": onnx.OPSET, "ir_version": onnx.IR_VERSION},
         "saved_model": "saved_model",
@@ -61,8 +62,7 @@ def make_card(model, name, data, golden, config, step, evaluation):
             "tolerance": TOLERANCE,
             "error": "max |a - b| / max(1, |b|)",
             "images": data.get("golden", "random, then all 0 and all 1"),
-            "latents": "6 draws of the prior, the origin, +4 in the first coordinate, -4 in the last, "
-            "twice a draw of the prior",
+            "latents": "7 draws of the prior, the origin, +4 in the first coordinate, -4 in the last",
         },
         "versions": {"elbo-zoo": zoo.__version__, **versions()},
     }

@@ -26,7 +26,8 @@ def encode(model, images, out, fit=False, batch_size=256, progress=True):
         out: The npz file.
         fit: Whether pictures are brought to the model's size and channels.
         batch_size: Images at a time.
-        progress: Whether to show a bar, and what was left out, on standard error.
+        progress: Whether to say on standard error what was left out, and to show a bar there if
+            it is a terminal.
 
     Returns:
         The number of images.
@@ -67,7 +68,7 @@ def encode(model, images, out, fit=False, batch_size=256, progress=True):
 def _bar(total, progress):
     from tqdm import tqdm
 
-    return tqdm(total=total, unit="image", disable=not progress)
+    return tqdm(total=total, unit="image", disable=None if progress else True)
 
 
 def main(arguments=None):

@@ -5,6 +5,7 @@ tf2onnx logs an op that it cannot convert and goes on; here that is an error whi
 
 import contextlib
 import logging
+import traceback
 
 import numpy as np
 import onnx
@@ -121,13 +122,15 @@ def convert(function, inputs, name="graph"):
     ]
     handlers = {op: (handler, []) for op, handler in HANDLERS.items()}
     traced = tf.function(function, autograph=False)
-    with _quiet():
+    with _silenced() as failures:
         try:
             model, _ = tf2onnx.convert.from_function(
                 traced, signature, opset=OPSET, custom_op_handlers=handlers
             )
         except Exception as error:  # tf2onnx raises whatever its handlers raise.
             raise ValueError(f"Could not convert {name} to ONNX. Received: {error}") from error
+    if failures.texts:
+        raise ValueError(f"Could not convert {name} to ONNX. Received: {failures.texts[0]}")
     _refuse_unknown_ops(model, name)
     model.ir_version = IR_VERSION
     model.graph.name = name
@@ -184,15 +187,28 @@ def _name_batch(graph):
     del graph.value_info[:]
 
 
+class _Failures(logging.Handler):
+    """Collects what tf2onnx only logs: that the conversion of a node failed, and why."""
+
+    def __init__(self):
+        super().__init__(logging.ERROR)
+        self.texts = []
+
+    def emit(self, record):
+        if record.exc_info:
+            cause = traceback.format_exception_only(*record.exc_info[:2])[-1].strip()
+            self.texts.append(f"{record.getMessage().splitlines()[0]}: {cause}")
+
+
 @contextlib.contextmanager
-def _quiet():
-    """Silences tf2onnx's and TensorFlow's logs: what they report is raised instead."""
-    loggers = [logging.getLogger("tf2onnx"), tf.get_logger()]
-    levels = [logger.level for logger in loggers]
+def _silenced():
+    """Keeps tf2onnx and TensorFlow from logging what is raised instead; yields the `_Failures`."""
+    failures, loggers = _Failures(), [logging.getLogger("tf2onnx"), tf.get_logger()]
+    kept = [(logger.handlers[:], logger.propagate) for logger in loggers]
     for logger in loggers:
-        logger.setLevel(logging.CRITICAL)
+        logger.handlers, logger.propagate = [failures], False
     try:
-        yield
+        yield failures
     finally:
-        for logger, level in zip(loggers, levels):
-            logger.setLevel(level)
+        for logger, (handlers, propagate) in zip(loggers, kept):
+            logger.handlers, logger.propagate = handlers, propagate

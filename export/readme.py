@@ -1,5 +1,7 @@
 """The README of an artifact, written from its card."""
 
+from trainers.scripts import metric_text
+
 TEMPLATE = """# {name}
 
 {summary}
@@ -95,7 +97,7 @@ def _summary(card):
     height, width, channels = card["image_shape"]
     return (
         f"A variational autoencoder of elbo-zoo: {parts}. {card['latent_dim']} latents, images "
-        f"{height} x {width} x {channels}, {card['training']['step']:,} training steps.{paper}"
+        f"{height} x {width} x {channels}, {card['step']:,} training steps.{paper}"
     )
 
 
@@ -116,17 +118,10 @@ def _data(data):
 def _metrics(card):
     if not card["metrics"]:
         return "Not evaluated."
-    lines = ["| metric | value | standard error | |", "|---|---|---|---|"]
-    for name, entry in sorted(card["metrics"].items()):
-        stderr = entry.get("stderr")
-        rest = {key: v for key, v in entry.items() if key not in ("value", "stderr")}
-        notes = ", ".join(f"{key} {value}" for key, value in sorted(rest.items()))
-        error = "-" if stderr is None else f"{stderr:.4g}"
-        value = entry.get("value")
-        text = f"{value:.6g}" if isinstance(value, (int, float)) else str(value)
-        lines.append(f"| {name} | {text} | {error} | {notes} |")
+    lines = ["| metric | value +- standard error |", "|---|---|"]
+    lines += [f"| {name} | {metric_text(entry)} |" for name, entry in card["metrics"].items()]
     about = card["evaluation"]
     where = f"{about.get('num_examples', '?')} examples of the split {about.get('split', '?')!r}"
     command = f", by `{about['command']}`" if about.get("command") else ""
-    lines += ["", f"On {where}, seed {about.get('seed', '?')}{command}. Nats where a unit applies."]
+    lines += ["", f"On {where}, seed {about.get('seed', '?')}{command}."]
     return "\n".join(lines)

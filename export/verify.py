@@ -7,7 +7,6 @@ Exit code 0 only if every check agrees. The default needs NumPy and ONNX Runtime
 
 import argparse
 import importlib.metadata
-import importlib.util
 import io
 import sys
 from pathlib import Path
@@ -150,10 +149,11 @@ def _open_onnx(report, folder, card, graph):
 
 def _check_graph(report, content, name):
     """Runs ONNX's checker where ONNX is installed; it is not needed to use the model."""
-    if importlib.util.find_spec("onnx") is None:
+    try:
+        import onnx
+    except ImportError:
         report.add("onnx checker", name, None, "onnx is not installed")
         return
-    import onnx
 
     def check():
         model = onnx.load_model_from_string(content)

@@ -45,6 +45,8 @@ STYLE = {
     "ytick.color": MUTED,
     "text.color": INK,
     "legend.frameon": False,
+    "figure.constrained_layout.h_pad": 0.1,
+    "figure.constrained_layout.w_pad": 0.1,
     "legend.fontsize": 8.5,
     "lines.linewidth": 1.8,
 }
@@ -286,14 +288,14 @@ def latent_scatter(codes, labels=None, class_names=None):
         class_names: A name for each class; the numbers by default.
 
     Returns:
-        A `Figure` of 5.6 by 5.6 inches.
+        A `Figure` 4.4 inches wide, so that its text stays readable on a phone.
 
     Raises:
         ValueError: If codes are not finite, or labels do not fit codes or names.
     """
     codes = _codes(codes)
     classes = _classes(len(codes), labels, class_names)
-    figure = Figure(figsize=(5.6, 5.6 if codes.shape[1] > 1 else 4.0), layout="constrained")
+    figure = Figure(figsize=(4.4, 4.8 if codes.shape[1] > 1 else 3.6), layout="constrained")
     panel = figure.subplots()
     if len(classes) > len(CLASSES):
         panel.set_title(f"{len(classes)} classes, too many to colour")
@@ -303,7 +305,9 @@ def latent_scatter(codes, labels=None, class_names=None):
     else:
         _scatter(panel, codes, labels, classes)
     if classes:
-        figure.legend(loc="outside lower center", ncols=min(5, len(classes)), handletextpad=0.3)
+        room = 50 // (5 + max(map(len, classes.values())))  # names in a row, by their letters
+        columns = min(5, len(classes), max(1, room))
+        figure.legend(loc="outside lower center", ncols=columns, handletextpad=0.3)
     return figure
 
 
@@ -323,7 +327,8 @@ def _classes(count, labels, class_names):
     if present[0] < 0 or present[-1] >= len(class_names):
         received = f"labels {present[0]} to {present[-1]}, {len(class_names)} class_names"
         raise ValueError(f"Expected a name for each label. Received: {received}")
-    return {label: str(class_names[label]) for label in present}
+    # A dollar would begin a formula.
+    return {label: str(class_names[label]).replace("$", r"\$") for label in present}
 
 
 def _scatter(panel, codes, labels, classes):
@@ -332,7 +337,7 @@ def _scatter(panel, codes, labels, classes):
         axes = ("latent unit 1", "latent unit 2")
     else:
         codes, shares = principal_components(codes)
-        axes = [f"principal component {i} ({s:.1%} of variance)" for i, s in enumerate(shares, 1)]
+        axes = [f"component {i} ({s:.1%} of variance)" for i, s in enumerate(shares, 1)]
     colour = dict(zip(classes, CLASSES))
     colours = [colour[label] for label in np.asarray(labels)] if classes else TRAINING
     size = float(np.clip(16000 / len(codes), 3, 24))
@@ -342,7 +347,7 @@ def _scatter(panel, codes, labels, classes):
         panel.scatter([], [], s=36, color=colour[label], label=name)
         middle = np.median(codes[np.asarray(labels) == label], axis=0)
         centred = {"ha": "center", "va": "center", "path_effects": halo}
-        panel.annotate(name, middle, weight="bold", fontsize=10, **centred)
+        panel.annotate(name, middle, weight="bold", fontsize=9, **centred)
     panel.set(xlabel=axes[0], ylabel=axes[1])
     panel.set_aspect("equal", adjustable="datalim")
 
@@ -367,7 +372,7 @@ def active_units(means, threshold=0.01):
         threshold: 0.01 after Burda, Grosse and Salakhutdinov (2016).
 
     Returns:
-        A `Figure` of 5.6 by 3 inches; its title counts the active units.
+        A `Figure` of 4.4 by 2.8 inches; its title counts the active units.
 
     Raises:
         ValueError: If means are not finite or not [N, Z], or the threshold is not positive.
@@ -375,12 +380,12 @@ def active_units(means, threshold=0.01):
     variances = np.sort(_codes(means, "means").var(axis=0))[::-1]
     if not threshold > 0:
         raise ValueError(f"Expected a positive threshold. Received: {threshold=}")
-    figure = Figure(figsize=(5.6, 3.0), layout="constrained")
+    figure = Figure(figsize=(4.4, 2.8), layout="constrained")
     panel = figure.subplots()
     floor = threshold / 100
     active = int(np.sum(variances > threshold))
     colours = [TRAINING] * active + ["#b6bfc9"] * (len(variances) - active)
-    heights = np.maximum(variances, floor * 1.1) - floor  # a dead unit keeps a visible stump
+    heights = np.maximum(variances, floor * 1.3) - floor  # a dead unit keeps a visible stump
     panel.bar(np.arange(1, len(variances) + 1), heights, bottom=floor, color=colours, width=0.85)
     panel.axhline(threshold, color=VALIDATION, linestyle="--", label=f"threshold {threshold:g}")
     panel.set_yscale("log")

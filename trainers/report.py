@@ -31,11 +31,11 @@ METRICS = {
 }
 # Keys of a metric that say how it was measured -> their words.
 MEASURED = {
-    "num_samples": "{} samples an example",
-    "num_examples": "{} examples",
-    "num_train": "trained on {}",
-    "latent_dim": "of {} units",
-    "threshold": "threshold {}",
+    "num_samples": "samples an example: {}",
+    "num_examples": "examples: {}",
+    "num_train": "trained on: {}",
+    "latent_dim": "latent units: {}",
+    "threshold": "threshold: {}",
 }
 MAGNIFIED = 640  # CSS pixels that small pictures are magnified to, by whole factors
 EXPECTED_PICTURES = ("reconstructions", "samples", "latent")
@@ -67,7 +67,8 @@ table.compact th,table.compact td{padding:4px 14px 4px 0;font-size:.9rem;font-we
 overflow-wrap:anywhere}
 table.compact th{width:38%;color:var(--muted)}
 .panels{display:grid;grid-template-columns:repeat(auto-fill,minmax(290px,1fr));gap:14px}
-.pictures{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,430px),1fr));gap:18px}
+.pictures{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,430px),1fr));gap:18px;
+align-items:start;margin-top:18px}
 .pictures section{margin:0;min-width:0}
 figure{margin:0}figcaption{font-size:.9rem;margin-top:10px}
 img{display:block;max-width:100%;height:auto;background:#fff;border-radius:8px}
@@ -75,10 +76,13 @@ img{display:block;max-width:100%;height:auto;background:#fff;border-radius:8px}
 .pixels{image-rendering:pixelated;border-radius:0}
 .frame{background:#fff;border-radius:8px;padding:8px}
 pre{margin:0;padding:12px 14px;background:var(--page);border:1px solid var(--line);
-border-radius:8px;white-space:pre-wrap;overflow-wrap:anywhere;font:13px/1.5 ui-monospace,monospace}
+border-radius:8px;overflow-x:auto;font:13px/1.5 ui-monospace,monospace}
 summary{cursor:pointer;color:var(--accent);font-weight:600;padding:4px 0}
 @media (max-width:560px){main{padding:18px 10px 40px}section{padding:16px 14px}
-h1{font-size:1.4rem}dl{grid-template-columns:repeat(2,1fr)}th,td{padding-right:10px}}
+h1{font-size:1.4rem}dl{grid-template-columns:repeat(2,1fr)}
+table.metrics thead{display:none}table.metrics tr{display:flex;flex-wrap:wrap;gap:0 10px}
+table.metrics th{flex:1 0 100%;padding:9px 0 2px}
+table.metrics td{border:0;padding:0 0 9px}}
 @media print{section{break-inside:avoid}}
 """
 
@@ -113,7 +117,7 @@ def write_report(
         command: The command that made the run.
         seconds: Time of training.
         hardware: What it ran on.
-        cut: What was shortened (epochs, data), as text or a list of texts; empty if nothing was.
+        cut: What was shortened (epochs, data), as text or a list of texts; or empty.
 
     Returns:
         The path of the page.
@@ -182,7 +186,7 @@ def _data_line(config, evaluation, seconds):
 
 def duration(seconds):
     """Returns seconds in words: `8.4 s`, `3 min 05 s`, `2 h 07 min`."""
-    if seconds < 60:
+    if round(seconds, 1) < 60:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     if minutes < 60:
@@ -216,12 +220,12 @@ def _value(value):
 
 def with_error(value, stderr=None):
     """Returns `86.34 ± 0.12`: two digits of the standard error, or five of a value without one."""
-    if value is None or not math.isfinite(value):
-        return "not available" if value is None else str(value)
-    if isinstance(value, int) or (stderr is None and float(value).is_integer()):
-        return f"{value:.0f}" if not stderr else f"{value} ± {stderr:.2g}"
-    if not stderr or not math.isfinite(stderr):
-        return f"{value:.5g}"
+    if value is None:
+        return "not available"
+    if stderr is None or not math.isfinite(value) or not math.isfinite(stderr):
+        return f"{value:.5g}" if isinstance(value, float) else str(value)
+    if stderr == 0:
+        return f"{value:.5g} ± 0"
     digits = max(0, 1 - math.floor(math.log10(stderr)))
     return f"{value:.{digits}f} ± {stderr:.{digits}f}"
 
@@ -234,7 +238,8 @@ def _metrics(evaluation):
     head = "".join(
         f'<th scope="col">{text}</th>' for text in ("metric", "value ± standard error", "unit")
     )
-    return f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody>\n</table>"
+    head = f'<table class="metrics">\n<thead><tr>{head}</tr></thead>'
+    return f"{head}\n<tbody>\n{rows}\n</tbody>\n</table>"
 
 
 def _metric(name, entry):
@@ -274,18 +279,17 @@ def _training(history):
 
 def _last(history, names):
     """Returns the last epoch's numbers as a table: the curves for those who cannot see them."""
-    cells = lambda key: _number(history[key][-1]) if key in history else "-"  # noqa: E731
     rows = "".join(
         f'<tr><th scope="row">{escape(plots.readable(name))}</th>'
-        f"<td>{cells(name)}</td><td>{cells(f'val_{name}')}</td></tr>"
+        f"<td>{_number(history.get(name))}</td><td>{_number(history.get(f'val_{name}'))}</td></tr>"
         for name in names
     )
     head = "".join(f'<th scope="col">{t}</th>' for t in ("term", "training", "validation"))
     return f'<table class="compact"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
 
 
-def _number(value):
-    return "-" if value is None else f"{value:.6g}"
+def _number(values):
+    return "-" if not values or values[-1] is None else f"{values[-1]:.6g}"
 
 
 def _pictures(pictures):
@@ -298,7 +302,7 @@ def _pictures(pictures):
     if absent:
         text = f"This run left no pictures of: {', '.join(absent)}."
         cards.append(_section("Not pictured", _missing(text)))
-    return f'<div class="pictures" style="margin-top:18px">\n{"".join(cards)}\n</div>'
+    return f'<div class="pictures">\n{"".join(cards)}\n</div>'
 
 
 def _figure(picture, caption, heading):
@@ -314,7 +318,8 @@ def _figure(picture, caption, heading):
         image = _image(png, caption or heading, round(picture.get_figwidth() * plots.CSS_DPI))
     else:
         width = Image.open(io.BytesIO(png)).width
-        image = _image(png, caption or heading, width * max(1, MAGNIFIED // width), "pixels")
+        kind = "pixels" if width <= MAGNIFIED // 2 else "plot"  # a shrunk grid is smoothed
+        image = _image(png, caption or heading, width * max(1, MAGNIFIED // width), kind)
     note = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
     return f'<figure><div class="frame">{image}</div>{note}</figure>'
 
@@ -337,7 +342,7 @@ def _provenance(command, hardware, cut, versions):
     facts = (
         ("Hardware", hardware or "Not noted."),
         ("Versions", listed or "Not noted."),
-        ("Shortened", shortened or "Nothing."),
+        ("Shortened", shortened or "Nothing noted."),
     )
     items = "".join(f"<h3>{name}</h3><p>{escape(str(text))}</p>" for name, text in facts)
     line = f"<pre>{escape(command)}</pre>" if command else _missing("No command was noted.")

@@ -3,7 +3,7 @@
     TFDS_DATA_DIR=... python -m trainers.train --config=configs/broken_elbo/mnist.py --workdir=DIR
 
 The paper trains 200 epochs with Adam on normalised gradients, 3e-4 for 100 epochs, then linearly
-to zero. Here 20 epochs with the same two halves: `--config.train.epochs=200` is the paper's run.
+to zero. Here 15 epochs with the same two halves: `--config.train.epochs=200` is the paper's run.
 """
 
 from trainers.config import complete, default_config
@@ -23,7 +23,7 @@ def get_config(mode=""):
     config.optimizer.learning_rate = 3e-4
     config.optimizer.schedule = "constant_then_linear"
     config.optimizer.constant_share = 0.5
-    config.train.epochs = 20
+    config.train.epochs = 15
     config.train.batch_size = 100
     config.train.validation_examples = 1000
     config.evaluation.metrics = ["rate", "distortion", "elbo", "nll", "active_units"]

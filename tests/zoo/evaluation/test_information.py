@@ -1,6 +1,7 @@
 """Rate, distortion and active units against closed forms. Tolerances: 5 standard errors."""
 
 import numpy as np
+import oracles
 import pytest
 from oracles import LinearEncoder, LinearGaussian
 
@@ -17,10 +18,9 @@ class LogNormalEncoder(LinearEncoder):
         return tfd.Independent(tfd.TransformedDistribution(normal, tfb.Exp()), 1)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def loose():
-    oracle = LinearGaussian(stretch=1.5, shift=0.5)
-    return oracle, oracle.vae()
+    return oracles.loose()
 
 
 def test_rate_three_ways(loose, rng, seed):
@@ -40,7 +40,7 @@ def test_rate_three_ways(loose, rng, seed):
 def test_distortion_is_the_exact_expectation(loose, rng, seed):
     oracle, model = loose
     x = oracle.images(rng, 1000)
-    error = information.rate_distortion(model, x, 4, seed=seed)["distortion"] - oracle.distortion(x)
+    error = information.rate_distortion(model, x, 5, seed=seed)["distortion"] - oracle.distortion(x)
     assert abs(np.mean(error)) < 5 * np.std(error) / np.sqrt(len(x))
 
 
@@ -51,10 +51,10 @@ def test_distortion_error_falls_with_samples(loose, rng, seed):
         np.var(
             information.rate_distortion(model, x, k, seed=seed)["distortion"] - oracle.distortion(x)
         )
-        for k in (1, 16)
+        for k in (1, 10)
     ]
     # Each variance has a relative error near sqrt(kurtosis / N), under 0.15 here.
-    assert 16 / 2.5 < variances[0] / variances[1] < 16 * 2.5
+    assert 10 / 2.5 < variances[0] / variances[1] < 10 * 2.5
 
 
 def test_elbo_is_minus_rate_minus_distortion(loose, rng):
@@ -91,8 +91,9 @@ def test_active_units_are_those_whose_mean_moves():
     assert information.active_units(codes, threshold=0.001)["count"] == 3
 
 
-def test_active_units_of_a_model(loose, rng):
-    oracle, model = loose
+def test_active_units_of_a_model(rng):
+    oracle = LinearGaussian(stretch=1.5, shift=0.5)
+    model = oracle.vae()
     x = oracle.images(rng, 300)
     units = information.active_units(model, x)
     assert units["num_examples"] == 300
@@ -100,7 +101,6 @@ def test_active_units_of_a_model(loose, rng):
     bias = model.encoder.linear.bias
     model.encoder.linear.set_weights([oracle.kernel * [1.0, 0.0], np.asarray(bias)])
     assert information.active_units(model, x)["active"].tolist() == [True, False]
-    model.encoder.linear.set_weights([oracle.kernel, np.asarray(bias)])
 
 
 def test_means_without_closed_form_are_sampled(rng, seed):
@@ -142,5 +142,5 @@ def test_codes_that_have_no_variance_are_refused(arguments, message):
 def test_a_model_without_images_is_refused(loose):
     with pytest.raises(ValueError, match="Received: images=None"):
         information.active_units(loose[1])
-    with pytest.raises(ValueError, match="num_samples >= 2. Received: num_samples=1"):
+    with pytest.raises(ValueError, match=r"num_samples >= 2\. Received: num_samples=1"):
         information.posterior_means(loose[1], np.zeros((2, 2, 2, 1), "float32"), num_samples=1)

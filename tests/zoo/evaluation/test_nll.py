@@ -1,9 +1,12 @@
 """Bounds of log p(x) against a model whose evidence is exact. Tolerances: 5 standard errors."""
 
 import gc
+import itertools
 import weakref
 
+import keras
 import numpy as np
+import oracles
 import pytest
 from oracles import LinearGaussian
 
@@ -25,17 +28,14 @@ class TwoHalves(zoo.Normal):
         return tfd.MixtureSameFamily(tfd.Categorical(logits=np.zeros(2, "float32")), components)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def exact():
-    oracle = LinearGaussian()
-    return oracle, oracle.vae()
+    return oracles.exact()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def loose():
-    """An encoder that is 1.5 times too wide and half a scale off: 0.69 nats of gap."""
-    oracle = LinearGaussian(stretch=1.5, shift=0.5)
-    return oracle, oracle.vae()
+    return oracles.loose()
 
 
 def assert_mean(values, expected):
@@ -66,13 +66,13 @@ def test_far_away_images_stay_finite(exact):
 def test_elbo_of_exact_posterior_is_the_evidence_on_average(exact, rng, seed):
     oracle, model = exact
     x = oracle.images(rng, 1000)
-    assert_mean(nll.elbo(model, x, 4, seed=seed) - oracle.log_evidence(x), 0.0)
+    assert_mean(nll.elbo(model, x, 5, seed=seed) - oracle.log_evidence(x), 0.0)
 
 
 def test_elbo_misses_the_evidence_by_the_posterior_gap(loose, rng, seed):
     oracle, model = loose
     x = oracle.images(rng, 1000)
-    missing = oracle.log_evidence(x) - nll.elbo(model, x, 4, seed=seed)
+    missing = oracle.log_evidence(x) - nll.elbo(model, x, 5, seed=seed)
     assert_mean(missing, oracle.gap())
     assert oracle.gap() > 0.6
 
@@ -81,9 +81,11 @@ def test_bound_tightens_with_samples_and_never_passes_the_evidence(loose, rng, s
     oracle, model = loose
     x = oracle.images(rng, 2000)
     evidence = oracle.log_evidence(x)
-    bounds = [nll.importance_weighted_bound(model, x, k, seed=seed + k) for k in (1, 5, 40)]
+    bounds = [
+        nll.importance_weighted_bound(model, x, k, seed=seed + k, max_rows=640) for k in (1, 5, 40)
+    ]
     assert_mean(evidence - bounds[0], oracle.gap())
-    for lower, higher in zip(bounds, bounds[1:]):
+    for lower, higher in itertools.pairwise(bounds):
         rise = higher - lower
         assert np.mean(rise) > 3 * np.std(rise) / np.sqrt(len(x))
     excess = bounds[-1] - evidence
@@ -101,7 +103,10 @@ def test_exponential_of_the_bound_is_unbiased(loose, rng, seed, num_samples):
 
 
 def test_bernoulli_model_agrees_with_quadrature(rng, seed):
-    model = zoo.VAE(zoo.MLPEncoder(2, hidden_units=[8]), zoo.MLPDecoder(2, (4, 4, 1), [8]))
+    keras.utils.set_random_seed(seed)
+    # An encoder wider than the marginal keeps the weights m / e, so their variance, bounded.
+    encoder = zoo.MLPEncoder(2, hidden_units=[8], scale=1.5)
+    model = zoo.VAE(encoder, zoo.MLPDecoder(2, (4, 4, 1), [8]))
     model.decoder.pixels.kernel.assign(4.0 * model.decoder.pixels.kernel)
     x = (rng.random((6, 4, 4, 1)) < 0.5).astype("float32")
     step = 0.1
@@ -116,6 +121,7 @@ def test_bernoulli_model_agrees_with_quadrature(rng, seed):
     stderr = np.std(relative, axis=0, ddof=1) / np.sqrt(len(bounds))
     # With ten repeats the t distribution has heavy tails: 9 stands for 5 of a normal's.
     assert np.all(np.abs(np.mean(relative, axis=0) - 1.0) < 9 * stderr)
+    assert np.all(stderr < 0.1)
 
 
 def test_without_closed_form_the_bound_is_above_the_elbo_of_the_same_samples(loose, rng, seed):
@@ -135,14 +141,20 @@ def test_without_closed_form_the_bound_is_above_the_elbo_of_the_same_samples(loo
 def test_result_does_not_depend_on_how_the_work_is_cut(loose, rng, seed, cut):
     oracle, model = loose
     x = oracle.images(rng, 300)
-    for estimate, samples in ((nll.importance_weighted_bound, 11), (nll.elbo, 3)):
-        whole = estimate(model, x, samples, seed=seed)
-        np.testing.assert_allclose(
-            estimate(model, x, samples, seed=seed, **cut), whole, atol=ROUNDING
-        )
+    whole = nll.importance_weighted_bound(model, x, 11, seed=seed)
+    pieces = nll.importance_weighted_bound(model, x, 11, seed=seed, **cut)
+    np.testing.assert_allclose(pieces, whole, atol=ROUNDING)
 
 
-@pytest.mark.parametrize("number", [1, 3, 130])
+def test_elbo_does_not_depend_on_how_the_work_is_cut(loose, rng, seed):
+    oracle, model = loose
+    x = oracle.images(rng, 130)
+    whole = nll.elbo(model, x, 11, seed=seed)
+    pieces = nll.elbo(model, x, 11, seed=seed, batch_size=7, max_rows=40)
+    np.testing.assert_allclose(pieces, whole, atol=ROUNDING)
+
+
+@pytest.mark.parametrize("number", [1, 130])
 def test_result_does_not_depend_on_later_images(loose, rng, seed, number):
     oracle, model = loose
     x = oracle.images(rng, 300)
@@ -191,17 +203,6 @@ def test_weights_changed_after_a_call_are_seen(rng):
     after = nll.importance_weighted_bound(model, x, 1)
     np.testing.assert_allclose(after, oracle.log_evidence(x - 0.3), atol=ROUNDING)
     assert np.all(np.abs(after - before) > ROUNDING)
-
-
-def test_a_part_put_in_place_of_another_is_seen(rng):
-    oracle = LinearGaussian()
-    model = oracle.vae()
-    x = oracle.images(rng, 10)
-    nll.importance_weighted_bound(model, x, 1)
-    model.encoder = LinearGaussian(stretch=2.0).vae().encoder
-    assert np.all(
-        np.abs(nll.importance_weighted_bound(model, x, 1) - oracle.log_evidence(x)) > 1e-3
-    )
 
 
 def test_compiled_steps_do_not_keep_a_model_alive(rng):

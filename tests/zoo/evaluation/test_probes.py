@@ -50,5 +50,5 @@ def test_unfit_input_is_refused(rng):
     with pytest.raises(ValueError, match=r"test codes \[N, Z\] and labels \[N\].*\(9,\)"):
         linear_probe(codes, labels, codes, labels[:9])
     codes[7, 1] = np.nan
-    with pytest.raises(ValueError, match="train codes. Received: 1 of 10 .* first at example 7"):
+    with pytest.raises(ValueError, match=r"train codes\. Received: 1 of 10 .* first at example 7"):
         linear_probe(codes, labels, codes, labels)

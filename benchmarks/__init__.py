@@ -1,0 +1,1 @@
+"""Speed of training and encoding, measured against other software on the same machine."""

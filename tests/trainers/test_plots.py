@@ -1,0 +1,261 @@
+"""Pictures of a run: pixel positions, shares of variance, refusals."""
+
+import io
+
+import matplotlib
+import numpy as np
+import pytest
+from matplotlib.colors import to_hex, to_rgba
+from PIL import Image
+
+from trainers import plots
+
+
+def test_grid_puts_each_image_at_its_place(rng):
+    images = rng.random((5, 4, 3, 1)).astype("float32")
+    grid = plots.image_grid(images, columns=2, padding=1)
+    assert grid.shape == (3 * 5 - 1, 2 * 4 - 1, 3) and grid.dtype == np.uint8
+    for index, image in enumerate(images):
+        top, left = index // 2 * 5, index % 2 * 4
+        expected = np.rint(image * 255).repeat(3, axis=-1)
+        np.testing.assert_array_equal(grid[top : top + 4, left : left + 3], expected)
+    assert (grid[10:, 4:] == 255).all(), "the empty place of the last row is white"
+    assert (grid[4] == 255).all() and (grid[:, 3] == 255).all(), "the padding is white"
+
+
+def test_grid_keeps_colours_and_bytes(rng):
+    images = rng.integers(0, 256, (4, 3, 5, 3), dtype=np.uint8)
+    grid = plots.image_grid(images, padding=0)
+    assert grid.shape == (6, 10, 3)
+    np.testing.assert_array_equal(grid[3:, 5:], images[3])
+
+
+@pytest.mark.parametrize(("count", "columns"), [(1, 1), (4, 2), (5, 3), (64, 8)])
+def test_grid_is_square_by_default(count, columns):
+    assert plots.image_grid(np.zeros((count, 2, 2, 1)), padding=0).shape[1] == 2 * columns
+
+
+def test_reconstructions_stand_under_their_originals(rng):
+    originals, reconstructions = rng.integers(0, 256, (2, 5, 4, 3, 1), dtype=np.uint8)
+    grid = plots.reconstruction_grid(originals, reconstructions, columns=3, padding=1)
+    pitch = 2 * 4 + 5
+    assert grid.shape == (2 * pitch - 4, 3 * 4 - 1, 3)
+    for index in range(5):
+        top, left = index // 3 * pitch, index % 3 * 4
+        column = grid[:, left : left + 3, :1]
+        np.testing.assert_array_equal(column[top : top + 4], originals[index])
+        np.testing.assert_array_equal(column[top + 5 : top + 9], reconstructions[index])
+    assert (grid[9:pitch] == 255).all(), "pairs of rows are apart"
+
+
+def test_reconstructions_of_another_shape_are_refused():
+    with pytest.raises(ValueError, match=r"originals\.shape=\(2, 4, 4, 1\)"):
+        plots.reconstruction_grid(np.zeros((2, 4, 4, 1)), np.zeros((3, 4, 4, 1)))
+
+
+def test_pixels_outside_the_range_are_refused():
+    images = np.zeros((2, 4, 4, 1))
+    images[1, 0, 0] = 1.5
+    with pytest.raises(ValueError, match=r"pixels in \[0, 1\].*Received: images in \[0, 1.5\]"):
+        plots.image_grid(images)
+    with pytest.raises(ValueError, match=r"Received: reconstructions in \[-1.5, -?0\]"):
+        plots.reconstruction_grid(images * 0, -images)
+
+
+def test_rounding_of_a_mean_is_clipped():
+    grid = plots.image_grid(np.array([1 + 1e-6, -1e-6]).reshape(2, 1, 1, 1), padding=0)
+    np.testing.assert_array_equal(grid[0, :, 0], [255, 0])
+
+
+def test_nan_pictures_are_counted():
+    images = np.zeros((7, 4, 4, 3))
+    images[2, 1, 1, 0], images[5], images[6, 0, 0] = np.nan, np.nan, np.inf
+    with pytest.raises(ValueError, match="NaN or infinity in 3 of 7 images"):
+        plots.image_grid(images)
+
+
+@pytest.mark.parametrize("shape", [(4, 4, 1), (2, 4, 4, 2), (0, 4, 4, 1)])
+def test_other_shapes_are_refused(shape):
+    with pytest.raises(ValueError, match=r"\[N, H, W, C\].*Received: images.shape="):
+        plots.image_grid(np.zeros(shape))
+
+
+@pytest.mark.parametrize("wrong", [{"columns": 0}, {"padding": -1}, {"columns": 1.5}])
+def test_wrong_counts_are_refused(wrong):
+    name, value = next(iter(wrong.items()))
+    with pytest.raises(ValueError, match=f"Received: {name}={value}"):
+        plots.image_grid(np.zeros((2, 4, 4, 1)), **wrong)
+
+
+HISTORY = {
+    "epoch": [3, 4, 5],
+    "seconds": [1.0, 1.0, 1.0],
+    "loss": [9.0, np.nan, 7.0],
+    "val_loss": [9.5, None, 7.5],
+    "beta": [0.0, 0.5, 1.0],
+    "val_nll": [8.0, 7.0, 6.0],
+}
+
+
+def test_curves_have_a_panel_for_each_term_and_twins_share_it():
+    panels = plots.curves(HISTORY).axes
+    assert [panel.get_title(loc="left") for panel in panels] == ["loss", "beta", "nll"]
+    assert [panel.get_ylabel() for panel in panels] == ["nats", "", "nats"]
+    assert [len(panel.lines) for panel in panels] == [2, 1, 1]
+
+
+def test_curves_leave_a_gap_at_nan_and_go_on_over_none():
+    training, validation = plots.curves(HISTORY, ["loss"]).axes[0].lines
+    np.testing.assert_array_equal(training.get_xdata(), [3, 4, 5])
+    np.testing.assert_array_equal(training.get_ydata(), [9, np.nan, 7])
+    np.testing.assert_array_equal(validation.get_xdata(), [3, 5])
+    assert validation.get_label() == "validation, last 7.5"
+
+
+def test_curves_say_that_the_last_value_is_not_finite():
+    figure = plots.curves({"loss": [1.0, np.inf]})
+    line = figure.axes[0].lines[0]
+    assert line.get_label() == "training, last not finite"
+    np.testing.assert_array_equal(line.get_xdata(), [1, 2])
+
+
+def test_curves_draw_one_epoch_as_a_point():
+    assert plots.curves({"epoch": [1], "loss": [2.0]}).axes[0].lines[0].get_marker() == "o"
+
+
+def test_curves_hide_the_places_left_over():
+    assert [p.get_visible() for p in plots.curves(HISTORY, columns=2).axes] == [True] * 3 + [False]
+
+
+def test_curves_refuse_what_they_cannot_draw():
+    with pytest.raises(ValueError, match=r"among \['loss'.*Received: names=\['kl'\]"):
+        plots.curves(HISTORY, ["kl"])
+    with pytest.raises(ValueError, match=r"Received: names=\[\]"):
+        plots.curves({"epoch": [1]})
+    with pytest.raises(ValueError, match=r"as many values as epochs.*'loss': 2"):
+        plots.curves({"epoch": [1], "loss": [1.0, 2.0]})
+
+
+def test_principal_components_agree_with_the_covariance(rng):
+    codes = rng.normal(size=(50, 4)) @ rng.normal(size=(4, 4)) + 3
+    scores, shares = plots.principal_components(codes)
+    variances = np.sort(np.linalg.eigvalsh(np.cov(codes.T)))[::-1]
+    np.testing.assert_allclose(shares, variances[:2] / variances.sum(), rtol=1e-10)
+    np.testing.assert_allclose(scores.var(axis=0, ddof=1), variances[:2], rtol=1e-10)
+    np.testing.assert_allclose(scores.mean(axis=0), 0, atol=1e-12)
+
+
+def test_principal_components_have_one_sign(rng):
+    codes = rng.normal(size=(30, 3)) * [5, 2, 1]
+    scores, _ = plots.principal_components(codes)
+    assert np.corrcoef(scores[:, 0], codes[:, 0])[0, 1] > 0.9
+    assert np.corrcoef(scores[:, 1], codes[:, 1])[0, 1] > 0.5
+
+
+def test_collapsed_codes_hold_no_variance():
+    scores, shares = plots.principal_components(np.ones((5, 3)))
+    assert not scores.any() and not shares.any()
+
+
+def test_scatter_names_the_share_of_variance_that_svd_gives(rng):
+    codes = rng.normal(size=(40, 5))
+    singular = np.linalg.svd(codes - codes.mean(0), compute_uv=False)
+    shares = singular**2 / np.sum(singular**2)
+    panel = plots.latent_scatter(codes).axes[0]
+    assert panel.get_xlabel() == f"component 1 ({shares[0]:.1%} of variance)"
+    assert panel.get_ylabel() == f"component 2 ({shares[1]:.1%} of variance)"
+
+
+def test_scatter_draws_two_units_as_they_are(rng):
+    codes, labels = rng.normal(size=(20, 2)), np.arange(20) % 3
+    figure = plots.latent_scatter(codes, labels, ["ant", "bee", "cat"])
+    points = figure.axes[0].collections[0]
+    np.testing.assert_array_equal(points.get_offsets(), codes)
+    assert to_hex(points.get_facecolor()[1]) == plots.CLASSES[1].lower()
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["ant", "bee", "cat"]
+    assert [text.get_text() for text in figure.axes[0].texts] == ["ant", "bee", "cat"]
+
+
+def test_scatter_leaves_absent_classes_out():
+    figure = plots.latent_scatter(np.eye(2), np.array([0, 2]), ["ant", "bee", "cat"])
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["ant", "cat"]
+
+
+def test_class_names_are_no_formulas():
+    figure = plots.latent_scatter(np.eye(2), np.array([0, 1]), ["5$", r"$\wrong$"])
+    assert plots.png_bytes(figure).startswith(b"\x89PNG")
+
+
+def test_scatter_without_labels_has_no_legend(rng):
+    figure = plots.latent_scatter(rng.normal(size=(9, 2)))
+    assert not figure.legends
+    expected = to_rgba(plots.TRAINING, 0.75)
+    np.testing.assert_allclose(figure.axes[0].collections[0].get_facecolor()[0], expected)
+
+
+def test_scatter_does_not_colour_too_many_classes(rng):
+    figure = plots.latent_scatter(rng.normal(size=(22, 2)), np.arange(22))
+    assert figure.axes[0].get_title(loc="left") == "22 classes, too many to colour"
+    assert not figure.legends
+
+
+@pytest.mark.parametrize("labels", [None, np.arange(30) % 3])
+def test_one_unit_is_a_histogram_of_all_codes(rng, labels):
+    panel = plots.latent_scatter(rng.normal(size=(30, 1)), labels).axes[0]
+    assert sum(bar.get_height() for bar in panel.patches) == pytest.approx(30)
+    assert panel.get_ylabel() == "examples"
+
+
+def test_scatter_refuses_codes_and_labels_that_do_not_fit():
+    codes = np.eye(3)
+    with pytest.raises(ValueError, match=r"label for each of 3 codes\. Received: .*\(2,\)"):
+        plots.latent_scatter(codes, np.array([0, 1]))
+    with pytest.raises(ValueError, match=r"integer label.*float64"):
+        plots.latent_scatter(codes, np.zeros(3))
+    with pytest.raises(ValueError, match="labels 0 to 2, 2 class_names"):
+        plots.latent_scatter(codes, np.arange(3), ["ant", "bee"])
+    with pytest.raises(ValueError, match=r"\[N, Z\]. Received: codes.shape=\(3,\)"):
+        plots.latent_scatter(np.zeros(3))
+    codes[1, 1] = np.nan
+    with pytest.raises(ValueError, match="codes with 1 of 3 not"):
+        plots.latent_scatter(codes)
+
+
+def test_active_units_are_counted_and_sorted(rng):
+    means = rng.normal(size=(500, 4)) * [0.01, 2.0, 0.0, 0.5]
+    panel = plots.active_units(means).axes[0]
+    assert panel.get_title(loc="left") == "2 of 4 units active"
+    tops = [bar.get_y() + bar.get_height() for bar in panel.patches]
+    variances = np.sort(means.var(axis=0))[::-1]
+    np.testing.assert_allclose(tops[:2], variances[:2])
+    assert tops == sorted(tops, reverse=True)
+    np.testing.assert_array_equal(panel.lines[0].get_ydata(), [0.01, 0.01])
+
+
+def test_active_units_refuse_a_threshold_of_zero():
+    with pytest.raises(ValueError, match=r"positive threshold\. Received: threshold=0"):
+        plots.active_units(np.eye(2), threshold=0)
+
+
+def test_png_of_an_array_is_lossless(rng):
+    for shape in ((4, 6, 3), (4, 6, 1), (4, 6)):
+        array = rng.integers(0, 256, shape, dtype=np.uint8)
+        decoded = np.asarray(Image.open(io.BytesIO(plots.png_bytes(array))))
+        np.testing.assert_array_equal(decoded, array.reshape(decoded.shape))
+
+
+def test_png_of_a_figure_has_two_pixels_for_a_css_pixel_and_repeats():
+    first, second = (plots.png_bytes(plots.curves(HISTORY, ["loss"])) for _ in range(2))
+    assert Image.open(io.BytesIO(first)).size == (720, 520)
+    assert first == second
+
+
+def test_png_refuses_floats():
+    with pytest.raises(TypeError, match=r"uint8 array\. Received: float64"):
+        plots.png_bytes(np.zeros((2, 2, 3)))
+
+
+def test_pictures_leave_the_callers_settings_alone():
+    before = dict(matplotlib.rcParams)
+    plots.png_bytes(plots.latent_scatter(np.eye(3)))
+    assert dict(matplotlib.rcParams) == before

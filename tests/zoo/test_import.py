@@ -1,0 +1,32 @@
+"""Importing `zoo` is light and quick."""
+
+import subprocess
+import sys
+
+import pytest
+
+import zoo
+
+
+def _run(code):
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+def test_import_loads_no_framework():
+    loaded = _run(
+        "import sys, zoo; print([m for m in ('tensorflow','keras','jax') if m in sys.modules])"
+    )
+    assert loaded.strip() == "[]"
+
+
+def test_import_takes_under_0_3_seconds():
+    code = "import time; t = time.perf_counter(); import zoo; print(time.perf_counter() - t)"
+    assert min(float(_run(code)) for _ in range(3)) < 0.3
+
+
+def test_every_public_name_exists():
+    assert all(getattr(zoo, name) is not None for name in zoo.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'VEA'"):
+        _ = zoo.VEA

@@ -1,0 +1,97 @@
+"""Shared layers against the formulas they stand for."""
+
+import keras
+import numpy as np
+import pytest
+
+from zoo.backend import to_numpy
+from zoo.layers import GatedConv2D, GatedConv2DTranspose, GatedDense, GaussianHead
+
+
+def _sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def test_gated_dense_is_the_printed_formula(rng):
+    layer = GatedDense(5)
+    x = rng.normal(size=(4, 3)).astype("float32")
+    layer.build(x.shape)
+    layer.doubled.bias.assign(rng.normal(size=10))
+    kernel, bias = to_numpy(layer.doubled.kernel), to_numpy(layer.doubled.bias)
+    expected = (x @ kernel[:, :5] + bias[:5]) * _sigmoid(x @ kernel[:, 5:] + bias[5:])
+    np.testing.assert_allclose(to_numpy(layer(x)), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_gated_convolution_is_two_convolutions(rng):
+    layer = GatedConv2D(5, 3, 2)
+    x = rng.normal(size=(2, 8, 8, 3)).astype("float32")
+    layer.build(x.shape)
+    kernel = layer.doubled.kernel
+    linear = keras.ops.conv(x, kernel[..., :5], 2, "same")
+    gate = keras.ops.conv(x, kernel[..., 5:], 2, "same")
+    expected = to_numpy(linear) * _sigmoid(to_numpy(gate))
+    np.testing.assert_allclose(to_numpy(layer(x)), expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("layer_class", [GatedConv2D, GatedConv2DTranspose])
+@pytest.mark.parametrize("strides", [1, 2])
+def test_both_halves_are_glorot_uniform_of_their_own_fan_out(layer_class, strides):
+    keras.utils.set_random_seed(17)
+    layer = layer_class(32, 5, strides)
+    layer.build((None, 14, 14, 64))
+    kernel = to_numpy(layer.doubled.kernel)
+    transposed = isinstance(layer.doubled, keras.layers.Conv2DTranspose)
+    output_axis = 2 if transposed else 3
+    limit = np.sqrt(6 / (25 * 64 + 25 * 32))
+    for half in np.split(kernel, 2, axis=output_axis):
+        assert np.abs(half).max() <= limit
+        # The variance of U(-l, l) is l^2 / 3; its estimate from n numbers has a relative
+        # standard deviation of sqrt(0.8 / n).
+        tolerance = 5 * np.sqrt(0.8 / half.size)
+        assert abs(half.var() / (limit**2 / 3) - 1) < tolerance
+
+
+def test_stride_one_transposed_convolution_is_a_convolution_turned_round(rng):
+    x = rng.normal(size=(2, 7, 7, 3)).astype("float32")
+    kernel = rng.normal(size=(5, 5, 4, 3)).astype("float32")  # rows, columns, out, in
+    transposed = keras.ops.conv_transpose(x, kernel, 1, "same")
+    turned = np.transpose(kernel[::-1, ::-1], (0, 1, 3, 2))
+    ordinary = keras.ops.conv(x, turned, 1, "same")
+    np.testing.assert_allclose(to_numpy(transposed), to_numpy(ordinary), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("scale", "formula"),
+    [
+        ("softplus_scale", lambda a: np.log1p(np.exp(a)) + 1e-5),
+        ("softplus_variance", lambda a: np.sqrt(np.log1p(np.exp(a)))),
+        ("log_variance", lambda a: np.exp(a / 2) + 1e-5),
+        (0.25, lambda a: np.full_like(a, 0.25)),
+    ],
+)
+def test_gaussian_head(rng, scale, formula):
+    head = GaussianHead(3, scale)
+    features = rng.normal(size=(4, 6)).astype("float32")
+    head.build(features.shape)
+    raw = features @ to_numpy(head.scale_layer.kernel) if head.scale_layer else np.zeros((4, 3))
+    out = to_numpy(head(features))
+    np.testing.assert_allclose(out["scale"], formula(raw), rtol=1e-5)
+    np.testing.assert_allclose(
+        out["loc"], features @ to_numpy(head.loc_layer.kernel), rtol=1e-4, atol=1e-5
+    )
+
+
+@pytest.mark.parametrize("scale", ["softplus_scale", "softplus_variance", "log_variance"])
+def test_gaussian_head_stays_positive_at_hard_points(scale):
+    head = GaussianHead(1, scale)
+    head.build((None, 1))
+    head.scale_layer.kernel.assign([[1.0]])
+    out = to_numpy(head(np.float32([[-100.0], [0.0], [80.0]])))["scale"]
+    assert np.all(np.isfinite(out))
+    assert np.all(out > 0)
+
+
+@pytest.mark.parametrize("scale", ["softplus", 0.0, -1, None, False])
+def test_gaussian_head_refuses(scale):
+    with pytest.raises(ValueError, match="`scale` must be one of"):
+        GaussianHead(3, scale)

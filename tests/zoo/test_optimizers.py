@@ -1,0 +1,47 @@
+"""Normalised gradients and the schedule, by hand."""
+
+import keras
+import numpy as np
+import pytest
+
+import zoo
+from zoo.backend import to_numpy
+
+
+def test_each_tensor_is_divided_by_its_own_norm(rng):
+    shapes = [(3, 3, 2, 4), (7,)]
+    gradients = [rng.normal(size=s).astype("float32") * 100 for s in shapes]
+    units = [g / np.linalg.norm(g) for g in gradients]
+    results = []
+    for optimizer, used in (
+        (zoo.NormalizedAdam(0.1, epsilon=1.0), gradients),
+        (keras.optimizers.Adam(0.1, epsilon=1.0), units),
+    ):
+        variables = [keras.Variable(np.zeros(s, "float32")) for s in shapes]
+        optimizer.apply([keras.ops.convert_to_tensor(g) for g in used], variables)
+        results.append([to_numpy(v) for v in variables])
+    for ours, expected in zip(*results):
+        assert np.abs(expected).max() > 1e-4
+        np.testing.assert_allclose(ours, expected, rtol=1e-4)
+
+
+def test_a_zero_gradient_moves_nothing():
+    variable = keras.Variable(np.ones(3, "float32"))
+    zoo.NormalizedAdam(0.1).apply([keras.ops.zeros(3)], [variable])
+    np.testing.assert_array_equal(to_numpy(variable), np.ones(3))
+
+
+@pytest.mark.parametrize(
+    ("step", "expected"), [(0, 3e-4), (100, 3e-4), (150, 1.5e-4), (200, 0.0), (300, 0.0)]
+)
+def test_constant_then_linear(step, expected):
+    schedule = zoo.ConstantThenLinear(3e-4, 100, 200)
+    assert float(schedule(step)) == pytest.approx(expected, abs=1e-10)
+    assert zoo.ConstantThenLinear.from_config(schedule.get_config()).get_config() == (
+        schedule.get_config()
+    )
+
+
+def test_schedule_needs_room_to_fall():
+    with pytest.raises(ValueError, match="constant_steps=10, total_steps=10"):
+        zoo.ConstantThenLinear(1e-3, 10, 10)
