@@ -46,9 +46,9 @@ class Contender:
         return self._answer()["preparation"]
 
     def round(self, seconds):
-        """Runs for about `seconds`; returns `{"steps", "seconds", "other_load"}`.
+        """Runs for about `seconds`; returns a turn.
 
-        `other_load` is the processor time that all other processes used meanwhile, in cores.
+        `{"steps", "seconds", "processor_seconds", "other_load"}`: `other_load` is the processor time that all other processes used meanwhile, in cores.
         """
         self._process.stdin.write(f"{seconds}\n")
         self._process.stdin.flush()
@@ -140,7 +140,7 @@ def timed(run, steps):
     seconds = time.perf_counter() - start
     own = time.process_time() - own
     load = None if busy is None else max(0.0, (_busy_seconds() - busy - own) / seconds)
-    return {"steps": steps, "seconds": seconds, "other_load": load}
+    return {"steps": steps, "seconds": seconds, "processor_seconds": own, "other_load": load}
 
 
 def _serve(run, multiple):

@@ -6,7 +6,6 @@ one before and two after: the two networks are the same function of mirrored ima
 
 import os
 
-import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
@@ -119,7 +118,7 @@ def make(network, batch_size, images, optimizer="adam", dtype="float32", compile
         compiled: Whether to use `torch.compile`.
         **options: `channels_last` (bool) and `fused` (bool), the memory layout and Adam's kernel.
     """
-    torch.set_num_threads(THREADS)
+    torch.set_num_threads(options.get("threads", THREADS))
     torch.manual_seed(17)
     model = MLP() if network == "mlp" else GatedConv()
     layout = torch.channels_last if options.get("channels_last") else torch.contiguous_format

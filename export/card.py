@@ -22,9 +22,9 @@ def make_card(model, name, data, golden, config, step, evaluation):
     C], `latent_dim`; `model` (the four parts, for `zoo.build`); `posterior` and `prior`
     (`family`); `data`; `preprocessing` (see `zoo.runtime.prepare_images`); `metrics` (name ->
     {"value", "stderr", ...}) and `evaluation` (split, number of examples, seed, command);
-    `step` (optimiser steps taken) and `run_config`; `graphs` (encoder and decoder: `file`, `signature`, `inputs`,
-    `outputs`, name -> shape); `saved_model`; `golden`; `versions`; `files` (path -> sha256,
-    bytes).
+    `step` (optimiser steps taken) and `run_config`; `graphs` (encoder and decoder: `file`,
+    `signature`, `inputs`, `outputs`, name -> shape); `saved_model`; `golden`; `versions`; `files`
+    (path -> sha256, bytes).
 
     Args:
         model: A `zoo.VAE`.
@@ -62,7 +62,7 @@ def make_card(model, name, data, golden, config, step, evaluation):
             "tolerance": TOLERANCE,
             "error": "max |a - b| / max(1, |b|)",
             "images": data.get("golden", "random, then all 0 and all 1"),
-            "latents": "7 draws of the prior, the origin, +4 in the first coordinate, -4 in the last",
+            "latents": "7 draws of the prior, the origin, +4 in the first place, -4 in the last",
         },
         "versions": {"elbo-zoo": zoo.__version__, **versions()},
     }

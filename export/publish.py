@@ -3,9 +3,12 @@
 python -m export.publish --workdir=DIR --name=NAME [--out=DIR]
 """
 
+import os
 import re
 import sys
 from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
 

@@ -1,8 +1,7 @@
 """A model as a TensorFlow SavedModel with the signatures `encode` and `decode`."""
 
-import logging
-
 import tensorflow as tf
+from absl import logging
 
 from zoo import files
 
@@ -33,15 +32,14 @@ def export(model, folder):
     module.decode = tf.function(lambda z: model.decode(z), [z], autograph=False)
     signatures = {name: getattr(module, name).get_concrete_function() for name in INPUTS}
 
-    logger = logging.getLogger("absl")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity(logging.ERROR)  # TensorFlow tells of every file it writes.
     try:
         with files.atomic_folder(folder) as temporary:
             options = tf.saved_model.SaveOptions(experimental_debug_stripper=True)
             tf.saved_model.save(module, str(temporary), signatures, options)
     finally:
-        logger.setLevel(level)
+        logging.set_verbosity(verbosity)
 
 
 class SavedModel:
@@ -58,7 +56,8 @@ class SavedModel:
     def __init__(self, folder):
         if not tf.saved_model.contains_saved_model(str(folder)):
             raise FileNotFoundError(f"Expected a SavedModel. Received: folder={str(folder)!r}")
-        self._loaded = tf.saved_model.load(str(folder))
+        with tf.device("CPU:0"):
+            self._loaded = tf.saved_model.load(str(folder))
         missing = sorted(set(INPUTS) - set(self._loaded.signatures))
         if missing:
             raise ValueError(

@@ -6,7 +6,7 @@ Exit code 0 only if every check agrees. The default needs NumPy and ONNX Runtime
 """
 
 import argparse
-import importlib.metadata
+import importlib
 import io
 import sys
 from pathlib import Path
@@ -40,6 +40,7 @@ def verify(model, runtime="onnxruntime"):
     Raises:
         ValueError: If `runtime` is unknown or not available yet.
         FileNotFoundError: If there is no such model.
+        ImportError: If the runtime is not installed.
     """
     if runtime in PLANNED:
         raise ValueError(
@@ -53,7 +54,7 @@ def verify(model, runtime="onnxruntime"):
         )
     folder = catalogue.resolve(model)
     card = cards.read_card(folder)
-    report = Report(card["name"], f"{runtime} {importlib.metadata.version(runtime)}", [])
+    report = Report(card["name"], f"{runtime} {_version(runtime)}", [])
     _check_files(report, folder, card)
     try:
         golden = _golden(folder, card)
@@ -63,6 +64,13 @@ def verify(model, runtime="onnxruntime"):
     for part in PARTS:
         _check_part(report, folder, card, part, golden, runtime)
     return report
+
+
+def _version(runtime):
+    try:
+        return importlib.import_module(runtime).__version__
+    except ImportError as error:
+        raise ImportError(f"{runtime} is needed: pip install {runtime}") from error
 
 
 def _check_files(report, folder, card):
@@ -166,7 +174,7 @@ def _check_graph(report, content, name):
 def _open_saved_model(report, folder, card, graph):
     """Returns f(array) -> dict of arrays; loads nothing of which a hash differs."""
     prefix = f"{card['saved_model']}/"
-    for name in card["files"]:
+    for name in (f"{prefix}saved_model.pb", *card["files"]):
         if name.startswith(prefix):
             cards.check_file(folder, card, name)
     from export.saved_model import SavedModel
@@ -187,7 +195,7 @@ def main(arguments=None):
     options = parser.parse_args(arguments)
     try:
         report = verify(options.model, options.runtime)
-    except (OSError, ValueError) as error:
+    except (ImportError, OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     print(report)

@@ -66,9 +66,7 @@ def make_run(workdir, binarisation="static"):
     model.compile("adam")
     model.fit(np.zeros((2, *IMAGE_SHAPE), "float32"), epochs=1, verbose=0)
     checkpoints.save(workdir / "checkpoints", model, STEP, [])
-    files.write_json(
-        workdir / "config.json", {"config": config, "image_shape": list(IMAGE_SHAPE)}
-    )
+    files.write_json(workdir / "config.json", {"config": config, "image_shape": list(IMAGE_SHAPE)})
     files.write_json(workdir / "evaluation.json", evaluation(workdir))
     return model
 

@@ -92,22 +92,23 @@ def complete(config, mode=""):
         config.evaluation.num_samples = 5
         config.evaluation.nll_examples = 50
     for room, registry in _rooms().items():
+        spec = _with_defaults(plain(config[room]), registry)
+        if "likelihood" in spec:
+            spec["likelihood"] = _with_defaults(spec["likelihood"], _likelihoods())
         with config.unlocked():
-            config[room] = _with_defaults(config[room], registry)
-            if "likelihood" in config[room]:
-                config[room].likelihood = _with_defaults(config[room].likelihood, _likelihoods())
+            config[room] = ConfigDict(spec)
     return config.lock()
 
 
 def _with_defaults(spec, registry):
-    spec = ConfigDict({"name": spec}) if isinstance(spec, str) else spec
+    spec = {"name": spec} if isinstance(spec, str) else spec
     parameters = inspect.signature(registry.get(spec["name"]).__init__).parameters.values()
     defaults = {
         p.name: p.default
         for p in parameters
         if p.name not in (*_FROM_ELSEWHERE, "seed") and p.default is not p.empty
     }
-    return ConfigDict({**defaults, **spec.to_dict()})
+    return {**defaults, **spec}
 
 
 def _rooms():

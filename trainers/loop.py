@@ -198,6 +198,7 @@ def load_run(workdir):
 def write_report(workdir, splits=None):
     """Writes the run's page, `report.html`, and returns its path."""
     run = load_run(workdir)
+    origin = files.read_json(Path(workdir) / "config.json")
     splits = splits or data.load_splits(run.config["data"])
     split = splits["test"] or splits["validation"] or splits["train"]
     evaluation = run.evaluation or {}
@@ -208,10 +209,10 @@ def write_report(workdir, splits=None):
         history=run.history,
         evaluation=evaluation,
         pictures=_pictures(run.model, split, run.config["seed"]),
-        versions=environment.versions(),
-        command=files.read_json(Path(workdir) / "config.json")["command"],
+        versions=origin["versions"],
+        command=origin["command"],
         seconds=sum(row["seconds"] for row in run.history),
-        hardware=environment.hardware(),
+        hardware=origin["hardware"],
         cut=_cut(run),
     )
 
@@ -246,6 +247,10 @@ def _pictures(model, split, seed):
         "latent": (
             plots.latent_scatter(codes, labels, class_names=split.class_names),
             f"Posterior means of {len(codes)} images of the {split.split} split.",
+        ),
+        "active units": (
+            plots.active_units(codes),
+            "Variance of each latent's posterior mean over the same images.",
         ),
     }
 

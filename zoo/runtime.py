@@ -124,8 +124,9 @@ class Encoder(_Model):
         images = as_batch(images, self.image_shape)
         rng = np.random.default_rng(SEED if seed is None else seed)
         blocks = []
-        for start in range(0, len(images), _batch_size(batch_size)):
-            block = prepare_images(images[start : start + batch_size], self.card["preprocessing"])
+        size = _positive("batch_size", batch_size)
+        for start in range(0, len(images), size):
+            block = prepare_images(images[start : start + size], self.card["preprocessing"])
             parameters = self._graph(image=block)
             if kind == "mean":
                 parameters = {"z": parameters["loc"]}
@@ -167,7 +168,7 @@ class Decoder(_Model):
         if kind not in ("mean", "params"):
             raise ValueError(f"`kind` must be 'mean' or 'params'. Received: kind={kind!r}")
         z = self._latents(z)
-        size = _batch_size(batch_size)
+        size = _positive("batch_size", batch_size)
         blocks = [self._graph(z=z[start : start + size]) for start in range(0, len(z), size)]
         if kind == "mean":
             return np.concatenate([block["mean"] for block in blocks])
@@ -295,10 +296,6 @@ def _positive(name, value):
     if number < 1 or isinstance(value, bool):
         raise ValueError(f"`{name}` must be a positive int. Received: {name}={value!r}")
     return number
-
-
-def _batch_size(value):
-    return _positive("batch_size", value)
 
 
 def _concatenate(blocks):

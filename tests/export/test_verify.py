@@ -22,7 +22,9 @@ def artifact(tmp_path):
 
 
 def failures(found):
-    return [(check.check, check.subject, check.detail) for check in found.checks if check.ok is False]
+    return [
+        (check.check, check.subject, check.detail) for check in found.checks if check.ok is False
+    ]
 
 
 def subjects(found, check):
@@ -81,7 +83,9 @@ def test_every_damaged_file_is_found(artifact, name, damage, capsys):
     assert verify.main([str(artifact)]) == 1
     out = capsys.readouterr().out
     assert "FAILED: " in out.splitlines()[-1]
-    assert any(line.startswith("file") and name in line and "FAILED" in line for line in out.splitlines())
+    assert any(
+        line.startswith("file") and name in line and "FAILED" in line for line in out.splitlines()
+    )
 
 
 def test_a_changed_saved_model_is_not_loaded(artifact):
@@ -90,6 +94,14 @@ def test_a_changed_saved_model_is_not_loaded(artifact):
     found = verify.verify(artifact, "tensorflow")
     assert ("load", "signature encode") in [row[:2] for row in failures(found)]
     assert found.max_error is None and not found.ok
+
+
+def test_a_saved_model_outside_the_artifact_is_not_loaded(artifact):
+    card = files.read_json(artifact / "card.json")
+    files.write_json(artifact / "card.json", {**card, "saved_model": "../saved_model"})
+    found = verify.verify(artifact, "tensorflow")
+    assert ("load", "signature decode") in [row[:2] for row in failures(found)]
+    assert found.max_error is None
 
 
 def test_a_file_that_is_not_in_the_card_is_found(artifact):
@@ -150,7 +162,9 @@ def test_outputs_of_other_names_are_found(artifact):
         return {"loc": parameters["scale"], "scale": parameters["loc"]}
 
     replace_encoder(artifact, swapped)
-    assert ("numbers", "encoder loc, batch 10") in [r[:2] for r in failures(verify.verify(artifact))]
+    assert ("numbers", "encoder loc, batch 10") in [
+        r[:2] for r in failures(verify.verify(artifact))
+    ]
     replace_encoder(artifact, lambda image: {"mu": model.encode(image)["loc"]})
     found = [row[:2] for row in failures(verify.verify(artifact))]
     assert ("outputs", "encoder.onnx") in found
@@ -174,7 +188,9 @@ def test_runtimes_to_come_say_so(artifact, runtime, capsys):
 
 
 def test_unknown_runtimes_and_models_are_refused(artifact, capsys):
-    with pytest.raises(ValueError, match="Received: runtime='tensorfow'. Did you mean \"tensorflow\""):
+    with pytest.raises(
+        ValueError, match="Received: runtime='tensorfow'. Did you mean \"tensorflow\""
+    ):
         verify.verify(artifact, "tensorfow")
     assert verify.main([str(artifact / "absent")]) == 1
     assert "error: Expected an artifact's folder. Received: " in capsys.readouterr().err

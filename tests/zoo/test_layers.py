@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+import zoo
 from zoo.backend import to_numpy
 from zoo.layers import GatedConv2D, GatedConv2DTranspose, GatedDense, GaussianHead
 
@@ -95,3 +96,21 @@ def test_gaussian_head_stays_positive_at_hard_points(scale):
 def test_gaussian_head_refuses(scale):
     with pytest.raises(ValueError, match="`scale` must be one of"):
         GaussianHead(3, scale)
+
+
+def test_small_convolutions_start_with_variance_two_over_their_inputs():
+    keras.utils.set_random_seed(17)
+    model = zoo.VAE(zoo.SmallConvEncoder(10), zoo.SmallDeconvDecoder(10))
+    encoder, decoder = model.encoder, model.decoder
+    for layer, inputs in (
+        (encoder.maps[0], 9),
+        (encoder.maps[1], 9 * 64),
+        (decoder.first, 10),
+        (decoder.maps[0], 9 * 64),
+        (decoder.maps[1], 9 * 64),
+        (decoder.pixels, 9 * 32),
+    ):
+        kernel = to_numpy(layer.kernel)
+        # The variance of n normal draws has a relative standard deviation of sqrt(2 / n).
+        tolerance = 5 * np.sqrt(2 / kernel.size)
+        assert abs(kernel.var() * inputs / 2 - 1) < tolerance

@@ -105,18 +105,20 @@ class SmallDeconvDecoder(Decoder):
         self.negative_slope = negative_slope
         rows, columns = _quarter(image_shape, "small_deconv")
         policy = {"dtype": self.dtype_policy}
-        options = {"padding": "same", "kernel_initializer": fan_in_normal()}
+        transposed = {"padding": "same", "kernel_initializer": fan_in_normal(transposed=True)}
         self.first = keras.layers.Dense(
             rows * columns * depth, kernel_initializer=fan_in_normal(), **policy
         )
         self.to_map = keras.layers.Reshape((rows, columns, depth), **policy)
         # The first has stride 1, where transposed and ordinary convolution are the same family.
         self.maps = [
-            keras.layers.Conv2D(depth, 3, **options, **policy),
-            keras.layers.Conv2DTranspose(depth // 2, 3, 2, **options, **policy),
+            keras.layers.Conv2D(
+                depth, 3, padding="same", kernel_initializer=fan_in_normal(), **policy
+            ),
+            keras.layers.Conv2DTranspose(depth // 2, 3, 2, **transposed, **policy),
         ]
         self.pixels = keras.layers.Conv2DTranspose(
-            self.raw_channels, 3, 2, **options, dtype="float32"
+            self.raw_channels, 3, 2, **transposed, dtype="float32"
         )
 
     def build(self, latent_shape):

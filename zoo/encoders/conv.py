@@ -106,6 +106,12 @@ class SmallConvEncoder(Encoder):
         return self.head(self.flatten(h))
 
 
-def fan_in_normal():
-    """Returns the initializer N(0, 2 / fan_in) of `mu_vae`, appendix; untruncated."""
-    return keras.initializers.VarianceScaling(2.0, "fan_in", "untruncated_normal")
+def fan_in_normal(transposed=False):
+    """Returns the initializer N(0, 2 / fan_in) of `mu_vae`, appendix; untruncated.
+
+    Args:
+        transposed: Whether it is for a transposed convolution, whose kernel (rows, columns, out,
+            in) has its inputs where Keras looks for outputs.
+    """
+    fan = "fan_out" if transposed else "fan_in"
+    return keras.initializers.VarianceScaling(2.0, fan, "untruncated_normal")

@@ -44,9 +44,17 @@ def rate_distortion(
 
 
 def codes(model, images, batch_size=None):
-    """Returns the deterministic codes `model.encode(x)["loc"]` of all images, NumPy [N, Z]."""
-    tiles = nll.tiles(model, images, batch_size)
-    return np.concatenate([parameters["loc"][: len(x)] for _, _, x, parameters in tiles])
+    """Returns the deterministic codes `model.encode(x)["loc"]` of all images, NumPy [N, Z].
+
+    Raises:
+        ValueError: If the encoder gives no `loc`.
+    """
+    found = []
+    for _, _, x, parameters in nll.tiles(model, images, batch_size):
+        if "loc" not in parameters:
+            raise ValueError(f"Expected an encoder that gives `loc`. Received: {list(parameters)}")
+        found.append(parameters["loc"][: len(x)])
+    return np.concatenate(found)
 
 
 def posterior_means(model, images, num_samples=MEAN_SAMPLES, seed=17, batch_size=None):

@@ -19,6 +19,8 @@ _REQUIRED = {
     "posterior": dict,
     "preprocessing": dict,
     "graphs": dict,
+    "saved_model": str,
+    "golden": dict,
     "files": dict,
 }
 
@@ -55,6 +57,12 @@ def read_card(folder):
         if not isinstance(card.get(key), kind):
             raise ValueError(
                 f"Expected {key!r} ({kind.__name__}) in {path}. Received: {key}={card.get(key)!r}"
+            )
+    for name, entry in card["files"].items():
+        size = entry.get("bytes") if isinstance(entry, dict) else None
+        if not isinstance(size, int) or not isinstance(entry.get("sha256"), str):
+            raise ValueError(
+                f"Expected `sha256` and `bytes` of each file in {path}. Received: {name}={entry!r}"
             )
     return card
 

@@ -1,0 +1,336 @@
+"""`export.publish`: a whole artifact, or nothing and the earlier one untouched."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import h5py
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+import tiny_artifact
+
+import zoo
+from export import card as export_card
+from export import golden, publish, verify
+from export import onnx as export_onnx
+from trainers import loop
+from zoo import files
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def run(tmp_path):
+    """A run of a test's own, whose artifact is an earlier one."""
+    return Path(shutil.copytree(tiny_artifact.run()[0], tmp_path / "run"))
+
+
+def content(folder):
+    """Returns path -> bytes of all files of a folder."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in Path(folder).rglob("*")
+        if path.is_file()
+    }
+
+
+# What an artifact holds.
+
+
+@pytest.fixture(scope="module")
+def artifact():
+    return tiny_artifact.run()[0] / "artifact"
+
+
+def test_an_artifact_is_whole_and_every_file_has_its_hash(artifact):
+    card = files.read_json(artifact / "card.json")
+    listed = {path for path in content(artifact) if path != "card.json"}
+    assert set(card["files"]) == listed
+    assert {
+        *("README.md", "model.weights.h5", "encoder.onnx", "decoder.onnx", "golden.npz"),
+        "saved_model/saved_model.pb",
+    } <= listed
+    for name, entry in card["files"].items():
+        assert entry["sha256"] == files.sha256(artifact / name)
+        assert entry["bytes"] == (artifact / name).stat().st_size
+    assert verify.verify(artifact).ok
+
+
+def test_the_card_says_what_the_model_is(artifact):
+    card = files.read_json(artifact / "card.json")
+    assert card["name"] == "tiny" and card["paper"] == "infovae"
+    assert card["licence"] == "Apache-2.0" and card["step"] == 7
+    assert card["image_shape"] == [8, 6, 1] and card["latent_dim"] == 3
+    assert card["model"]["encoder"]["hidden_units"] == [9, 7]
+    assert card["model"]["decoder"]["likelihood"] == {"name": "bernoulli"}
+    assert card["model"]["objective"]["beta"] == 2.0
+    assert card["run_config"]["objective"] == {"name": "beta", "beta": 2.0}
+    assert card["prior"] == {"family": "standard_normal"}
+    assert card["posterior"]["family"] == "diagonal_normal"
+    assert card["data"]["binarisation"] == "static" and card["data"]["number"] == 20
+    assert card["data"]["golden"].startswith("the first 8 of the test split")
+    expected = {"scale": "uint8/255", "range": [0.0, 1.0], "binarise": "threshold 0.5"}
+    assert card["preprocessing"] == expected
+    assert card["metrics"]["nll"] == {
+        "value": 31.25,
+        "stderr": 0.5,
+        "num_samples": 100,
+        "unit": "nats",
+    }
+    assert card["evaluation"]["split"] == "test"
+    assert card["graphs"]["encoder"]["inputs"] == {"image": ["batch", 8, 6, 1]}
+    assert card["graphs"]["decoder"]["outputs"]["mean"] == ["batch", 8, 6, 1]
+    assert card["versions"]["keras"] == keras.__version__
+
+
+def test_the_readme_says_how_to_load_and_what_it_reached(artifact):
+    text = (artifact / "README.md").read_text(encoding="utf-8")
+    for part in (
+        "# tiny",
+        'encoder = zoo.load_encoder("tiny")',
+        'onnxruntime.InferenceSession("encoder.onnx")',
+        'model = zoo.load("tiny")',
+        "[N, 8, 6] or [N, 8, 6, 1] -> float32 [N, 3]",
+        "Pixels become 1 where they are at least 0.5, otherwise 0.",
+        "| nll | 31.25 +- 0.5 nats (100 samples) |",
+        "| linear_probe | not available: no labels |",
+        "On 9 examples of the split 'test', seed 17",
+        "Apache-2.0",
+        "## Limits",
+    ):
+        assert part in text, part
+
+
+def test_the_code_of_the_readme_runs(artifact, monkeypatch):
+    text = (artifact / "README.md").read_text(encoding="utf-8")
+    blocks = [block.partition("```")[0] for block in text.split("```python\n")[1:]]
+    monkeypatch.chdir(artifact)
+    monkeypatch.setattr(zoo, "load", lambda name: zoo.releases.load("."), raising=False)
+    monkeypatch.setattr(zoo, "load_encoder", lambda _: zoo.runtime.load_encoder("."), raising=False)
+    names = {"images": tiny_artifact.images(2), "x": np.zeros((2, 8, 6, 1), "f4")}
+    for block in blocks:
+        exec(block, names)
+    assert len(blocks) == 3
+    assert names["z"].shape == names["loc"].shape == (2, 3)
+    assert names["reconstructions"].shape == (2, 8, 6, 1)
+
+
+def test_no_file_names_this_machine(artifact):
+    run = str(artifact.parent.parent).encode()
+    for name, value in content(artifact).items():
+        assert run not in value and str(ROOT).encode() not in value, name
+    card = files.read_json(artifact / "card.json")
+    assert card["evaluation"]["command"] == "python -m trainers.evaluate --workdir=run"
+    assert card["run_config"]["data"]["name"] == "npz:run-data.npz"
+    assert "data_dir" not in card["run_config"]["data"]
+
+
+def test_paths_are_cut_and_nothing_else():
+    given = {
+        "a": [
+            "--x=/home/me/run",
+            "~/data/run",
+            "folder:/data/faces",
+            "see https://example.org/a/b",
+        ],
+        "b": ("uint8/255", "a / b", 1, None, "/single"),
+        "data_dir": "/home/me",
+    }
+    assert export_card._without_paths(given) == {
+        "a": ["--x=run", "run", "folder:faces", "see https://example.org/a/b"],
+        "b": ["uint8/255", "a / b", 1, None, "/single"],
+    }
+
+
+def test_weights_come_without_optimiser(artifact):
+    names = []
+    with h5py.File(artifact / "model.weights.h5") as file:
+        file.visit(names.append)
+    assert any("encoder" in name for name in names)
+    assert not any("optimizer" in name for name in names)
+
+
+@pytest.mark.parametrize(
+    ("binarisation", "rule"), [("none", None), ("dynamic", None), ("static", "threshold 0.5")]
+)
+def test_preprocessing_follows_the_binarisation(binarisation, rule):
+    assert export_card.preprocessing(binarisation)["binarise"] == rule
+
+
+# Where it goes, and when it does not.
+
+
+def test_publishing_again_replaces_the_artifact(run):
+    assert publish.publish(run, "second") == run / "artifact"
+    assert files.read_json(run / "artifact" / "card.json")["name"] == "second"
+    assert sorted(path.name for path in run.iterdir()) == [
+        *("artifact", "checkpoints", "config.json", "evaluation.json")
+    ]
+
+
+def test_data_that_is_not_at_hand_gives_random_golden_images(run, tmp_path):
+    config = files.read_json(run / "config.json")
+    config["config"]["data"]["name"] = f"npz:{tmp_path / 'absent.npz'}"
+    files.write_json(run / "config.json", config)
+    (run / "evaluation.json").unlink()
+    out = publish.publish(run, "no-data", tmp_path / "out")
+    card = files.read_json(out / "card.json")
+    assert card["data"]["golden"].startswith("random (the data was not at hand)")
+    assert card["preprocessing"]["binarise"] == "threshold 0.5"
+    assert card["metrics"] == {} and "Not evaluated." in (out / "README.md").read_text()
+
+
+def full_disk(*arguments, **options):
+    raise OSError(28, "No space left on device")
+
+
+STAGES = {
+    "weights": (keras.Model, "save_weights"),
+    "saved_model": (tf.saved_model, "save"),
+    "golden": (np, "savez_compressed"),
+    "card": (files, "write_json"),
+    "onnx": (files, "atomic_write"),
+}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_full_disk_leaves_the_earlier_artifact_whole(run, stage, monkeypatch):
+    before = content(run)
+    with monkeypatch.context() as patch:
+        patch.setattr(*STAGES[stage], full_disk)
+        with pytest.raises(OSError, match="No space left on device"):
+            publish.publish(run, "tiny")
+    assert content(run) == before
+    assert [path for path in run.iterdir() if path.name.startswith(".")] == []
+    assert verify.verify(run / "artifact").ok
+
+
+def with_decoder(function, monkeypatch):
+    """Makes every run's model decode by `function(decode, z)`."""
+    read = loop.load_run
+
+    def load_run(workdir):
+        found = read(workdir)
+        decode = found.model.decode
+        object.__setattr__(found.model, "decode", lambda z, training=False: function(decode, z))
+        return found
+
+    monkeypatch.setattr(loop, "load_run", load_run)
+
+
+def test_an_op_without_onnx_form_is_named_and_leaves_nothing(run, monkeypatch, tmp_path):
+    before = content(run)
+    with_decoder(lambda decode, z: {"mean": tf.math.lgamma(decode(z)["mean"])}, monkeypatch)
+    text = "the decoder uses TensorFlow ops that have no ONNX form.*Received: Lgamma"
+    with pytest.raises(ValueError, match=text):
+        publish.publish(run, "tiny")
+    with pytest.raises(ValueError, match=text):
+        publish.publish(run, "tiny", tmp_path / "elsewhere")
+    assert content(run) == before and not (tmp_path / "elsewhere").exists()
+
+
+def test_outputs_that_are_not_finite_are_refused(run, monkeypatch):
+    before = content(run)
+    with_decoder(lambda decode, z: {"mean": tf.math.log(z[:, 0] - 9)}, monkeypatch)
+    with pytest.raises(ValueError, match="Received: decoder.mean with 10 of 10 values not finite"):
+        publish.publish(run, "tiny")
+    assert content(run) == before
+
+
+def test_graphs_with_other_numbers_are_refused(run, monkeypatch):
+    before = content(run)
+    export = export_onnx.export
+
+    def wrong(function, inputs, path, name):
+        export(lambda x: {k: v + 1e-3 for k, v in function(x).items()}, inputs, path, name)
+
+    monkeypatch.setattr(export_onnx, "export", wrong)
+    text = "does not give Keras's numbers; nothing is kept.*encoder loc, batch 10 .*FAILED"
+    with pytest.raises(ValueError, match=f"(?s){text}"):
+        publish.publish(run, "tiny")
+    assert content(run) == before
+
+
+def test_weights_with_other_numbers_are_refused(run, monkeypatch):
+    before = content(run)
+
+    def wrong(model, path):
+        fresh = zoo.build(zoo.vae_config(model))
+        fresh.save_weights(path)
+
+    monkeypatch.setattr(publish, "_save_weights", wrong)
+    with pytest.raises(ValueError, match="The saved weights do not give the model's numbers"):
+        publish.publish(run, "tiny")
+    assert content(run) == before
+
+
+@pytest.mark.parametrize("name", ["", "Big", "a/b", "../a", ".a", "a b", None, "x" * 101])
+def test_names_that_are_refused(tmp_path, name):
+    with pytest.raises(ValueError, match="Expected a name of lower-case letters.*Received: name="):
+        publish.publish(tmp_path, name)
+
+
+def test_nothing_but_an_artifact_is_replaced(run, tmp_path):
+    precious = tmp_path / "precious"
+    precious.mkdir()
+    (precious / "card.json").write_text('{"format": "playing cards"}')
+    for out in (precious, precious / "card.json"):
+        with pytest.raises(ValueError, match="an earlier artifact to replace. Received: out="):
+            publish.publish(run, "tiny", out)
+    assert content(precious) == {"card.json": b'{"format": "playing cards"}'}
+
+
+def test_what_is_no_run_is_refused(tmp_path):
+    with pytest.raises(FileNotFoundError, match="Expected a run's folder.*Received: workdir="):
+        publish.publish(tmp_path / "absent", "tiny")
+    assert not (tmp_path / "absent").exists()
+
+
+def test_another_backend_is_refused(run, monkeypatch):
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    with pytest.raises(ValueError, match="KERAS_BACKEND=tensorflow. Received: KERAS_BACKEND='jax'"):
+        publish.publish(run, "tiny")
+
+
+# Golden file.
+
+
+def test_golden_images_must_fit():
+    model = tiny_artifact.make_model()
+    with pytest.raises(ValueError, match=r"\[N, 8, 6, 1\] in \[0, 1\]. Received: .*from \d to 255"):
+        golden.golden_arrays(model, tiny_artifact.images(4))
+    with pytest.raises(ValueError, match=r"Received: shape=\(2, 6, 8, 1\)"):
+        golden.golden_arrays(model, np.zeros((2, 6, 8, 1)))
+
+
+def test_golden_outputs_are_those_of_the_model():
+    model = tiny_artifact.make_model()
+    arrays = golden.golden_arrays(model)
+    assert arrays["encoder.image"].shape == (10, 8, 6, 1)
+    expected = model.encode(arrays["encoder.image"])["scale"]
+    np.testing.assert_allclose(arrays["encoder.scale"], expected, atol=1e-6)
+    again = golden.golden_arrays(model)
+    assert all((again[name] == value).all() for name, value in arrays.items())
+
+
+# The command.
+
+
+def test_the_commands_publish_verify_and_encode(run, tmp_path):
+    np.save(tmp_path / "images.npy", tiny_artifact.images(5))
+    out, features = tmp_path / "out", tmp_path / "features.npz"
+    images = tmp_path / "images.npy"
+    for command in (
+        ["export.publish", f"--workdir={run}", "--name=tiny", f"--out={out}"],
+        ["export.verify", str(out)],
+        ["export.encode", f"--model={out}", f"--images={images}", f"--out={features}"],
+    ):
+        done = subprocess.run(
+            [sys.executable, "-m", *command], cwd=ROOT, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+    with np.load(features) as found:
+        assert found["features"].shape == (5, 3)

@@ -1,0 +1,205 @@
+"""What every registered part must do, and what every composition must do. Runs on both backends."""
+
+import itertools
+
+import keras
+import numpy as np
+import pytest
+
+import zoo
+from zoo import registry
+from zoo.backend import BACKEND, compiled, to_numpy
+from zoo.divergences import kl
+from zoo.vae import ROOMS
+
+zoo.load_parts()
+
+SHAPE = (8, 8, 1)
+LATENTS = 3
+# Every registered part stands here, at a size for tests; `test_every_part_is_here` sees to it.
+ENCODERS = {
+    "mlp": {"hidden_units": [7, 5]},
+    "gated_conv": {"depth": 2},
+    "small_conv": {"depth": 4},
+}
+DECODERS = {
+    "mlp": {"hidden_units": [7, 5]},
+    "gated_deconv": {"depth": 2},
+    "small_deconv": {"depth": 4},
+}
+MARGINALS = {"normal": {}}
+OBJECTIVES = {"beta": {"beta": 0.5, "anneal_steps": 10}}
+LIKELIHOODS = {"bernoulli": {}, "gaussian": {"scale": "learned"}}
+# Trainable weights of each part: kernels and biases, counted by hand from the papers' tables.
+WEIGHTS = {
+    ("encoder", "mlp"): 2 * 2 + 4,
+    ("encoder", "gated_conv"): 5 * 2 + 4,
+    ("encoder", "small_conv"): 3 * 2 + 4,
+    ("decoder", "mlp"): 2 * 2 + 2,
+    ("decoder", "gated_deconv"): 6 * 2 + 2,
+    ("decoder", "small_deconv"): 4 * 2,
+    ("marginal", "normal"): 0,
+    ("objective", "beta"): 0,
+}
+EXAMPLES = {
+    "encoder": ENCODERS,
+    "decoder": DECODERS,
+    "marginal": MARGINALS,
+    "objective": OBJECTIVES,
+}
+# A few steps cost less to run eagerly than to compile; JAX must compile to differentiate.
+QUICK = {"run_eagerly": BACKEND == "tensorflow", "jit_compile": BACKEND == "jax"}
+COMPOSITIONS = list(itertools.product(ENCODERS, DECODERS, MARGINALS, OBJECTIVES, LIKELIHOODS))
+
+
+def _spec(room, name, likelihood="bernoulli"):
+    spec = {"name": name, **EXAMPLES[room][name]}
+    if room != "objective":
+        spec["latent_dim"] = LATENTS
+    if room == "decoder":
+        spec["image_shape"] = list(SHAPE)
+        spec["likelihood"] = {"name": likelihood, **LIKELIHOODS[likelihood]}
+    return spec
+
+
+def _compose(encoder="mlp", decoder="mlp", marginal="normal", objective="beta", likelihood=None):
+    return zoo.build(
+        {
+            "encoder": _spec("encoder", encoder),
+            "decoder": _spec("decoder", decoder, likelihood or "bernoulli"),
+            "marginal": _spec("marginal", marginal),
+            "objective": _spec("objective", objective),
+        }
+    )
+
+
+def _images(count=5):
+    return np.random.default_rng(17).integers(0, 2, (count, *SHAPE)).astype("float32")
+
+
+PARTS = [(room, name) for room in EXAMPLES for name in EXAMPLES[room]]
+
+
+def test_every_part_is_here():
+    for room, names in ROOMS.items():
+        assert names.names() == sorted(EXAMPLES[room]), room
+    assert registry.LIKELIHOODS.names() == sorted(LIKELIHOODS)
+
+
+@pytest.mark.parametrize(("room", "name"), PARTS)
+def test_config_round_trip(room, name):
+    part = ROOMS[room].create(_spec(room, name))
+    again = type(part).from_config(part.get_config())
+    assert again.get_config() == part.get_config()
+    spec = zoo.part_config(part)
+    assert zoo.part_config(ROOMS[room].create(spec)) == spec
+    assert spec["name"] == name
+
+
+@pytest.mark.parametrize(("room", "name"), PARTS)
+def test_number_of_tracked_weights(room, name):
+    part = getattr(_compose(**{room: name}), room)
+    assert len(part.trainable_weights) == WEIGHTS[room, name]
+
+
+@pytest.mark.parametrize("name", ENCODERS)
+def test_encoder(name):
+    encoder = _compose(encoder=name).encoder
+    for count in (1, 5):
+        parameters = to_numpy(encoder(_images(count)))
+        assert {k: (v.shape, v.dtype) for k, v in parameters.items()} == {
+            "loc": ((count, LATENTS), np.float32),
+            "scale": ((count, LATENTS), np.float32),
+        }
+        assert (parameters["scale"] > 0).all()
+        posterior = encoder.distribution(_images(count))
+        assert tuple(posterior.batch_shape) == (count,)
+        assert tuple(posterior.event_shape) == (LATENTS,)
+
+
+@pytest.mark.parametrize("likelihood", LIKELIHOODS)
+@pytest.mark.parametrize("name", DECODERS)
+def test_decoder(name, likelihood):
+    decoder = _compose(decoder=name, likelihood=likelihood).decoder
+    for leading in ((2,), (4, 3)):
+        z = np.zeros((*leading, LATENTS), "float32")
+        for value in to_numpy(decoder(z)).values():
+            assert (value.shape, value.dtype) == ((*leading, *SHAPE), np.float32)
+        distribution = decoder.distribution(z)
+        assert tuple(distribution.batch_shape) == leading
+        assert tuple(distribution.event_shape) == SHAPE
+
+
+@pytest.mark.parametrize("name", MARGINALS)
+def test_marginal(name):
+    distribution = _compose(marginal=name).marginal.distribution()
+    assert tuple(distribution.batch_shape) == ()
+    assert tuple(distribution.event_shape) == (LATENTS,)
+
+
+@pytest.mark.parametrize("composition", COMPOSITIONS, ids="-".join)
+def test_every_weight_of_every_composition_gets_a_gradient_and_a_step_moves_it(composition):
+    keras.utils.set_random_seed(17)
+    model = _compose(*composition)
+    model.compile(keras.optimizers.SGD(1e-3), **QUICK)
+    before = [to_numpy(w).copy() for w in model.trainable_weights]
+    x = _images(12)
+    # Two steps: at the first the annealed rate has no weight, and its gradient is zero.
+    logs = model.fit(x, batch_size=6, epochs=1, verbose=0).history
+    assert np.isfinite(logs["loss"][0])
+    stuck = [
+        w.path for w, b in zip(model.trainable_weights, before) if np.array_equal(to_numpy(w), b)
+    ]
+    assert stuck == []
+
+
+@pytest.mark.parametrize(("encoder", "decoder"), [("mlp", "mlp"), ("gated_conv", "small_deconv")])
+def test_xla_graph_and_eager_agree(encoder, decoder):
+    model = _compose(encoder, decoder)
+    z = np.random.default_rng(17).normal(size=(5, LATENTS)).astype("float32")
+
+    # At given latents: XLA draws other numbers from the same seed than TensorFlow's own kernels.
+    def terms(x, z):
+        posterior, marginal = model.encoder.distribution(x), model.marginal.distribution()
+        log_likelihood = model.decoder.distribution(z).log_prob(x)
+        return {"rate": kl.rate(posterior, marginal, z), "log_likelihood": log_likelihood}
+
+    eager = to_numpy(terms(_images(), z))
+    for xla in (True, False):
+        in_graph = to_numpy(compiled(terms, model.variables, jit_compile=xla)(_images(), z))
+        for name, value in eager.items():
+            np.testing.assert_allclose(in_graph[name], value, rtol=1e-5, err_msg=name)
+
+
+@pytest.mark.parametrize(("encoder", "decoder"), list(zip(ENCODERS, DECODERS)))
+def test_probabilities_are_float32_under_mixed_precision(encoder, decoder):
+    earlier = keras.mixed_precision.dtype_policy()
+    keras.mixed_precision.set_dtype_policy("mixed_bfloat16")
+    try:
+        model = _compose(encoder, decoder)
+    finally:
+        keras.mixed_precision.set_dtype_policy(earlier)
+    grey = np.random.default_rng(17).random((6, *SHAPE)).astype("float32")
+    for value in [*model.encode(grey).values(), *model.decode(np.zeros((2, LATENTS))).values()]:
+        assert keras.backend.standardize_dtype(value.dtype) == "float32"
+    assert any(
+        layer.compute_dtype == "bfloat16" and layer.weights for layer in model._flatten_layers()
+    )
+    seen = []
+    objective_call = model.objective.call
+    model.objective.call = lambda x, **kw: seen.append(to_numpy(x)) or objective_call(x, **kw)
+    model.compile(keras.optimizers.SGD(1e-3), run_eagerly=True)
+    if BACKEND == "tensorflow":
+        model.evaluate(grey, verbose=0)
+        np.testing.assert_array_equal(seen[0], grey)
+
+
+@pytest.mark.parametrize(("encoder", "decoder"), list(zip(ENCODERS, DECODERS)))
+def test_one_step_lowers_the_loss_on_a_fixed_batch(encoder, decoder):
+    keras.utils.set_random_seed(17)
+    model = _compose(encoder, decoder)
+    model.compile(keras.optimizers.SGD(1e-2), **QUICK)
+    x = _images(12)
+    before = model.evaluate(x, verbose=0)
+    model.fit(x, batch_size=12, epochs=3, verbose=0)
+    assert model.evaluate(x, verbose=0) < before

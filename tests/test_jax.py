@@ -1,0 +1,29 @@
+"""The same model code on JAX: conformance, objectives and likelihoods, in a process of its own."""
+
+import importlib.util
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+HERE = pathlib.Path(__file__).parent
+SAME_TESTS = [
+    "test_conformance.py",
+    "zoo/test_likelihood.py",
+    "zoo/test_objectives.py",
+    "zoo/test_vae.py",
+]
+
+
+@pytest.mark.skipif(not importlib.util.find_spec("jax"), reason="needs jax: pip install jax")
+@pytest.mark.parametrize("path", SAME_TESTS)
+def test_passes_on_jax(path, request):
+    command = [sys.executable, "-m", "pytest", "-q", "-x", str(HERE / path)]
+    if request.config.getoption("--vary-seed"):
+        command.append("--vary-seed")
+    environment = {**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
+    result = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert result.returncode == 0, result.stdout[-4000:] + result.stderr[-2000:]
+    assert " passed" in result.stdout

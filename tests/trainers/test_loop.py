@@ -1,0 +1,250 @@
+"""The loop on a small real run: it resumes exactly, stops at a NaN, and loses nothing."""
+
+import csv
+import errno
+import json
+
+import keras
+import numpy as np
+import pytest
+from ml_collections import ConfigDict
+
+from trainers import callbacks, checkpoints, loop
+from trainers.config import complete, default_config
+from zoo import files
+from zoo.backend import to_numpy
+
+
+def _images(folder, count=41, labels=True):
+    """Writes an npz of small grey pictures that have something to learn: bars of three kinds."""
+    rng = np.random.default_rng(17)
+    kinds = rng.integers(0, 3, count)
+    images = rng.integers(0, 60, (count, 6, 6, 1)).astype("uint8")
+    for image, kind in zip(images, kinds):
+        image[2 * kind : 2 * kind + 2] += 180
+    arrays = {"images": images, **({"labels": kinds} if labels else {})}
+    np.savez(folder / "bars.npz", **arrays)
+    return f"npz:{folder / 'bars.npz'}"
+
+
+def _config(folder, epochs=3, **changes):
+    config = default_config()
+    config.data.name = _images(folder)
+    config.encoder = {"name": "mlp", "hidden_units": [12]}
+    config.decoder = {"name": "mlp", "hidden_units": [12]}
+    config.train.epochs = epochs
+    config.train.batch_size = 8
+    config.train.jit_compile = "off"
+    config.train.pictures_every = 2
+    config.evaluation.num_samples = 3
+    config = complete(config)
+    for key, value in changes.items():
+        config[key.split("__")[0]][key.split("__")[1]] = value
+    return config
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("whole")
+    config = _config(folder)
+    result = loop.train_and_evaluate(config, folder / "run", progress=False)
+    return folder, config, result
+
+
+def test_a_run_s_folder_holds_what_it_promises(run):
+    folder, config, result = run
+    workdir = folder / "run"
+    found = {path.name for path in workdir.iterdir()}
+    assert found == {
+        "config.json",
+        "checkpoints",
+        "tensorboard",
+        "metrics.csv",
+        "evaluation.json",
+        "report.html",
+    }
+    with open(workdir / "metrics.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["epoch"]) for row in rows] == [1, 2, 3]
+    assert [int(row["step"]) for row in rows] == [5, 10, 15]
+    assert float(rows[-1]["loss"]) < float(rows[0]["loss"])
+    assert float(rows[0]["val_elbo"]) < 0
+    assert json.loads((workdir / "config.json").read_text())["config"]["latent_dim"] == 2
+    assert result.step == 15
+    assert result.evaluation["num_examples"] == 4
+    assert result.evaluation["metrics"]["nll"]["num_samples"] == 3
+    assert "<table" in (workdir / "report.html").read_text()
+    assert len(list((workdir / "checkpoints").iterdir())) == 2
+
+
+def test_tensorboard_reads_the_scalars_and_pictures(run):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(run[0] / "run" / "tensorboard"))
+    events.Reload()
+    assert [event.step for event in events.Scalars("loss")] == [5, 10, 15]
+    assert events.Scalars("loss")[-1].value == pytest.approx(run[2].history[-1]["loss"], rel=1e-6)
+    assert set(events.Tags()["images"]) == {"reconstructions", "samples"}
+    assert events.Images("samples")[0].width > 6
+
+
+def test_stopped_and_resumed_is_the_same_run_bit_for_bit(run, tmp_path, monkeypatch):
+    _, _, whole = run
+    config = _config(tmp_path)
+
+    class Killed(BaseException):
+        pass
+
+    class Kill(callbacks.Clock):
+        def on_epoch_end(self, epoch, logs=None):
+            super().on_epoch_end(epoch, logs)
+            if epoch == 1:
+                raise Killed  # In the second epoch, before its checkpoint.
+
+    monkeypatch.setattr(callbacks, "Clock", Kill)
+    with pytest.raises(Killed):
+        loop.train_and_evaluate(config, tmp_path / "run", progress=False)
+    monkeypatch.undo()
+    assert checkpoints.newest(tmp_path / "run" / "checkpoints").step == 5
+
+    again = loop.train_and_evaluate(config, tmp_path / "run", progress=False)
+    for ours, theirs in zip(again.model.weights, whole.model.weights, strict=True):
+        np.testing.assert_array_equal(to_numpy(ours), to_numpy(theirs))
+    for row, expected in zip(again.history, whole.history, strict=True):
+        assert {k: v for k, v in row.items() if k != "seconds"} == {
+            k: v for k, v in expected.items() if k != "seconds"
+        }
+    assert again.evaluation["metrics"] == whole.evaluation["metrics"]
+
+
+def test_a_finished_run_is_left_as_it_is(run):
+    folder, config, result = run
+    kept = [folder / "run" / name for name in ("evaluation.json", "metrics.csv")]
+    before = [path.read_bytes() for path in kept]
+    again = loop.train_and_evaluate(config, folder / "run", progress=False)
+    assert again.step == result.step
+    assert [path.read_bytes() for path in kept] == before
+
+
+def test_a_workdir_of_another_config_is_refused(run):
+    folder, _, _ = run
+    other = _config(folder, objective__beta=2.0)
+    with pytest.raises(ValueError, match=r"another config.*objective\.beta: 1\.0 there, 2\.0 here"):
+        loop.train_and_evaluate(other, folder / "run", progress=False)
+
+
+def test_a_folder_that_is_no_run_is_refused(tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.tex").write_text("years of work")
+    with pytest.raises(ValueError, match=r"empty or new folder.*thesis\.tex"):
+        loop.train_and_evaluate(_config(tmp_path), tmp_path / "mine", progress=False)
+
+
+def test_moved_data_is_the_same_run(run):
+    folder, config, _ = run
+    moved = ConfigDict(config.to_dict())
+    moved.data.data_dir = "/elsewhere"
+    loop._claim(folder / "run", moved)
+
+
+def test_a_nan_stops_with_its_step_and_term_and_keeps_the_last_good_checkpoint(
+    tmp_path, monkeypatch
+):
+    config = _config(tmp_path)
+    stream = loop.data.training_batches
+
+    def poisoned(*arguments):
+        import tensorflow as tf
+
+        batches = stream(*arguments).enumerate()
+        return batches.map(lambda i, x: tf.where(i == 7, tf.fill(tf.shape(x), float("nan")), x))
+
+    monkeypatch.setattr(loop.data, "training_batches", poisoned)
+    message = r"step 7; terms that broke there: distortion.*last good checkpoint is .*step-00000005"
+    with pytest.raises(callbacks.NonFiniteError, match=message):
+        loop.train_and_evaluate(config, tmp_path / "run", progress=False)
+    assert checkpoints.newest(tmp_path / "run" / "checkpoints").step == 5
+    monkeypatch.undo()
+    assert loop.train_and_evaluate(config, tmp_path / "run", progress=False).step == 15
+
+
+def test_weights_that_are_not_finite_are_never_saved(run):
+    _, _, result = run
+    result.model.trainable_weights[0].assign(to_numpy(result.model.trainable_weights[0]) * np.nan)
+    saver = callbacks.Checkpoints("nowhere", None, 1, 2)
+    saver.set_model(result.model)
+    saver.set_params({"epochs": 3})
+    with pytest.raises(callbacks.NonFiniteError, match="A weight stopped being a finite number"):
+        saver.on_epoch_end(0, {})
+
+
+def _copy(run, tmp_path):
+    import shutil
+
+    shutil.copytree(run[0] / "run" / "checkpoints", tmp_path / "checkpoints")
+    return tmp_path / "checkpoints"
+
+
+@pytest.mark.parametrize("damage", ["cut", "changed", "absent", "meta"])
+def test_a_damaged_checkpoint_is_refused_by_name(run, tmp_path, damage):
+    folder = _copy(run, tmp_path)
+    weights = folder / "step-00000015" / checkpoints.WEIGHTS
+    if damage == "cut":
+        weights.write_bytes(weights.read_bytes()[:100])
+    elif damage == "changed":
+        weights.write_bytes(weights.read_bytes()[:-1] + b"x")
+    elif damage == "absent":
+        weights.unlink()
+    else:
+        (folder / "step-00000015" / checkpoints.META).write_text("{")
+    with pytest.raises(ValueError, match=r"step-00000015 is damaged.*go on from step-00000010"):
+        checkpoints.newest(folder)
+
+
+def test_a_full_disk_leaves_the_earlier_checkpoints(run, tmp_path, monkeypatch):
+    folder = _copy(run, tmp_path)
+    model = loop.load_run(run[0] / "run").model
+
+    def full(*arguments, **options):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(files, "write_json", full)
+    with pytest.raises(OSError, match="No space left"):
+        checkpoints.save(folder, model, 20, [], keep=1)
+    assert sorted(path.name for path in folder.iterdir()) == ["step-00000010", "step-00000015"]
+
+
+def test_a_checkpoint_of_another_model_is_refused(run, tmp_path):
+    import zoo
+
+    other = zoo.VAE(zoo.MLPEncoder(2, [7]), zoo.MLPDecoder(2, (6, 6, 1), [7]))
+    with pytest.raises(ValueError, match="Expected a checkpoint of this model"):
+        checkpoints.restore(checkpoints.newest(run[0] / "run" / "checkpoints"), other)
+
+
+def test_load_run_without_a_run(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"with config\.json. Received: workdir="):
+        loop.load_run(tmp_path)
+    files.write_json(tmp_path / "config.json", {"config": {}})
+    with pytest.raises(FileNotFoundError, match="a run with a checkpoint"):
+        loop.load_run(tmp_path)
+
+
+def test_mixed_precision_is_for_training_alone(tmp_path):
+    config = _config(tmp_path, epochs=1, train__dtype_policy="mixed_bfloat16")
+    result = loop.train_and_evaluate(config, tmp_path / "run", progress=False)
+    assert keras.mixed_precision.dtype_policy().name == "float32"
+    assert {layer.compute_dtype for layer in result.model._flatten_layers()} == {"float32"}
+
+
+@pytest.mark.parametrize(("steps", "expected"), [(200, 20), (391, 17), (157, 1), (12, 12)])
+def test_steps_per_execution_divides_the_epoch(steps, expected):
+    assert loop.resolve_steps(0, steps) == expected
+    assert steps % loop.resolve_steps(7, steps) == 0
+
+
+def test_jit_choice():
+    with pytest.raises(ValueError, match="'auto', 'on' or 'off'.*'yes'"):
+        loop.resolve_jit("yes", None)
+    assert loop.resolve_jit("on", None) is True
+    assert loop.resolve_jit("off", None) is False
