@@ -1,4 +1,4 @@
-"""Packaging of elbo-zoo. `pip install elbo-zoo` is light; `elbo-zoo[train]` adds TensorFlow and Keras."""
+"""Packaging: `pip install elbo-zoo` is light; `elbo-zoo[train]` adds TensorFlow and Keras."""
 
 from pathlib import Path
 

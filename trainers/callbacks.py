@@ -1,4 +1,4 @@
-"""What happens beside the training step: validation, records, checkpoints, a stop at the first NaN."""
+"""What happens beside the step: validation, records, checkpoints, a stop at the first NaN."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""What a config holds, its defaults, and how it becomes a model, an optimiser and a run's identity."""
+"""What a config holds, its defaults, and how it becomes a model and an optimiser."""
 
 import inspect
 

@@ -1,4 +1,4 @@
-"""The loop: from a config to a trained, evaluated and reported run that can be killed and resumed."""
+"""The loop: from a config to a trained, evaluated and reported run; killed, it resumes."""
 
 import contextlib
 import dataclasses

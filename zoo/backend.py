@@ -1,4 +1,4 @@
-"""The only module that tells TensorFlow from JAX: TFP's substrate, seeds, compilation, version shims."""
+"""The only module that tells TensorFlow from JAX: TFP's substrate, seeds, compilation."""
 
 import keras
 import numpy as np
@@ -43,12 +43,6 @@ def tfp_seed(seed):
 
 def fold_in(seed, number):
     """Returns a stateless seed for the `number`-th draw of a stream that starts at `seed`."""
-    return (
-        tfp.random.fold_in(seed, number) if hasattr(tfp.random, "fold_in") else _fold(seed, number)
-    )
-
-
-def _fold(seed, number):
     if BACKEND == "jax":
         return jax.random.fold_in(seed, number)
     return tf.random.experimental.stateless_fold_in(seed, number)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 @contextlib.contextmanager
 def atomic_path(path):
-    """Yields a temporary path beside `path`; renames it into place on success, removes it on failure.
+    """Yields a temporary path beside `path`: on success renamed into place, on failure removed.
 
     The earlier file stays whole until the new one is complete and on disk, so a crash or a full
     disk never costs it.
@@ -113,9 +113,7 @@ def read_json(path):
     """
     path = Path(path)
     if not path.is_file():
-        raise FileNotFoundError(
-            f"Expected a JSON file. Received: path={str(path)!r}, which is absent"
-        )
+        raise FileNotFoundError(f"Expected a JSON file. Received: {str(path)!r}, which is absent")
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:

@@ -60,7 +60,7 @@ class Registry:
         return self._classes[name]
 
     def create(self, spec):
-        """Returns a part from an instance (as it is), a name, or a mapping `{"name": ..., **arguments}`.
+        """Returns a part from an instance (as it is), a name, or `{"name": ..., **arguments}`.
 
         Raises:
             ValueError: If the name or an argument is unknown.

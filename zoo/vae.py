@@ -176,7 +176,7 @@ class VAE(keras.Model):
         return self.encoder(self.check_images(x), training=training)
 
     def decode(self, z, training=False):
-        """Returns the likelihood's parameters and `mean`, each [..., H, W, C], of latents [..., Z]."""
+        """Returns the likelihood's parameters and `mean`, each [..., H, W, C], at z [..., Z]."""
         parameters = self.decoder(z, training=training)
         return {**parameters, "mean": self.decoder.mean(parameters)}
 

@@ -52,7 +52,7 @@ def run(tmp_path_factory):
 
 
 def test_a_run_s_folder_holds_what_it_promises(run):
-    folder, config, result = run
+    folder, _, result = run
     workdir = folder / "run"
     found = {path.name for path in workdir.iterdir()}
     assert found == {
@@ -129,7 +129,8 @@ def test_a_finished_run_is_left_as_it_is(run):
 def test_a_workdir_of_another_config_is_refused(run):
     folder, _, _ = run
     other = _config(folder, objective__beta=2.0)
-    with pytest.raises(ValueError, match=r"another config.*objective\.beta: 1\.0 there, 2\.0 here"):
+    message = r"(?s)another config.*objective\.beta: 1\.0 there, 2\.0 here"
+    with pytest.raises(ValueError, match=message):
         loop.train_and_evaluate(other, folder / "run", progress=False)
 
 

@@ -14,7 +14,7 @@ class Part(keras.layers.Layer):
 
     @classmethod
     def argument_names(cls):
-        """Returns the names of the constructor's arguments, without those of `keras.layers.Layer`."""
+        """Returns the constructor's own arguments, without those of `keras.layers.Layer`."""
         parameters = inspect.signature(cls.__init__).parameters.values()
         return [p.name for p in parameters if p.name != "self" and p.kind is not p.VAR_KEYWORD]
 

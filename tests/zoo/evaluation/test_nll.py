@@ -116,7 +116,7 @@ def test_bernoulli_model_agrees_with_quadrature(rng, seed):
     log_joint += np.asarray(model.marginal.distribution().log_prob(z), "float64")
     evidence = np.logaddexp.reduce(log_joint, axis=0) + 2 * np.log(step)
 
-    bounds = [nll.importance_weighted_bound(model, x, 200, seed=seed + i) for i in range(10)]
+    bounds = [nll.importance_weighted_bound(model, x, 2000, seed=seed + i) for i in range(10)]
     relative = np.exp(np.stack(bounds) - evidence)
     stderr = np.std(relative, axis=0, ddof=1) / np.sqrt(len(bounds))
     # With ten repeats the t distribution has heavy tails: 9 stands for 5 of a normal's.
