@@ -35,7 +35,13 @@ def next_seed(generator):
 
 
 def tfp_seed(seed):
-    """Returns a stateless TFP seed, the same on every call, from an int."""
+    """Returns a stateless TFP seed, the same on every call, from an int.
+
+    Raises:
+        ValueError: If `seed` is not an int in [0, 2^31).
+    """
+    if not 0 <= seed < 2**31 or int(seed) != seed:
+        raise ValueError(f"Expected a seed in [0, 2**31). Received: seed={seed!r}")
     if BACKEND == "jax":
         return jax.random.PRNGKey(seed)
     return tf.constant([seed, 0], "int32")

@@ -66,6 +66,8 @@ def test_samples_repeat_with_their_seed(model):
     assert set(np.unique(pixels)) == {0.0, 1.0}
     with pytest.raises(ValueError, match="num_samples >= 1"):
         model.sample(0)
+    with pytest.raises(ValueError, match=r"seed in \[0, 2\*\*31\). Received: seed=-1"):
+        model.sample(1, seed=-1)
 
 
 def test_bounds_are_ordered(model, x):
@@ -89,13 +91,15 @@ def test_save_and_load_keep_every_weight_bit_for_bit(tmp_path, x):
 
 
 def test_fit_logs_the_objective_s_terms_and_loss(x):
-    model = _model(zoo.Beta(0.5))
+    model = _model(zoo.Beta(0.5, anneal_steps=1))
     model.compile(keras.optimizers.SGD(0.0))
     history = model.fit(x, epochs=1, batch_size=4, verbose=0).history
     assert set(history) == {"loss", "distortion", "rate", "elbo", "beta"}
     assert history["loss"][0] == pytest.approx(
         history["distortion"][0] + 0.5 * history["rate"][0], rel=0.05
     )
+    assert 0 < history["beta"][0] < 0.5
+    assert _model(zoo.Beta(0.5)).terms.keys() == {"distortion", "rate", "elbo"}
     assert model.evaluate(x, verbose=0, return_dict=True).keys() == history.keys()
 
 
@@ -130,7 +134,7 @@ def test_first_non_finite_step_is_found_inside_one_execution(x):
     first = {name: int(metric.result()) for name, metric in model.first_non_finite.items()}
     # The rate may look well for one step more: TensorFlow's fused ReLU of a NaN is 0.
     assert first.pop("rate") in (3, 4)
-    assert first == {"loss": 3, "distortion": 3, "elbo": 3, "beta": -1}
+    assert first == {"loss": 3, "distortion": 3, "elbo": 3}
 
 
 def test_parts_that_do_not_agree():

@@ -34,8 +34,6 @@ class Beta(Objective):
         Higgins et al., 2017, eq. 4; `broken_elbo`, F.4; Bowman et al., 2016, for annealing.
     """
 
-    term_names = ("distortion", "rate", "elbo", "beta")
-
     def __init__(self, beta=1.0, anneal_steps=0, rate="auto", seed=17, **kwargs):
         if not beta >= 0:
             raise ValueError(f"`beta` must be a number of at least 0. Received: beta={beta!r}")
@@ -50,6 +48,8 @@ class Beta(Objective):
         self.beta = beta
         self.anneal_steps = anneal_steps
         self.rate = rate
+        # A constant weight is in the config; only one that changes is worth a curve.
+        self.term_names = ("distortion", "rate", "elbo", *(("beta",) if anneal_steps else ()))
 
     def call(self, x, encoder=None, decoder=None, marginal=None, training=False, step=None):
         """Returns `loss` [], `distortion`, `rate`, `elbo` [B] in nats, and `beta` []."""

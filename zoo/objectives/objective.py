@@ -6,12 +6,13 @@ from zoo.layers.part import Part
 
 
 class Objective(Part):
-    """A loss of (x, encoder, decoder, marginal). A subclass writes `call` and `term_names`.
+    """A loss of (x, encoder, decoder, marginal). A subclass writes `call` and sets `term_names`.
 
     `call` returns a dict: `loss` [], minimised, and the terms named by `term_names`, shape [B]
-    where they are per example (nats), [] where they are batch statistics. It is given the other
-    three parts rather than tensors made from them, so that it may sample, differentiate or train
-    beside them as it needs. `step`, the number of optimiser steps taken, is what schedules read.
+    where they are per example (nats), [] where they are batch statistics; those are logged, and
+    `call` may return more. It is given the other three parts rather than tensors made from them,
+    so that it may sample, differentiate or train beside them as it needs. `step`, the number of
+    optimiser steps taken, is what schedules read.
 
     Args:
         seed: Int; seeds the draws of `next_seed(self.seed_generator)`.
