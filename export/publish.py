@@ -44,9 +44,9 @@ def publish(workdir, name, out=None):
     out = Path(workdir) / "artifact" if out is None else Path(out)
     _check_replaceable(out)
     _check_backend()
-    from trainers import loop
+    from trainers import runs
 
-    run = loop.load_run(workdir)
+    run = runs.load_run(workdir)
     data, images = describe_data(run.config)
     with files.atomic_folder(out) as folder:
         write_artifact(folder, run, name, data, images)

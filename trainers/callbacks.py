@@ -11,7 +11,7 @@ import numpy as np
 from absl import logging
 from tqdm import tqdm
 
-from trainers import checkpoints, plots
+from trainers import checkpoints, grids
 from zoo import files
 from zoo.backend import to_numpy
 from zoo.metrics import NEVER
@@ -105,10 +105,10 @@ class Recorder(keras.callbacks.Callback):
 
     def _pictures(self, step):
         reconstructions = to_numpy(self.model.reconstruct(self.images))
-        grid = plots.reconstruction_grid(self.images, np.clip(reconstructions, 0, 1))
+        grid = grids.reconstruction_grid(self.images, np.clip(reconstructions, 0, 1))
         self.writer.picture("reconstructions", grid, step)
         samples = np.clip(to_numpy(self.model.sample(len(self.images))), 0, 1)
-        self.writer.picture("samples", plots.image_grid(samples), step)
+        self.writer.picture("samples", grids.image_grid(samples), step)
 
 
 def as_csv(rows):

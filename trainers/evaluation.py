@@ -3,7 +3,7 @@
 import copy
 from pathlib import Path
 
-from trainers import loop, scripts
+from trainers import runs, scripts
 from zoo import files
 from zoo.evaluation.evaluate import METRICS
 
@@ -37,22 +37,22 @@ def evaluate(
         ValueError: If a metric is unknown.
     """
     scripts.check_names(metrics or (), METRICS, "metrics")
-    run = loop.load_run(workdir) if workdir else _released(model)
+    run = runs.load_run(workdir) if workdir else _released(model)
     config = copy.deepcopy(run.config)
     if num_samples:
         config["evaluation"]["num_samples"] = num_samples
     if data_dir:
         config["data"]["data_dir"] = data_dir
-    run = loop.Run(run.model, config, run.evaluation, run.step, run.history)
+    run = runs.Run(run.model, config, run.evaluation, run.step, run.history)
     target = Path(workdir or out or ".")
     if workdir is None and (target / "evaluation.json").is_file():
         raise ValueError(
             "Expected an --out folder without evaluation.json, so that no result is lost. "
             f"Received: out={str(target)!r}"
         )
-    result = loop.evaluate_run(target, run, metrics=metrics, progress=progress)
+    result = runs.evaluate_run(target, run, metrics=metrics, progress=progress)
     if workdir:
-        loop.write_report(workdir)
+        runs.write_report(workdir)
     return result
 
 
@@ -62,4 +62,4 @@ def _released(name):
     from zoo import releases
 
     card = files.read_json(releases.resolve(name) / "card.json")
-    return loop.Run(zoo.load(name), card["run_config"], None, card.get("step", 0), [])
+    return runs.Run(zoo.load(name), card["run_config"], None, card.get("step", 0), [])

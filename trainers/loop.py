@@ -1,36 +1,15 @@
 """The loop: from a config to a trained, evaluated and reported run; killed, it resumes."""
 
-import contextlib
-import dataclasses
-import os
-import time
 from pathlib import Path
 
 import keras
-import numpy as np
 from absl import logging
 
 import zoo
-from trainers import callbacks, checkpoints, data, environment, plots, report
+from trainers import callbacks, checkpoints, data, runs
 from trainers import config as configs
 from trainers.tensorboard import Writer
-from zoo import backend, files
-from zoo import evaluation as evaluation_suite
-from zoo.backend import to_numpy
-
-PICTURES = 10  # Images in a round of pictures.
-CODES = 10000  # Points in the latent picture.
-
-
-@dataclasses.dataclass(frozen=True)
-class Run:
-    """A run read back: `model` (float32), `config` (dict), `evaluation` (dict or None), `step`."""
-
-    model: keras.Model
-    config: dict
-    evaluation: dict | None
-    step: int
-    history: list
+from zoo import backend
 
 
 def train_and_evaluate(config, workdir, progress=True):
@@ -49,14 +28,14 @@ def train_and_evaluate(config, workdir, progress=True):
         NonFiniteError: If training diverges; the last good checkpoint stays.
     """
     workdir = Path(workdir)
-    _claim(workdir, config)
+    runs.claim(workdir, config)
     splits = data.load_splits(config.data)
     train(config, workdir, splits, progress)
-    run = load_run(workdir)
+    run = runs.load_run(workdir)
     if run.evaluation is None or run.evaluation["step"] != run.step:
-        evaluate_run(workdir, run, splits=splits, progress=progress)
-    write_report(workdir, splits)
-    return load_run(workdir)
+        runs.evaluate_run(workdir, run, splits=splits, progress=progress)
+    runs.write_report(workdir, splits)
+    return runs.load_run(workdir)
 
 
 def train(config, workdir, splits, progress=True):
@@ -69,7 +48,7 @@ def train(config, workdir, splits, progress=True):
     if first_step >= epochs * steps:
         logging.info("%s has all its %d epochs.", workdir, epochs)
         return
-    with dtype_policy(config.train.dtype_policy):
+    with runs.dtype_policy(config.train.dtype_policy):
         keras.utils.set_random_seed(config.seed)
         model = zoo.build(configs.model_config(config, train_set.image_shape))
         model.compile(
@@ -85,7 +64,7 @@ def train(config, workdir, splits, progress=True):
         images = watched.float_images(slice(0, config.train.validation_examples))
         writer = Writer(workdir / "tensorboard")
         recorder = callbacks.Recorder(
-            workdir, history, writer, images[:PICTURES], config.train.pictures_every
+            workdir, history, writer, images[: runs.PICTURES], config.train.pictures_every
         )
         stream = data.training_batches(train_set, batch_size, config.seed, first_step)
         if backend.BACKEND == "jax":
@@ -122,168 +101,6 @@ def train(config, workdir, splits, progress=True):
             writer.close()
 
 
-def evaluate_run(workdir, run, splits=None, metrics=None, progress=True):
-    """Evaluates a run on its test split and writes `evaluation.json`.
-
-    Args:
-        workdir: The run's folder.
-        run: From `load_run`.
-        splits: From `data.load_splits`; loaded if absent.
-        metrics: Names; those of the config if absent. Others already there are kept.
-        progress: Whether to draw progress bars.
-
-    Returns:
-        What `evaluation.json` holds.
-    """
-    settings = run.config["evaluation"]
-    splits = splits or data.load_splits(run.config["data"])
-    name = next(role for role in ("test", "validation", "train") if splits[role] is not None)
-    split = splits[name]
-    start = time.perf_counter()
-    found = evaluation_suite.evaluate(
-        run.model,
-        split,
-        train_dataset=splits["train"],
-        metrics=tuple(metrics or settings["metrics"]),
-        num_samples=settings["num_samples"],
-        nll_examples=settings["nll_examples"] or None,
-        seed=run.config["seed"],
-        progress=progress,
-    )
-    earlier = run.evaluation if run.evaluation and run.evaluation["step"] == run.step else None
-    result = {
-        "split": name,
-        "num_examples": len(split),
-        "data": split.describe(),
-        "seed": run.config["seed"],
-        "step": run.step,
-        "epochs": run.history[-1]["epoch"] if run.history else 0,
-        "metrics": {**(earlier["metrics"] if earlier else {}), **found},
-        "seconds": round(time.perf_counter() - start, 2),
-        "command": environment.command(),
-        "hardware": environment.hardware(),
-        "versions": environment.versions(),
-    }
-    files.write_json(Path(workdir) / "evaluation.json", result)
-    return result
-
-
-def load_run(workdir):
-    """Reads a run back, its model in float32 whatever it was trained in.
-
-    Raises:
-        FileNotFoundError: If `workdir` is no run, or has no checkpoint yet.
-        ValueError: If its newest checkpoint is damaged.
-    """
-    workdir = Path(workdir)
-    if not (workdir / "config.json").is_file():
-        raise FileNotFoundError(
-            f"Expected a run's folder, with config.json. Received: workdir={str(workdir)!r}"
-        )
-    saved = files.read_json(workdir / "config.json")
-    checkpoint = checkpoints.newest(workdir / "checkpoints")
-    if checkpoint is None:
-        raise FileNotFoundError(
-            f"Expected a run with a checkpoint; train it for an epoch first. "
-            f"Received: workdir={str(workdir)!r}"
-        )
-    with dtype_policy("float32"):
-        model = zoo.build(configs.model_config(saved["config"], saved["image_shape"]))
-    checkpoints.restore(checkpoint, model)
-    path = workdir / "evaluation.json"
-    evaluation = files.read_json(path) if path.is_file() else None
-    return Run(model, saved["config"], evaluation, checkpoint.step, checkpoint.history)
-
-
-def write_report(workdir, splits=None):
-    """Writes the run's page, `report.html`, and returns its path."""
-    run = load_run(workdir)
-    origin = files.read_json(Path(workdir) / "config.json")
-    splits = splits or data.load_splits(run.config["data"])
-    split = splits["test"] or splits["validation"] or splits["train"]
-    evaluation = run.evaluation or {}
-    return report.write_report(
-        workdir,
-        title=_title(run.config),
-        config=run.config,
-        history=run.history,
-        evaluation=evaluation,
-        pictures=_pictures(run.model, split, run.config["seed"]),
-        versions=origin["versions"],
-        command=origin["command"],
-        seconds=sum(row["seconds"] for row in run.history),
-        hardware=origin["hardware"],
-        cut=_cut(run),
-    )
-
-
-def _cut(run):
-    limit = run.config["data"]["limit"]
-    return [f"trained on the first {limit} examples only"] if limit else []
-
-
-def _title(config):
-    rooms = " / ".join(config[room]["name"] for room in ("encoder", "decoder", "marginal"))
-    return f"{rooms}, {config['objective']['name']}, {config['latent_dim']} latents"
-
-
-def _pictures(model, split, seed):
-    images = split.float_images(slice(0, PICTURES))
-    rebuilt = np.clip(to_numpy(model.reconstruct(images)), 0, 1)
-    samples = np.clip(to_numpy(model.sample(4 * PICTURES, seed=seed)), 0, 1)
-    rows = slice(0, CODES)
-    codes = model.predict_codes(split.float_images(rows))
-    labels = None if split.labels is None else split.labels[rows]
-    return {
-        "reconstructions": (
-            plots.reconstruction_grid(images, rebuilt),
-            f"The first {PICTURES} images of the {split.split} split, each above its reconstruction"
-            " from the posterior mean.",
-        ),
-        "samples": (
-            plots.image_grid(samples, columns=PICTURES),
-            f"Mean images of draws from the marginal, seed {seed}.",
-        ),
-        "latent": (
-            plots.latent_scatter(codes, labels, class_names=split.class_names),
-            f"Posterior means of {len(codes)} images of the {split.split} split.",
-        ),
-        "active units": (
-            plots.active_units(codes),
-            "Variance of each latent's posterior mean over the same images.",
-        ),
-    }
-
-
-def _claim(workdir, config):
-    """Makes `workdir` the folder of `config`, or checks that it is so already."""
-    path = workdir / "config.json"
-    if path.is_file():
-        found = configs.differences(config, files.read_json(path)["config"])
-        if found:
-            raise ValueError(
-                f"{workdir} belongs to a run of another config. Use another --workdir, or the "
-                "config it was begun with. Received:\n  " + "\n  ".join(found)
-            )
-        return
-    if workdir.is_dir() and any(workdir.iterdir()):
-        raise ValueError(
-            "Expected an empty or new folder, or that of an earlier run. "
-            f"Received: workdir={str(workdir)!r}, which holds {sorted(os.listdir(workdir))[:3]}"
-        )
-    splits = data.load_splits(config.data)
-    files.write_json(
-        path,
-        {
-            "config": configs.plain(config),
-            "image_shape": list(splits["train"].image_shape),
-            "command": environment.command(),
-            "versions": environment.versions(),
-            "hardware": environment.hardware(),
-        },
-    )
-
-
 def resolve_jit(setting, model):
     """Returns whether to compile with XLA: `auto` follows the measured rule, or a forced choice.
 
@@ -315,14 +132,3 @@ def resolve_steps(setting, steps_per_epoch):
         return 1
     largest = setting or 20
     return max(n for n in range(1, largest + 1) if steps_per_epoch % n == 0)
-
-
-@contextlib.contextmanager
-def dtype_policy(name):
-    """Sets Keras's global policy ("float32" or "mixed_bfloat16") and gives the earlier one back."""
-    earlier = keras.mixed_precision.dtype_policy()
-    keras.mixed_precision.set_dtype_policy(name)
-    try:
-        yield
-    finally:
-        keras.mixed_precision.set_dtype_policy(earlier)

@@ -16,7 +16,7 @@ import zoo
 from export import card as export_card
 from export import golden, publish, verify
 from export import onnx as export_onnx
-from trainers import loop
+from trainers import runs
 from zoo import files
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -210,7 +210,7 @@ def test_a_full_disk_leaves_the_earlier_artifact_whole(run, stage, monkeypatch):
 
 def with_decoder(function, monkeypatch):
     """Makes every run's model decode by `function(decode, z)`."""
-    read = loop.load_run
+    read = runs.load_run
 
     def load_run(workdir):
         found = read(workdir)
@@ -218,7 +218,7 @@ def with_decoder(function, monkeypatch):
         object.__setattr__(found.model, "decode", lambda z, training=False: function(decode, z))
         return found
 
-    monkeypatch.setattr(loop, "load_run", load_run)
+    monkeypatch.setattr(runs, "load_run", load_run)
 
 
 def test_an_op_without_onnx_form_is_named_and_leaves_nothing(run, monkeypatch, tmp_path):

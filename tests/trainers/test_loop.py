@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from ml_collections import ConfigDict
 
-from trainers import callbacks, checkpoints, loop
+from trainers import callbacks, checkpoints, loop, runs
 from trainers.config import complete, default_config
 from zoo import files
 from zoo.backend import to_numpy
@@ -145,7 +145,7 @@ def test_moved_data_is_the_same_run(run):
     folder, config, _ = run
     moved = ConfigDict(config.to_dict())
     moved.data.data_dir = "/elsewhere"
-    loop._claim(folder / "run", moved)
+    runs.claim(folder / "run", moved)
 
 
 def test_a_nan_stops_with_its_step_and_term_and_keeps_the_last_good_checkpoint(
@@ -204,7 +204,7 @@ def test_a_damaged_checkpoint_is_refused_by_name(run, tmp_path, damage):
 
 def test_a_full_disk_leaves_the_earlier_checkpoints(run, tmp_path, monkeypatch):
     folder = _copy(run, tmp_path)
-    model = loop.load_run(run[0] / "run").model
+    model = runs.load_run(run[0] / "run").model
 
     def full(*arguments, **options):
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -225,10 +225,10 @@ def test_a_checkpoint_of_another_model_is_refused(run, tmp_path):
 
 def test_load_run_without_a_run(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"with config\.json. Received: workdir="):
-        loop.load_run(tmp_path)
+        runs.load_run(tmp_path)
     files.write_json(tmp_path / "config.json", {"config": {}})
     with pytest.raises(FileNotFoundError, match="a run with a checkpoint"):
-        loop.load_run(tmp_path)
+        runs.load_run(tmp_path)
 
 
 def test_mixed_precision_is_for_training_alone(tmp_path):

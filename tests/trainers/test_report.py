@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from trainers import plots, report
+from trainers import grids, plots, report
 
 CONFIG = {
     "seed": 17,
@@ -77,10 +77,10 @@ def full(tmp_path, rng):
         history={"epoch": [1, 2], "loss": [3.25, 2.125], "val_loss": [None, 2.375]},
         evaluation=EVALUATION,
         pictures={
-            "reconstructions": (plots.reconstruction_grid(images, images), "Pairs of rows."),
-            "samples": plots.image_grid(images),
+            "reconstructions": (grids.reconstruction_grid(images, images), "Pairs of rows."),
+            "samples": grids.image_grid(images),
             "latent": (plots.latent_scatter(rng.normal(size=(9, 3))), "Codes."),
-            "extra_picture": plots.png_bytes(plots.image_grid(images)),
+            "extra_picture": plots.png_bytes(grids.image_grid(images)),
         },
         versions={"keras": "3.15.0"},
         command="python -m trainers.train --workdir=/tmp/run",

@@ -1,0 +1,204 @@
+"""A run's folder: begun, read back, evaluated and reported."""
+
+import contextlib
+import dataclasses
+import os
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+
+import zoo
+from trainers import checkpoints, data, environment, grids, plots, report
+from trainers import config as configs
+from zoo import evaluation as evaluation_suite
+from zoo import files
+from zoo.backend import to_numpy
+
+PICTURES = 10  # Images in a round of pictures.
+CODES = 10000  # Points in the latent picture.
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """A run read back: `model` (float32), `config` (dict), `evaluation` (dict or None), `step`."""
+
+    model: keras.Model
+    config: dict
+    evaluation: dict | None
+    step: int
+    history: list
+
+
+def claim(workdir, config):
+    """Makes `workdir` the folder of `config`, or checks that it is so already."""
+    path = workdir / "config.json"
+    if path.is_file():
+        found = configs.differences(config, files.read_json(path)["config"])
+        if found:
+            raise ValueError(
+                f"{workdir} belongs to a run of another config. Use another --workdir, or the "
+                "config it was begun with. Received:\n  " + "\n  ".join(found)
+            )
+        return
+    if workdir.is_dir() and any(workdir.iterdir()):
+        raise ValueError(
+            "Expected an empty or new folder, or that of an earlier run. "
+            f"Received: workdir={str(workdir)!r}, which holds {sorted(os.listdir(workdir))[:3]}"
+        )
+    splits = data.load_splits(config.data)
+    files.write_json(
+        path,
+        {
+            "config": configs.plain(config),
+            "image_shape": list(splits["train"].image_shape),
+            "command": environment.command(),
+            "versions": environment.versions(),
+            "hardware": environment.hardware(),
+        },
+    )
+
+
+def evaluate_run(workdir, run, splits=None, metrics=None, progress=True):
+    """Evaluates a run on its test split and writes `evaluation.json`.
+
+    Args:
+        workdir: The run's folder.
+        run: From `load_run`.
+        splits: From `data.load_splits`; loaded if absent.
+        metrics: Names; those of the config if absent. Others already there are kept.
+        progress: Whether to draw progress bars.
+
+    Returns:
+        What `evaluation.json` holds.
+    """
+    settings = run.config["evaluation"]
+    splits = splits or data.load_splits(run.config["data"])
+    name = next(role for role in ("test", "validation", "train") if splits[role] is not None)
+    split = splits[name]
+    start = time.perf_counter()
+    found = evaluation_suite.evaluate(
+        run.model,
+        split,
+        train_dataset=splits["train"],
+        metrics=tuple(metrics or settings["metrics"]),
+        num_samples=settings["num_samples"],
+        nll_examples=settings["nll_examples"] or None,
+        seed=run.config["seed"],
+        progress=progress,
+    )
+    earlier = run.evaluation if run.evaluation and run.evaluation["step"] == run.step else None
+    result = {
+        "split": name,
+        "num_examples": len(split),
+        "data": split.describe(),
+        "seed": run.config["seed"],
+        "step": run.step,
+        "epochs": run.history[-1]["epoch"] if run.history else 0,
+        "metrics": {**(earlier["metrics"] if earlier else {}), **found},
+        "seconds": round(time.perf_counter() - start, 2),
+        "command": environment.command(),
+        "hardware": environment.hardware(),
+        "versions": environment.versions(),
+    }
+    files.write_json(Path(workdir) / "evaluation.json", result)
+    return result
+
+
+def load_run(workdir):
+    """Reads a run back, its model in float32 whatever it was trained in.
+
+    Raises:
+        FileNotFoundError: If `workdir` is no run, or has no checkpoint yet.
+        ValueError: If its newest checkpoint is damaged.
+    """
+    workdir = Path(workdir)
+    if not (workdir / "config.json").is_file():
+        raise FileNotFoundError(
+            f"Expected a run's folder, with config.json. Received: workdir={str(workdir)!r}"
+        )
+    saved = files.read_json(workdir / "config.json")
+    checkpoint = checkpoints.newest(workdir / "checkpoints")
+    if checkpoint is None:
+        raise FileNotFoundError(
+            f"Expected a run with a checkpoint; train it for an epoch first. "
+            f"Received: workdir={str(workdir)!r}"
+        )
+    with dtype_policy("float32"):
+        model = zoo.build(configs.model_config(saved["config"], saved["image_shape"]))
+    checkpoints.restore(checkpoint, model)
+    path = workdir / "evaluation.json"
+    evaluation = files.read_json(path) if path.is_file() else None
+    return Run(model, saved["config"], evaluation, checkpoint.step, checkpoint.history)
+
+
+def write_report(workdir, splits=None):
+    """Writes the run's page, `report.html`, and returns its path."""
+    run = load_run(workdir)
+    origin = files.read_json(Path(workdir) / "config.json")
+    splits = splits or data.load_splits(run.config["data"])
+    split = splits["test"] or splits["validation"] or splits["train"]
+    evaluation = run.evaluation or {}
+    return report.write_report(
+        workdir,
+        title=_title(run.config),
+        config=run.config,
+        history=run.history,
+        evaluation=evaluation,
+        pictures=_pictures(run.model, split, run.config["seed"]),
+        versions=origin["versions"],
+        command=origin["command"],
+        seconds=sum(row["seconds"] for row in run.history),
+        hardware=origin["hardware"],
+        cut=_cut(run),
+    )
+
+
+def _cut(run):
+    limit = run.config["data"]["limit"]
+    return [f"trained on the first {limit} examples only"] if limit else []
+
+
+def _title(config):
+    rooms = " / ".join(config[room]["name"] for room in ("encoder", "decoder", "marginal"))
+    return f"{rooms}, {config['objective']['name']}, {config['latent_dim']} latents"
+
+
+def _pictures(model, split, seed):
+    images = split.float_images(slice(0, PICTURES))
+    rebuilt = np.clip(to_numpy(model.reconstruct(images)), 0, 1)
+    samples = np.clip(to_numpy(model.sample(4 * PICTURES, seed=seed)), 0, 1)
+    rows = slice(0, CODES)
+    codes = model.predict_codes(split.float_images(rows))
+    labels = None if split.labels is None else split.labels[rows]
+    return {
+        "reconstructions": (
+            grids.reconstruction_grid(images, rebuilt),
+            f"The first {PICTURES} images of the {split.split} split, each above its reconstruction"
+            " from the posterior mean.",
+        ),
+        "samples": (
+            grids.image_grid(samples, columns=PICTURES),
+            f"Mean images of draws from the marginal, seed {seed}.",
+        ),
+        "latent": (
+            plots.latent_scatter(codes, labels, class_names=split.class_names),
+            f"Posterior means of {len(codes)} images of the {split.split} split.",
+        ),
+        "active units": (
+            plots.active_units(codes),
+            "Variance of each latent's posterior mean over the same images.",
+        ),
+    }
+
+
+@contextlib.contextmanager
+def dtype_policy(name):
+    """Sets Keras's global policy ("float32" or "mixed_bfloat16") and gives the earlier one back."""
+    earlier = keras.mixed_precision.dtype_policy()
+    keras.mixed_precision.set_dtype_policy(name)
+    try:
+        yield
+    finally:
+        keras.mixed_precision.set_dtype_policy(earlier)
