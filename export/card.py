@@ -56,7 +56,7 @@ def make_card(model, name, data, golden, config, step, evaluation):
         "run_config": config,
         "graphs": {part: _graph(part, golden) for part in ("encoder", "decoder")},
         "onnx": {"opset": onnx.OPSET, "ir_version": onnx.IR_VERSION},
-        "saved_model": "saved_model",
+        "saved_model": cards.SAVED_MODEL,
         "golden": {
             "file": "golden.npz",
             "tolerance": TOLERANCE,

@@ -32,8 +32,7 @@ model = zoo.load("{name}")
 reconstructions = model.predict(x)
 ```
 
-`decoder.onnx` takes `z` [batch, {latent_dim}] and gives {decoder_outputs}. `saved_model/` has the
-same two as the signatures `encode` and `decode`. `python -m export.verify FOLDER` proves that all
+`decoder.onnx` takes `z` [batch, {latent_dim}] and gives {decoder_outputs}. {saved_model}`python -m export.verify FOLDER` proves that all
 files are whole and that every number of `golden.npz` comes out again.
 
 ## Preprocessing
@@ -70,6 +69,10 @@ _BINARISE = {
 }
 
 
+_SAVED_MODEL = """`saved_model/` has the
+same two as the signatures `encode` and `decode`. """
+
+
 def make_readme(card):
     """Returns the Markdown text of a card."""
     height, width, channels = card["image_shape"]
@@ -82,6 +85,7 @@ def make_readme(card):
         shape=", ".join(map(str, card["image_shape"])),
         latent_dim=card["latent_dim"],
         decoder_outputs=", ".join(outputs),
+        saved_model=_SAVED_MODEL if card["saved_model"] else "",
         preprocessing=_PREPROCESSING.format(binarise=_BINARISE[card["preprocessing"]["binarise"]]),
         data=_data(card["data"]),
         metrics=_metrics(card),

@@ -173,6 +173,8 @@ def _check_graph(report, content, name):
 
 def _open_saved_model(report, folder, card, graph):
     """Returns f(array) -> dict of arrays; loads nothing of which a hash differs."""
+    if not card["saved_model"]:
+        raise ValueError("this artifact was published without a SavedModel")
     prefix = f"{card['saved_model']}/"
     for name in (f"{prefix}saved_model.pb", *card["files"]):
         if name.startswith(prefix):

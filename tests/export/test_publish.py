@@ -183,6 +183,16 @@ def test_data_that_is_not_at_hand_gives_random_golden_images(run, tmp_path):
     assert card["metrics"] == {} and "Not evaluated." in (out / "README.md").read_text()
 
 
+def test_without_a_saved_model(run, tmp_path):
+    out = publish.publish(run, "tiny", tmp_path / "light", saved_model=False)
+    assert not (out / "saved_model").exists()
+    assert "saved_model" not in (out / "README.md").read_text()
+    assert verify.verify(out).ok
+    report = verify.verify(out, "tensorflow")
+    assert not report.ok
+    assert "published without a SavedModel" in str(report)
+
+
 def full_disk(*arguments, **options):
     raise OSError(28, "No space left on device")
 

@@ -8,6 +8,7 @@ from zoo import files
 CARD = "card.json"
 FORMAT = "elbo-zoo artifact"
 FORMAT_VERSION = 1
+SAVED_MODEL = "saved_model"
 
 # Keys that every reader relies on, and what each must be.
 _REQUIRED = {
