@@ -1,0 +1,28 @@
+"""Every model in `artifacts/` is whole, gives its golden numbers, and is the model its card says."""
+
+import pathlib
+
+import numpy as np
+import pytest
+
+import zoo
+from export import verify
+from zoo.backend import to_numpy
+
+FOLDER = pathlib.Path(__file__).parents[1] / "artifacts"
+NAMES = sorted(path.name for path in FOLDER.iterdir() if path.is_dir())
+
+
+def test_list_models_finds_them_all():
+    assert sorted(model["name"] for model in zoo.list_models()) == NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_artifact(name):
+    report = verify.verify(FOLDER / name)
+    assert report.ok, str(report)
+    encoder, model = zoo.load_encoder(name), zoo.load(name)
+    images = np.random.default_rng(17).integers(0, 2, (5, *encoder.image_shape)).astype("float32")
+    features = encoder.features(images)
+    np.testing.assert_allclose(features, to_numpy(model.encode(images)["loc"]), atol=1e-5)
+    assert all("value" in metric for metric in encoder.card["metrics"].values())
