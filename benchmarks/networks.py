@@ -1,5 +1,7 @@
 """Arithmetic of the benchmarked networks: multiply-adds an image, counted from their layers."""
 
+import itertools
+
 # Image side at each resolution of a gated convolution network, and its default depth.
 _FULL, _HALF, _QUARTER, DEPTH = 28, 14, 7, 32
 # A training step is one forward pass and two products of the same size backward (the gradient of
@@ -28,7 +30,7 @@ def convolution(side, kernel, inputs, outputs):
 
 def mlp(pixels=784, hidden=(200, 200, 200, 200), latents=2):
     """Returns the multiply-adds of encoder and decoder for one image, forward only."""
-    inner = sum(dense(a, b) for a, b in zip(hidden, hidden[1:]))
+    inner = sum(dense(a, b) for a, b in itertools.pairwise(hidden))
     encoder = dense(pixels, hidden[0]) + inner + 2 * dense(hidden[-1], latents)
     decoder = dense(latents, hidden[0]) + inner + dense(hidden[-1], pixels)
     return encoder + decoder

@@ -1,4 +1,4 @@
-"""Contenders in processes of their own, run in alternation, with what else the machine did meanwhile.
+"""Contenders in processes of their own, run in alternation, and what else the machine did.
 
 A contender is a module with `make(**options)`, which returns a function `run(steps)`. It lives in
 a process of its own, so neither the threads nor the memory of one framework can disturb another;
@@ -48,7 +48,8 @@ class Contender:
     def round(self, seconds):
         """Runs for about `seconds`; returns a turn.
 
-        `{"steps", "seconds", "processor_seconds", "other_load"}`: `other_load` is the processor time that all other processes used meanwhile, in cores.
+        `{"steps", "seconds", "processor_seconds", "other_load"}`: `processor_seconds` is the time
+        of all its threads, `other_load` what all other processes used meanwhile, in cores.
         """
         self._process.stdin.write(f"{seconds}\n")
         self._process.stdin.flush()

@@ -4,6 +4,7 @@ Images are [B, 1, 28, 28]. PyTorch pads strided convolutions by two on either si
 one before and two after: the two networks are the same function of mirrored images (`mirrored`).
 """
 
+import itertools
 import os
 
 import torch
@@ -36,12 +37,12 @@ class MLP(nn.Module):
 
 
 def _stack(widths):
-    pairs = zip(widths, widths[1:])
+    pairs = itertools.pairwise(widths)
     return nn.Sequential(*[part for a, b in pairs for part in (nn.Linear(a, b), nn.ReLU())])
 
 
 class Gated(nn.Module):
-    """a * sigmoid(b), a and b the halves of a layer of double width; `padding` as `nn.ZeroPad2d`."""
+    """a * sigmoid(b), the halves of a layer of double width; `padding` as `nn.ZeroPad2d`."""
 
     def __init__(self, layer, padding=None):
         super().__init__()

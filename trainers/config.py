@@ -18,6 +18,7 @@ def default_config():
     return ConfigDict(
         {
             "paper": "",
+            "cut": "",  # What the run shortens of its paper's, said in its report and card.
             "seed": 17,
             "latent_dim": 2,
             "data": {
@@ -85,6 +86,7 @@ def complete(config, mode=""):
     if mode not in ("", "tiny"):
         raise ValueError(f"Expected the mode '' or 'tiny'. Received: mode={mode!r}")
     if mode == "tiny":
+        config.cut = "tiny mode: two epochs of three steps"
         config.data.limit = 2 * config.train.batch_size + 1
         config.data.test_split = config.data.test_split or "test[:100]"
         config.train.epochs = 2

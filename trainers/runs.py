@@ -157,7 +157,10 @@ def write_report(workdir, splits=None):
 
 def _cut(run):
     limit = run.config["data"]["limit"]
-    return [f"trained on the first {limit} examples only"] if limit else []
+    return [
+        run.config.get("cut", ""),
+        f"the first {limit} training examples alone" if limit else "",
+    ]
 
 
 def _title(config):

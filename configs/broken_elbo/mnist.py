@@ -13,6 +13,7 @@ def get_config(mode=""):
     """Returns the config; `:tiny` runs a few steps."""
     config = default_config()
     config.paper = "broken_elbo"
+    config.cut = "15 of the paper's 200 epochs"
     config.latent_dim = 64
     config.data.name = "binarized_mnist"
     config.data.binarisation = "static"

@@ -1,0 +1,202 @@
+"""The benchmarks measure what they say: arithmetic counted, networks alike, turns alternated."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import zoo
+from benchmarks import networks, rounds
+from zoo.backend import to_numpy
+from zoo.divergences import kl
+
+
+def _models(network):
+    if network == "mlp":
+        return zoo.VAE(zoo.MLPEncoder(2), zoo.MLPDecoder(2))
+    return zoo.VAE(zoo.GatedConvEncoder(), zoo.GatedDeconvDecoder())
+
+
+def test_multiply_adds_of_one_layer():
+    assert networks.dense(3, 5) == 15
+    # 2 x 2 outputs, each a sum over 3 x 3 x 4 inputs, in 5 channels.
+    assert networks.convolution(2, 3, 4, 5) == 4 * 9 * 4 * 5
+
+
+def test_multiply_adds_of_the_dense_network_are_its_kernel_weights():
+    kernels = [w for w in _models("mlp").trainable_weights if len(w.shape) == 2]
+    assert networks.mlp() == sum(int(np.prod(kernel.shape)) for kernel in kernels)
+
+
+def test_multiply_adds_of_the_gated_network():
+    # Kernel weights times the places each is used at: output side, or input side if transposed.
+    model = _models("gated_conv")
+    sides = [28, 14, 14, 7, 1, 1, 1, 1, 7, 7, 14, 14, 28, 28]
+    layers = [*model.encoder._flatten_layers(), *model.decoder._flatten_layers()]
+    kernels = [layer.kernel for layer in layers if hasattr(layer, "kernel")]
+    sizes = sorted(int(np.prod(kernel.shape)) for kernel in kernels)
+    e, d = model.encoder, model.decoder
+    ordered = [layer.doubled for layer in [*e.maps, e.whole]]
+    ordered += [e.head.loc_layer, e.head.scale_layer, d.first.doubled]
+    ordered += [layer.doubled for layer in d.maps] + [d.pixels]
+    counts = [int(np.prod(layer.kernel.shape)) for layer in ordered]
+    assert sorted(counts) == sizes
+    assert networks.gated_conv() == sum(c * side**2 for c, side in zip(counts, sides))
+
+
+def test_a_training_step_is_three_passes_of_two_operations():
+    assert networks.training_flops("mlp") == 6 * networks.mlp()
+
+
+def test_summary_of_turns():
+    turns = [
+        {"steps": 10, "seconds": 2.0, "other_load": 0.5},
+        {"steps": 10, "seconds": 1.0, "other_load": None},
+        {"steps": 10, "seconds": 4.0, "other_load": 0.1},
+    ]
+    assert rounds.summary(turns, batch_size=3) == {
+        "median": 15.0,
+        "min": 7.5,
+        "max": 30.0,
+        "rounds": 3,
+        "other_load": 0.5,
+    }
+
+
+class _Recorded:
+    def __init__(self, name, log, loads=(0.0,)):
+        self.name, self.log, self.loads = name, log, list(loads)
+
+    def round(self, seconds):
+        self.log.append(self.name)
+        load = self.loads.pop(0) if len(self.loads) > 1 else self.loads[0]
+        return {"steps": 1, "seconds": seconds, "other_load": load}
+
+
+def test_contenders_alternate_and_every_second_round_goes_backwards():
+    log = []
+    turns = rounds.alternate([_Recorded("a", log), _Recorded("b", log)], rounds=2, seconds=0.0)
+    assert log == ["a", "b", "b", "a"]
+    assert {name: len(taken) for name, taken in turns.items()} == {"a": 2, "b": 2}
+
+
+def test_a_turn_that_others_disturbed_is_run_again():
+    log = []
+    turns = rounds.alternate([_Recorded("a", log, [0.9, 0.1])], 1, 0.0, max_other_load=0.2)
+    assert log == ["a", "a"] and turns["a"][0]["other_load"] == 0.1
+
+
+def test_a_turn_that_is_never_quiet_counts_at_its_quietest():
+    turns = rounds.alternate(
+        [_Recorded("a", [], [0.9, 0.5, 0.7])], 1, 0.0, max_other_load=0.2, patience=2
+    )
+    assert turns["a"][0]["other_load"] == 0.5
+
+
+def test_a_contender_that_fails_is_named(capfd):
+    contender = rounds.Contender("broken", "benchmarks.no_such_module")
+    with pytest.raises(RuntimeError, match="'broken'.*Received: exit status 1"):
+        contender.wait()
+    contender.close()
+    assert "no_such_module" in capfd.readouterr().err
+
+
+def test_the_process_of_a_contender_runs_the_steps_that_fit_in_its_turn(tmp_path, monkeypatch):
+    (tmp_path / "sleeper.py").write_text(
+        "import time\ndef make():\n    return lambda steps: time.sleep(0.01 * steps)\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{Path(__file__).resolve().parents[1]}")
+    contender = rounds.Contender("sleeper", "sleeper")
+    contender.wait()
+    turn = contender.round(0.2)
+    contender.close()
+    assert 5 <= turn["steps"] <= 20
+    assert turn["seconds"] == pytest.approx(0.01 * turn["steps"], rel=0.5)
+    assert turn["processor_seconds"] < turn["seconds"]
+
+
+@pytest.mark.parametrize("script", ["train_speed", "encode_speed"])
+def test_scripts_say_how_they_are_used(script):
+    done = subprocess.run(
+        [sys.executable, "-m", f"benchmarks.{script}", "--help"],
+        cwd=Path(__file__).resolve().parents[1],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0 and "--tiny" in done.stdout
+
+
+# The same weights give the same loss. PyTorch's pictures are mirrored, see `torch_training`.
+
+
+def _mirrored(kernel):
+    """A kernel [h, w, a, b], of either kind of convolution, as PyTorch's [b, a, h, w], mirrored."""
+    return to_numpy(kernel)[::-1, ::-1].transpose(3, 2, 0, 1)
+
+
+def _copy(torch, target, weight, bias):
+    with torch.no_grad():
+        target.weight.copy_(torch.from_numpy(np.ascontiguousarray(weight)))
+        target.bias.copy_(torch.from_numpy(np.ascontiguousarray(bias)))
+
+
+def _copy_dense(torch, target, layer):
+    _copy(torch, target, to_numpy(layer.kernel).T, to_numpy(layer.bias))
+
+
+def _twin_mlp(torch, model):
+    from benchmarks.torch_training import MLP
+
+    twin, encoder, decoder = MLP(), model.encoder, model.decoder
+    linear = [part for part in twin.modules() if isinstance(part, torch.nn.Linear)]
+    layers = [*encoder.hidden, encoder.head.loc_layer, encoder.head.scale_layer]
+    for target, layer in zip(linear, [*layers, *decoder.hidden, decoder.pixels]):
+        _copy_dense(torch, target, layer)
+    return twin
+
+
+def _twin_conv(torch, model):
+    from benchmarks.torch_training import GatedConv
+
+    twin, encoder, decoder = GatedConv(), model.encoder, model.decoder
+    kinds = (torch.nn.Conv2d, torch.nn.ConvTranspose2d)
+    convolutions = [part for part in twin.modules() if isinstance(part, kinds)]
+    layers = [layer.doubled for layer in [*encoder.maps, encoder.whole, *decoder.maps]]
+    for target, layer in zip(convolutions, [*layers, decoder.pixels]):
+        _copy(torch, target, _mirrored(layer.kernel), to_numpy(layer.bias))
+    _copy_dense(torch, twin.loc, encoder.head.loc_layer)
+    _copy_dense(torch, twin.raw_scale, encoder.head.scale_layer)
+    # 2 halves of 7 x 7 maps, channels last here and first there.
+    kernel = to_numpy(decoder.first.doubled.kernel).reshape(-1, 2, 7, 7, 64)
+    bias = to_numpy(decoder.first.doubled.bias).reshape(1, 2, 7, 7, 64)
+    kernel, bias = (
+        a[:, :, ::-1, ::-1].transpose(0, 1, 4, 2, 3).reshape(len(a), -1) for a in (kernel, bias)
+    )
+    _copy(torch, twin.first.layer, kernel.T, bias[0])
+    return twin
+
+
+@pytest.mark.parametrize("network", ["mlp", "gated_conv"])
+def test_both_implementations_have_the_same_loss(network, rng):
+    torch = pytest.importorskip("torch", reason="needs PyTorch, which the benchmarks compare with")
+    from benchmarks.torch_training import negative_elbo
+
+    model = _models(network)
+    for weight in model.trainable_weights:  # biases are zero at first, which would hide an error
+        if len(weight.shape) == 1:
+            weight.assign(rng.normal(0, 0.1, weight.shape))
+    images = (rng.random((4, 28, 28, 1)) < 0.3).astype("float32")
+    noise = rng.normal(size=(4, model.latent_dim)).astype("float32")
+
+    posterior = model.encoder.distribution(images)
+    z = posterior.distribution.loc + posterior.distribution.scale * noise
+    ours = kl.rate(posterior, model.marginal.distribution())
+    ours = to_numpy(ours - model.decoder.distribution(z).log_prob(images)).mean()
+
+    twin = {"mlp": _twin_mlp, "gated_conv": _twin_conv}[network](torch, model)
+    seen = images if network == "mlp" else images[:, ::-1, ::-1]
+    pixels = torch.from_numpy(np.ascontiguousarray(seen.transpose(0, 3, 1, 2)))
+    theirs = negative_elbo(twin, pixels, torch.from_numpy(noise)).item()
+    assert theirs == pytest.approx(ours, rel=1e-5)
