@@ -2,8 +2,8 @@
 
     pip install torch && python -m benchmarks.encode_speed --out=encode_speed.json
 
-Batches of 1 and of 256 images of 28 x 28 in float32, from NumPy array to NumPy array. Contenders are processes
-of their own, run in alternation; the table gives medians over turns.
+Batches of 1 and of 256 images of 28 x 28 in float32, from NumPy array to NumPy array. Contenders
+are processes of their own, run in alternation; the table gives medians over turns.
 """
 
 import argparse

@@ -4,7 +4,7 @@
 
 Every contender is a process of its own, all run in alternation, `--rounds` turns of `--seconds`
 each after a warm-up; the table gives the median over turns. This project trains through `fit` as
-`trainers.train` does, with its data pipeline, metrics and NaN watch; PyTorch runs a bare loop. Both draw one
+`trainers.train` does, with its data pipeline and metrics; PyTorch runs a bare loop. Both draw one
 posterior sample an image, with the rate in closed form, under Adam. The share is of the rate at
 which this machine multiplies 2048 x 2048 matrices of the same type, measured in the same rounds,
 by the arithmetic of `benchmarks.networks`. `other load` is what other processes used of the

@@ -12,7 +12,7 @@ import zoo
 from trainers import data, loop
 from zoo import optimizers
 
-OPTIMIZERS = {"adam": keras.optimizers.Adam, "normalized_adam": optimizers.NormalizedAdam}
+OPTIMIZERS = {"adam": optimizers.Adam, "normalized_adam": optimizers.NormalizedAdam}
 LEARNING_RATE = 1e-3
 
 

@@ -32,8 +32,10 @@ model = zoo.load("{name}")
 reconstructions = model.predict(x)
 ```
 
-`decoder.onnx` takes `z` [batch, {latent_dim}] and gives {decoder_outputs}. {saved_model}`python -m export.verify FOLDER` proves that all
-files are whole and that every number of `golden.npz` comes out again.
+`decoder.onnx` takes `z` [batch, {latent_dim}] and gives {decoder_outputs}. {saved_model}
+
+`python -m export.verify FOLDER` proves that all files are whole and that every number of
+`golden.npz` comes out again.
 
 ## Preprocessing
 
@@ -69,8 +71,7 @@ _BINARISE = {
 }
 
 
-_SAVED_MODEL = """`saved_model/` has the
-same two as the signatures `encode` and `decode`. """
+_SAVED_MODEL = "`saved_model/` has the same two as the signatures `encode` and `decode`."
 
 
 def make_readme(card):

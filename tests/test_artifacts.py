@@ -1,4 +1,4 @@
-"""Every model in `artifacts/` is whole, gives its golden numbers, and is the model its card says."""
+"""Every model in `artifacts/` is whole, gives its golden numbers, and is what its card says."""
 
 import pathlib
 

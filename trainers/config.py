@@ -149,13 +149,11 @@ def make_optimizer(config, steps_per_epoch):
     Raises:
         ValueError: If the name or the schedule is unknown.
     """
-    import keras
-
     from zoo import optimizers
     from zoo.registry import nearest
 
     wanted = config["optimizer"]
-    classes = {"adam": keras.optimizers.Adam, "normalized_adam": optimizers.NormalizedAdam}
+    classes = {"adam": optimizers.Adam, "normalized_adam": optimizers.NormalizedAdam}
     rate, total = wanted["learning_rate"], config["train"]["epochs"] * steps_per_epoch
     schedules = {
         "constant": lambda: rate,

@@ -12,6 +12,7 @@ _PUBLIC = {
     "load_decoder": "zoo.runtime",
     "load_encoder": "zoo.runtime",
     # With Keras.
+    "Adam": "zoo.optimizers",
     "Bernoulli": "zoo.decoders",
     "Beta": "zoo.objectives",
     "ConstantThenLinear": "zoo.optimizers",

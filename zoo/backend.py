@@ -87,6 +87,54 @@ def compiled(function, variables, jit_compile=False):
     return lambda *arguments: run([variable.value for variable in variables], *arguments)
 
 
+def fused(forward, backward):
+    """Returns `forward`, an element-wise function of one tensor, compiled to a single loop.
+
+    TensorFlow without XLA runs an expression one op at a time, through memory; here the expression
+    alone is compiled, whatever surrounds it, and its gradient is another single loop which reads
+    the input again instead of keeping what lies between. JAX fuses by itself.
+
+    Args:
+        forward: Takes and returns one tensor.
+        backward: Takes the input and the gradient of the output; returns that of the input.
+    """
+    if BACKEND != "tensorflow":
+        return forward
+    options = {"jit_compile": True, "reduce_retracing": True, "autograph": False}
+    compiled_forward, compiled_backward = (
+        tf.function(function, **options) for function in (forward, backward)
+    )
+
+    @tf.custom_gradient
+    def function(x):
+        return compiled_forward(x), lambda upstream: compiled_backward(x, upstream)
+
+    return function
+
+
+def has_fused_adam(gradient):
+    """Returns whether `apply_adam` takes `gradient`: TensorFlow and a dense one."""
+    return BACKEND == "tensorflow" and not isinstance(gradient, tf.IndexedSlices)
+
+
+def apply_adam(variable, m, v, gradient, learning_rate, step, beta_1, beta_2, epsilon):
+    """Adam's update of one variable as one kernel; TensorFlow alone. Arguments as in the paper."""
+    one = tf.constant(1.0, variable.dtype)
+    power = tf.cast(step, variable.dtype)
+    tf.raw_ops.ResourceApplyAdam(
+        var=variable.handle,
+        m=m.handle,
+        v=v.handle,
+        beta1_power=tf.pow(one * beta_1, power),
+        beta2_power=tf.pow(one * beta_2, power),
+        lr=tf.cast(learning_rate, variable.dtype),
+        beta1=one * beta_1,
+        beta2=one * beta_2,
+        epsilon=one * epsilon,
+        grad=tf.cast(gradient, variable.dtype),
+    )
+
+
 def accelerator():
     """Returns `True` where the backend sees a GPU or TPU."""
     if BACKEND == "jax":

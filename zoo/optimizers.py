@@ -3,9 +3,32 @@
 import keras
 from keras import ops
 
+from zoo import backend
+
 
 @keras.saving.register_keras_serializable(package="zoo")
-class NormalizedAdam(keras.optimizers.Adam):
+class Adam(keras.optimizers.Adam):
+    """Keras's Adam, the same numbers; under TensorFlow one kernel a variable instead of a dozen."""
+
+    def update_step(self, gradient, variable, learning_rate):
+        if self.amsgrad or not backend.has_fused_adam(gradient):
+            return super().update_step(gradient, variable, learning_rate)
+        index = self._get_variable_index(variable)
+        backend.apply_adam(
+            variable,
+            self._momentums[index].value,
+            self._velocities[index].value,
+            gradient,
+            learning_rate,
+            self.iterations + 1,
+            self.beta_1,
+            self.beta_2,
+            self.epsilon,
+        )
+
+
+@keras.saving.register_keras_serializable(package="zoo")
+class NormalizedAdam(Adam):
     """Adam on normalised gradients: each parameter tensor's gradient is divided by its own norm.
 
         g <- g / (||g||_2 + 1e-12), one norm a tensor

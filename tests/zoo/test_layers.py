@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 import zoo
-from zoo.backend import to_numpy
+from zoo.backend import BACKEND, to_numpy
 from zoo.layers import GatedConv2D, GatedConv2DTranspose, GatedDense, GaussianHead
+from zoo.layers.gated import _Gated
 
 
 def _sigmoid(x):
@@ -32,6 +33,31 @@ def test_gated_convolution_is_two_convolutions(rng):
     gate = keras.ops.conv(x, kernel[..., 5:], 2, "same")
     expected = to_numpy(linear) * _sigmoid(to_numpy(gate))
     np.testing.assert_allclose(to_numpy(layer(x)), expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="JAX fuses by itself")
+@pytest.mark.parametrize("xla", [False, True])
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_the_fused_gate_of_training_is_the_gate_and_its_gradient(rng, dtype, xla):
+    import tensorflow as tf
+
+    x = tf.cast(rng.normal(size=(4, 3, 3, 10)) * 5, dtype)
+
+    def value_and_gradient(x, training):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = _Gated()._split_and_gate(x, training)
+            loss = tf.reduce_sum(tf.cast(y, "float32") ** 2)
+        return y, tape.gradient(loss, x)
+
+    plain = value_and_gradient(x, False)
+    fused = tf.function(value_and_gradient, jit_compile=xla)(x, True)
+    for ours, expected in zip(fused, plain):
+        assert ours.dtype == expected.dtype == dtype
+        # Relative to the largest: bfloat16 has 8 bits, and the plain gradient rounds on its way.
+        scale = np.abs(np.float32(expected)).max()
+        tolerance = scale * (1e-6 if dtype == "float32" else 2**-7)
+        np.testing.assert_allclose(np.float32(ours), np.float32(expected), atol=tolerance)
 
 
 @pytest.mark.parametrize("layer_class", [GatedConv2D, GatedConv2DTranspose])

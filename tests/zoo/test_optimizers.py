@@ -1,11 +1,13 @@
 """Normalised gradients and the schedule, by hand."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
 
 import zoo
-from zoo.backend import to_numpy
+from zoo.backend import BACKEND, compiled, to_numpy
 
 
 def test_each_tensor_is_divided_by_its_own_norm(rng):
@@ -45,3 +47,32 @@ def test_constant_then_linear(step, expected):
 def test_schedule_needs_room_to_fall():
     with pytest.raises(ValueError, match="constant_steps=10, total_steps=10"):
         zoo.ConstantThenLinear(1e-3, 10, 10)
+
+
+def _apply(optimizer, variable, gradient):
+    optimizer.apply([gradient], [variable])
+
+
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="under JAX it is Keras's own")
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_adam_gives_keras_s_numbers(rng, jit_compile):
+    start = rng.normal(size=(3, 4)).astype("float32")
+    gradients = rng.normal(size=(20, 3, 4)).astype("float32")
+    results = []
+    for optimizer_class in (zoo.Adam, keras.optimizers.Adam):
+        schedule = zoo.ConstantThenLinear(0.1, 5, 30)
+        optimizer = optimizer_class(schedule, beta_1=0.5, clipnorm=2.0)
+        variable = keras.Variable(start)
+        optimizer.build([variable])
+        apply = compiled(functools.partial(_apply, optimizer, variable), [], jit_compile)
+        for gradient in gradients:
+            apply(keras.ops.convert_to_tensor(gradient))
+        results.append(to_numpy(variable))
+        assert int(optimizer.iterations) == 20
+    assert np.abs(results[1] - start).max() > 0.1
+    np.testing.assert_allclose(results[0], results[1], rtol=1e-5, atol=1e-6)
+
+
+def test_adam_of_a_configuration_round_trip():
+    optimizer = zoo.Adam(0.1, beta_1=0.5, epsilon=1e-3)
+    assert zoo.Adam.from_config(optimizer.get_config()).get_config() == optimizer.get_config()

@@ -26,6 +26,17 @@ class Likelihood(Part):
         pass
 
 
+class _Pixels(tfd.Bernoulli):
+    """A Bernoulli whose log-probability is one softplus: x l - softplus(l), finite for all x, l.
+
+    TensorFlow Probability's own takes two softplus and guards their products with zero.
+    """
+
+    def _log_prob(self, event):
+        logits = self.logits_parameter()
+        return ops.cast(event, logits.dtype) * logits - ops.softplus(logits)
+
+
 @LIKELIHOODS.register("bernoulli")
 class Bernoulli(Likelihood):
     """Independent pixels, log p(x|z) = sum x l - softplus(l), with logits l.
@@ -40,7 +51,7 @@ class Bernoulli(Likelihood):
         return {"logits": raw}
 
     def distribution(self, parameters):
-        return tfd.Independent(tfd.Bernoulli(logits=parameters["logits"], dtype="float32"), 3)
+        return tfd.Independent(_Pixels(logits=parameters["logits"], dtype="float32"), 3)
 
     def mean(self, parameters):
         """Returns the probability of a one, in [0, 1]."""

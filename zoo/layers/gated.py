@@ -3,6 +3,23 @@
 import keras
 from keras import ops
 
+from zoo import backend
+
+
+def _gate(doubled):
+    linear, gate = ops.split(ops.cast(doubled, "float32"), 2, axis=-1)
+    return ops.cast(linear * ops.sigmoid(gate), doubled.dtype)
+
+
+def _gate_gradient(doubled, upstream):
+    linear, gate = ops.split(ops.cast(doubled, "float32"), 2, axis=-1)
+    upstream, opened = ops.cast(upstream, "float32"), ops.sigmoid(gate)
+    gradients = [upstream * opened, upstream * linear * opened * (1 - opened)]
+    return ops.cast(ops.concatenate(gradients, axis=-1), doubled.dtype)
+
+
+_fused_gate = backend.fused(_gate, _gate_gradient)
+
 
 @keras.saving.register_keras_serializable(package="zoo")
 class _Gated(keras.layers.Layer):
@@ -12,9 +29,8 @@ class _Gated(keras.layers.Layer):
     Glorot-uniform kernels: both halves are drawn for a fan-out of `units`, not of twice that.
     """
 
-    def _split_and_gate(self, doubled):
-        linear, gate = ops.split(doubled, 2, axis=-1)
-        return linear * ops.sigmoid(gate)
+    def _split_and_gate(self, doubled, training):
+        return _fused_gate(doubled) if training else _gate(doubled)
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -54,8 +70,8 @@ class GatedDense(_Gated):
     def build(self, input_shape):
         self.doubled.build(input_shape)
 
-    def call(self, x):
-        return self._split_and_gate(self.doubled(x))
+    def call(self, x, training=False):
+        return self._split_and_gate(self.doubled(x), training)
 
     def get_config(self):
         return {**super().get_config(), "units": self.units}
@@ -90,8 +106,8 @@ class GatedConv2D(_Gated):
     def build(self, input_shape):
         self.doubled.build(input_shape)
 
-    def call(self, x):
-        return self._split_and_gate(self.doubled(x))
+    def call(self, x, training=False):
+        return self._split_and_gate(self.doubled(x), training)
 
     def get_config(self):
         return {
