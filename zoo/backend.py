@@ -146,13 +146,16 @@ def prefer_xla(model):
     """Returns whether XLA is the faster choice for `model` on this machine.
 
     The measured rule: always on an accelerator and always under JAX; on a CPU under TensorFlow
-    for dense networks, but not for convolutions, where oneDNN's own kernels are about twice as
-    fast as XLA's (`benchmarks/train_speed.py` measures both).
+    for dense networks in float32, but not for convolutions, where oneDNN's own kernels are about
+    twice as fast as XLA's, nor in bfloat16, whose matrix units XLA leaves unused.
     """
     if BACKEND == "jax" or accelerator():
         return True
     convolutions = (keras.layers.Conv2D, keras.layers.Conv2DTranspose)
-    return not any(isinstance(layer, convolutions) for layer in model._flatten_layers())
+    return not any(
+        isinstance(layer, convolutions) or layer.compute_dtype == "bfloat16"
+        for layer in model._flatten_layers()
+    )
 
 
 def is_finite(value):

@@ -244,6 +244,19 @@ def test_steps_per_execution_divides_the_epoch(steps, expected):
     assert steps % loop.resolve_steps(7, steps) == 0
 
 
+def test_xla_by_the_measured_rule():
+    import zoo
+    from zoo.backend import accelerator
+
+    policy = {"dtype": "mixed_bfloat16"}
+    dense = zoo.VAE(zoo.MLPEncoder(2, [4]), zoo.MLPDecoder(2, (4, 4, 1), [4]))
+    low = zoo.VAE(zoo.MLPEncoder(2, [4], **policy), zoo.MLPDecoder(2, (4, 4, 1), [4], **policy))
+    conv = zoo.VAE(zoo.SmallConvEncoder(2, 4), zoo.MLPDecoder(2, (4, 4, 1), [4]))
+    on_cpu = {dense: True, low: False, conv: False}
+    for model, expected in on_cpu.items():
+        assert loop.resolve_jit("auto", model) is (expected or accelerator())
+
+
 def test_jit_choice():
     with pytest.raises(ValueError, match="'auto', 'on' or 'off'.*'yes'"):
         loop.resolve_jit("yes", None)
