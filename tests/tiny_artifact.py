@@ -48,7 +48,7 @@ def make_model(config=None, seed=17):
 
 def make_run(workdir, binarisation="static"):
     """Writes a run's folder with a checkpoint at step 7 and an evaluation; returns its model."""
-    from trainers import checkpoints
+    from trainers import checkpoints, environment
     from trainers.config import default_config, plain
     from zoo import files
 
@@ -66,7 +66,9 @@ def make_run(workdir, binarisation="static"):
     model.compile("adam")
     model.fit(np.zeros((2, *IMAGE_SHAPE), "float32"), epochs=1, verbose=0)
     checkpoints.save(workdir / "checkpoints", model, STEP, [])
-    files.write_json(workdir / "config.json", {"config": config, "image_shape": list(IMAGE_SHAPE)})
+    origin = {"command": "", "versions": environment.versions(), "hardware": ""}
+    shape = list(IMAGE_SHAPE)
+    files.write_json(workdir / "config.json", {"config": config, "image_shape": shape, **origin})
     files.write_json(workdir / "evaluation.json", evaluation(workdir))
     return model
 

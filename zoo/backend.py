@@ -1,7 +1,6 @@
 """The only module that tells TensorFlow from JAX: TFP's substrate, seeds, compilation."""
 
 import keras
-import numpy as np
 
 BACKEND = keras.backend.backend()
 
@@ -156,8 +155,3 @@ def prefer_xla(model):
         isinstance(layer, convolutions) or layer.compute_dtype == "bfloat16"
         for layer in model._flatten_layers()
     )
-
-
-def is_finite(value):
-    """Returns `True` if every number of a tensor is finite, decided on the host."""
-    return bool(np.all(np.isfinite(to_numpy(value))))

@@ -1,0 +1,37 @@
+"""Evaluating again keeps what was measured, and loses no file."""
+
+import shutil
+
+import pytest
+import tiny_artifact
+
+from trainers import evaluation
+from zoo import files
+
+
+@pytest.fixture
+def workdir(tmp_path):
+    shutil.copytree(tiny_artifact.run()[0], tmp_path / "run")
+    return tmp_path / "run"
+
+
+def test_a_run_again_with_more_samples(workdir):
+    first = evaluation.evaluate(workdir=workdir, metrics=["rate", "elbo"], progress=False)
+    again = evaluation.evaluate(workdir, metrics=["nll"], num_samples=7, progress=False)
+    assert again["metrics"]["nll"]["num_samples"] == 7
+    assert again["metrics"]["rate"] == first["metrics"]["rate"]
+    assert files.read_json(workdir / "evaluation.json") == again
+    assert "nll" in (workdir / "report.html").read_text()
+
+
+def test_wrong_names(workdir):
+    with pytest.raises(ValueError, match=r'--metrics among.*Received: \'nnl\'. Did you mean "nll"'):
+        evaluation.evaluate(workdir=workdir, metrics=["nnl"])
+    with pytest.raises(FileNotFoundError, match="Expected a run's folder"):
+        evaluation.evaluate(workdir=workdir / "absent")
+
+
+def test_an_evaluation_elsewhere_is_not_overwritten(workdir, tmp_path):
+    (tmp_path / "evaluation.json").write_text("{}")
+    with pytest.raises(ValueError, match="without evaluation.json, so that no result is lost"):
+        evaluation.evaluate(model=str(workdir / "artifact"), out=tmp_path)
