@@ -6,10 +6,9 @@ Batches of 1 and of 256 images of 28 x 28 in float32, from NumPy array to NumPy 
 are processes of their own, run in alternation; the table gives medians over turns.
 """
 
-import argparse
 import importlib.util
 
-from benchmarks.rounds import Contender, alternate, summary
+from benchmarks.rounds import Contender, arguments, compare, summary
 from trainers.environment import hardware, versions
 
 BATCHES = (1, 256)
@@ -36,14 +35,7 @@ def measure(rounds, seconds):
     rows = []
     for network in NETWORKS:
         for batch_size in BATCHES:
-            running = contenders(network, batch_size)
-            try:
-                for contender in running:
-                    contender.wait()
-                turns = alternate(running, rounds, seconds)
-            finally:
-                for contender in running:
-                    contender.close()
+            turns = compare(contenders(network, batch_size), rounds, seconds)
             for name, taken in turns.items():
                 found = summary(taken, batch_size)
                 where = {"network": network, "batch_size": batch_size, "runtime": name}
@@ -67,12 +59,7 @@ def table(rows):
 
 def main():
     """Measures and prints; writes JSON where `--out` says."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=1.0, help="length of a turn")
-    parser.add_argument("--out", help="a JSON file for the numbers")
-    parser.add_argument("--tiny", action="store_true", help="one short turn each, to see it work")
-    flags = parser.parse_args()
+    flags = arguments(__doc__, seconds=1.0).parse_args()
     rows = measure(*((1, 0.05) if flags.tiny else (flags.rounds, flags.seconds)))
     print(table(rows))
     load = max(row["other_load"] or 0 for row in rows)

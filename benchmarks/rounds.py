@@ -105,6 +105,27 @@ def alternate(contenders, rounds, seconds, max_other_load=None, patience=20):
     return turns
 
 
+def compare(contenders, rounds, seconds):
+    """Waits for contenders, alternates them, and ends them whatever happens; see `alternate`."""
+    try:
+        for contender in contenders:
+            contender.wait()
+        return alternate(contenders, rounds, seconds)
+    finally:
+        for contender in contenders:
+            contender.close()
+
+
+def arguments(description, seconds):
+    """Returns the parser of a benchmark's command line; `seconds` is a turn's usual length."""
+    parser = argparse.ArgumentParser(description=description.split("\n")[0])
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=seconds, help="length of a turn")
+    parser.add_argument("--out", help="a JSON file for the numbers")
+    parser.add_argument("--tiny", action="store_true", help="one short turn each, to see it work")
+    return parser
+
+
 def summary(turns, batch_size=1):
     """Returns median, least and greatest examples a second, and the greatest load by others.
 

@@ -11,12 +11,10 @@ by the arithmetic of `benchmarks.networks`. `other load` is what other processes
 machine in the worst turn, in cores: well above zero, repeat it on a quiet machine.
 """
 
-import argparse
 import importlib.util
-import json
 
 from benchmarks import matrix_product, networks
-from benchmarks.rounds import Contender, alternate, summary
+from benchmarks.rounds import Contender, arguments, compare, summary
 from trainers.environment import hardware, versions
 
 BATCHES = {"mlp": 300, "gated_conv": 100}
@@ -44,15 +42,8 @@ def contenders(network, images):
 
 
 def measure(network, rounds, seconds, images):
-    """Returns rows for one network: contender, examples per second, share of the matrix rate."""
-    running = contenders(network, images)
-    try:
-        for contender in running:
-            contender.wait()
-        turns = alternate(running, rounds, seconds)
-    finally:
-        for contender in running:
-            contender.close()
+    """Returns rows for one network, and dtype -> the matrix rate that shares are of, in FLOP/s."""
+    turns = compare(contenders(network, images), rounds, seconds)
     peak = {
         dtype: summary(turns[f"matrix product, {dtype}"])["median"] * matrix_product.FLOPS
         for dtype in DTYPES.values()
@@ -91,12 +82,8 @@ def table(rows):
 
 def main():
     """Measures and prints; writes JSON where `--out` says."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=4.0, help="length of a turn")
+    parser = arguments(__doc__, seconds=4.0)
     parser.add_argument("--networks", default="mlp,gated_conv")
-    parser.add_argument("--out", help="a JSON file for the numbers")
-    parser.add_argument("--tiny", action="store_true", help="one short turn each, to see it work")
     flags = parser.parse_args()
     rounds, seconds = (1, 0.1) if flags.tiny else (flags.rounds, flags.seconds)
     rows, peaks = [], {}
@@ -113,7 +100,6 @@ def main():
 
         result = {"rows": rows, "matrix_product": peaks, "rounds": rounds, "seconds": seconds}
         files.write_json(flags.out, {**result, "hardware": hardware(), "versions": versions()})
-    return json.dumps(rows)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Evaluating again: a run with other metrics, or a released model on its own data."""
 
 import copy
+import dataclasses
 from pathlib import Path
 
 from trainers import runs, scripts
@@ -43,16 +44,16 @@ def evaluate(
         config["evaluation"]["num_samples"] = num_samples
     if data_dir:
         config["data"]["data_dir"] = data_dir
-    run = runs.Run(run.model, config, run.evaluation, run.step, run.history)
+    asked = dataclasses.replace(run, config=config)
     target = Path(workdir or out or ".")
     if workdir is None and (target / "evaluation.json").is_file():
         raise ValueError(
             "Expected an --out folder without evaluation.json, so that no result is lost. "
             f"Received: out={str(target)!r}"
         )
-    result = runs.evaluate_run(target, run, metrics=metrics, progress=progress)
+    result = runs.evaluate_run(target, asked, metrics=metrics, progress=progress)
     if workdir:
-        runs.write_report(workdir)
+        runs.write_report(workdir, dataclasses.replace(run, evaluation=result))
     return result
 
 

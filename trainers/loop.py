@@ -1,5 +1,6 @@
 """The loop: from a config to a trained, evaluated and reported run; killed, it resumes."""
 
+import dataclasses
 from pathlib import Path
 
 import keras
@@ -33,9 +34,10 @@ def train_and_evaluate(config, workdir, progress=True):
     train(config, workdir, splits, progress)
     run = runs.load_run(workdir)
     if run.evaluation is None or run.evaluation["step"] != run.step:
-        runs.evaluate_run(workdir, run, splits=splits, progress=progress)
-    runs.write_report(workdir, splits)
-    return runs.load_run(workdir)
+        evaluation = runs.evaluate_run(workdir, run, splits=splits, progress=progress)
+        run = dataclasses.replace(run, evaluation=evaluation)
+    runs.write_report(workdir, run, splits)
+    return run
 
 
 def train(config, workdir, splits, progress=True):

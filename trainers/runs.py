@@ -133,9 +133,8 @@ def load_run(workdir):
     return Run(model, saved["config"], evaluation, checkpoint.step, checkpoint.history)
 
 
-def write_report(workdir, splits=None):
-    """Writes the run's page, `report.html`, and returns its path."""
-    run = load_run(workdir)
+def write_report(workdir, run, splits=None):
+    """Writes the page of `run`, `report.html`, and returns its path."""
     origin = files.read_json(Path(workdir) / "config.json")
     splits = splits or data.load_splits(run.config["data"])
     split = splits["test"] or splits["validation"] or splits["train"]
