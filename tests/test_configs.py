@@ -5,17 +5,20 @@ import pathlib
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
-from trainers import loop
+from configs.broken_elbo import families
+from trainers import data, loop
 from trainers.config import complete, default_config, make_optimizer
 
 ROOT = pathlib.Path(__file__).parents[1]
 CONFIGS = sorted(
     path.relative_to(ROOT).as_posix()
     for path in (ROOT / "configs").rglob("*.py")
-    if path.name != "__init__.py"
+    if "def get_config(" in path.read_text()
 )
+FAMILY_CONFIGS = [path for path in CONFIGS if "broken_elbo" in path]
 
 
 def _load(path, mode):
@@ -26,9 +29,14 @@ def _load(path, mode):
     return module.get_config(mode)
 
 
-@pytest.mark.parametrize("path", CONFIGS)
-def test_tiny_mode_runs(path, tmp_path, request):
-    config = _load(path, "tiny")
+# Between them they hold every part of `broken_elbo`, flows and pixels each with both others.
+TINY_RUNS = [(path, "tiny") for path in CONFIGS]
+TINY_RUNS += [(path, f"{family},tiny") for path in FAMILY_CONFIGS for family in ("+-+", "-+v")]
+
+
+@pytest.mark.parametrize(("path", "mode"), TINY_RUNS)
+def test_tiny_mode_runs(path, mode, tmp_path, request):
+    config = _load(path, mode)
     if config.data.name != "digits":
         config.data.data_dir = request.getfixturevalue("tfds_dir")
         config.data.download = False
@@ -48,6 +56,48 @@ def test_an_unknown_key_raises(path):
         config.train.epoch = 2
     with pytest.raises(ValueError, match="mode '' or 'tiny'"):
         _load(path, "small")
+
+
+@pytest.mark.parametrize("path", FAMILY_CONFIGS)
+def test_the_twelve_families_by_name(path):
+    names = {"encoder": {}, "decoder": {}, "marginal": {}}
+    for family in families.FAMILIES:
+        config = _load(path, family)
+        assert config.family == family
+        for (room, seen), letter in zip(names.items(), family):
+            assert seen.setdefault(letter, config[room].name) == config[room].name
+    assert names == {
+        "encoder": {"-": "gated_conv", "+": "iaf"},
+        "decoder": {"-": "gated_deconv", "+": "pixelcnn"},
+        "marginal": {"-": "normal", "+": "maf", "v": "vamp"},
+    }
+    assert len(families.FAMILIES) == 12
+    assert _load(path, "").family == "---"
+
+
+def test_arguments_of_a_family_config():
+    path = "configs/broken_elbo/mnist.py"
+    config = _load(path, "tiny,+--,target_rate")
+    assert (config.family, config.objective.name) == ("+--", "target_rate")
+    assert config.encoder.base.depth == 4 and "networks of depth 4" in config.cut
+    assert _load(path, "+--").encoder.base.depth == 32
+    with pytest.raises(ValueError, match="a family among .* Received: '\\+\\+w'. Did you mean"):
+        _load(path, "++w")
+    with pytest.raises(ValueError, match="one family. Received: '---' and '-\\+-'"):
+        _load(path, "---,-+-")
+
+
+def test_omniglot_shares_no_picture_between_its_splits(tfds_dir):
+    config = _load("configs/broken_elbo/omniglot.py", "")
+    config.data.data_dir = tfds_dir
+    splits = data.load_splits(config.data)
+    train, test = ({image.tobytes() for image in splits[role].images} for role in ("train", "test"))
+    # 4,840 different pictures of 242 characters, by the count of alphabets in both parts.
+    assert (len(splits["train"]), len(splits["test"])) == (len(train), len(test)) == (4037, 803)
+    assert not train & test
+    assert splits["train"].image_shape == (28, 28, 1)
+    assert set(np.unique(splits["test"].float_images())) == {0.0, 1.0}
+    assert splits["test"].float_images().mean() < 0.2  # ink is 1, and there is less ink than paper
 
 
 @pytest.mark.parametrize(

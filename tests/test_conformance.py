@@ -28,7 +28,7 @@ DECODERS = {
     "small_deconv": {"depth": 4},
 }
 MARGINALS = {"normal": {}}
-OBJECTIVES = {"beta": {"beta": 0.5, "anneal_steps": 10}}
+OBJECTIVES = {"beta": {"beta": 0.5, "anneal_steps": 10}, "target_rate": {"target": 2.0}}
 LIKELIHOODS = {"bernoulli": {}, "gaussian": {"scale": "learned"}}
 # Trainable weights of each part: kernels and biases, counted by hand from the papers' tables.
 WEIGHTS = {
@@ -40,6 +40,7 @@ WEIGHTS = {
     ("decoder", "small_deconv"): 4 * 2,
     ("marginal", "normal"): 0,
     ("objective", "beta"): 0,
+    ("objective", "target_rate"): 0,
 }
 EXAMPLES = {
     "encoder": ENCODERS,

@@ -95,8 +95,6 @@ def complete(config, mode=""):
         config.evaluation.nll_examples = 50
     for room, registry in _rooms().items():
         spec = _with_defaults(plain(config[room]), registry)
-        if "likelihood" in spec:
-            spec["likelihood"] = _with_defaults(spec["likelihood"], _likelihoods())
         with config.unlocked():
             config[room] = ConfigDict(spec)
     return config.lock()
@@ -110,7 +108,11 @@ def _with_defaults(spec, registry):
         for p in parameters
         if p.name not in (*_FROM_ELSEWHERE, "seed") and p.default is not p.empty
     }
-    return {**defaults, **spec}
+    spec = {**defaults, **spec}
+    for key, inner in _nested().items():
+        if key in spec:
+            spec[key] = _with_defaults(spec[key], inner)
+    return spec
 
 
 def _rooms():
@@ -122,10 +124,11 @@ def _rooms():
     return ROOMS
 
 
-def _likelihoods():
-    from zoo.registry import LIKELIHOODS
+def _nested():
+    """Arguments of parts that are parts themselves: a decoder's likelihood, a flow's encoder."""
+    from zoo.registry import ENCODERS, LIKELIHOODS
 
-    return LIKELIHOODS
+    return {"likelihood": LIKELIHOODS, "base": ENCODERS}
 
 
 def model_config(config, image_shape):

@@ -1,4 +1,4 @@
-"""The beta family against its formula, its schedule and its limits."""
+"""The beta family and the target rate: formula, schedule, limits, and gradients."""
 
 import keras
 import numpy as np
@@ -6,7 +6,7 @@ import pytest
 import scipy.stats
 
 import zoo
-from zoo.backend import to_numpy
+from zoo.backend import BACKEND, to_numpy
 from zoo.objectives.schedules import linear_ramp
 
 
@@ -79,6 +79,85 @@ def test_annealing_is_linear_in_the_step_and_only_while_training(parts, x):
 
 def test_linear_ramp_without_steps_is_one():
     assert float(linear_ramp(0, 0)) == 1.0
+
+
+def test_target_rate_is_the_distance_of_the_mean_rate(parts, x):
+    rate = _terms(zoo.Beta(), x, parts)["rate"].mean()
+    for target in (0.5 * rate, 2 * rate):
+        terms = _terms(zoo.TargetRate(target, weight=3.0), x, parts)
+        assert terms["distortion"].shape == terms["rate"].shape == terms["elbo"].shape == (32,)
+        expected = terms["distortion"].mean() + 3.0 * abs(target - rate)
+        np.testing.assert_allclose(terms["loss"], expected, rtol=1e-5)
+        np.testing.assert_allclose(terms["elbo"], -terms["distortion"] - terms["rate"], rtol=1e-6)
+
+
+def test_target_rate_of_zero_is_beta(parts, x):
+    ours = _terms(zoo.TargetRate(0, weight=2.0), x, parts)["loss"]
+    np.testing.assert_allclose(ours, _terms(zoo.Beta(2.0), x, parts)["loss"], rtol=1e-6)
+
+
+# Of the untrained model below, whose rate is about 1.6 nats: both sides of the kink.
+GRADIENTS = {
+    "annealed": (lambda: zoo.Beta(4.0, anneal_steps=10), 3),
+    "annealed sampled": (lambda: zoo.Beta(4.0, anneal_steps=10, rate="sampled"), 3),
+    "ramp over": (lambda: zoo.Beta(4.0, anneal_steps=10), 50),
+    "rate below target": (lambda: zoo.TargetRate(20.0, weight=4.0), 0),
+    "rate above target": (lambda: zoo.TargetRate(0.2, weight=4.0), 0),
+    "rate above target, sampled": (lambda: zoo.TargetRate(0.2, weight=4.0, rate="sampled"), 0),
+}
+
+
+@pytest.mark.parametrize("name", GRADIENTS)
+def test_gradients_are_those_of_finite_differences(name, x):
+    keras.utils.set_random_seed(17)
+    make, step = GRADIENTS[name]
+    objective = make()
+    # tanh, as a kink of the network between the two points would spoil the quotient.
+    encoder = zoo.MLPEncoder(3, [8], activation="tanh")
+    decoder = zoo.MLPDecoder(3, (6, 5, 1), [8], activation="tanh")
+    model = zoo.VAE(encoder, decoder, objective=objective)
+    start = [to_numpy(w).copy() for w in model.trainable_weights]
+    noise = to_numpy(objective.seed_generator.state).copy()
+    rooms = {"encoder": model.encoder, "decoder": model.decoder, "marginal": model.marginal}
+
+    # A step of SGD at rate 1 shows the gradient on either backend.
+    model.step.assign(step)
+    model.compile(keras.optimizers.SGD(1.0), run_eagerly=BACKEND == "tensorflow")
+    model.fit(x, batch_size=len(x), shuffle=False, verbose=0)  # the order of the noise
+    gradients = [a - to_numpy(w) for a, w in zip(start, model.trainable_weights)]
+
+    def loss(direction, size):
+        for weight, a, d in zip(model.trainable_weights, start, direction):
+            weight.assign(a + size * d)
+        objective.seed_generator.state.assign(noise)
+        return float(to_numpy(objective(x, **rooms, training=True, step=step)["loss"]))
+
+    for room in ("encoder", "decoder"):
+        mine = {id(w) for w in rooms[room].trainable_weights}
+        direction = [
+            g if id(w) in mine else np.zeros_like(g)
+            for w, g in zip(model.trainable_weights, gradients)
+        ]
+        norm = np.sqrt(sum(np.sum(d**2) for d in direction))
+        direction = [d / norm for d in direction]
+        # Central differences: the slope errs by size^2 and, rounded at 20 nats, by 2e-6 / size.
+        slope = (loss(direction, 5e-3) - loss(direction, -5e-3)) / 1e-2
+        assert norm > 0.1
+        assert slope == pytest.approx(norm, rel=5e-3, abs=2e-3), room
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "message"),
+    [
+        ({"target": -1}, "`target` must be .* Received: target=-1"),
+        ({"target": float("nan")}, "Received: target=nan"),
+        ({"target": 1, "weight": -0.5}, "`weight` must be .* Received: weight=-0.5"),
+        ({"target": 1, "rate": "exact"}, "`rate` must be one of .*Received: rate='exact'"),
+    ],
+)
+def test_bad_arguments_of_target_rate(kwargs, message):
+    with pytest.raises(ValueError, match=message):
+        zoo.TargetRate(**kwargs)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 A source is a name and a way of reading a split; it knows nothing of binarisation or batches.
 """
 
+import dataclasses
 import functools
 import os
 
@@ -20,7 +21,7 @@ COMMON_NAMES = ("binarized_mnist", "celeb_a", "cifar10", "fashion_mnist", "mnist
 CONFIG_KEYS = (
     *("name", "data_dir", "binarisation", "image_size", "channels", "download", "limit"),
     *("train_split", "validation_split", "test_split"),
-    *("validation_fraction", "test_fraction", "split_seed"),
+    *("validation_fraction", "test_fraction", "split_seed", "distinct"),
 )
 
 
@@ -87,8 +88,9 @@ def load_splits(config):
         config: A mapping (a ConfigDict, say) with `name` and any of `data_dir`, `binarisation`,
             `image_size`, `channels`, `train_split`, `validation_split`, `test_split`, `download`,
             `limit` (the first so many training examples), `validation_fraction`, `test_fraction`,
-            `split_seed`. Empty values and None mean the default: the splits that the source calls
-            train, validation and test. A split called "none" is left out.
+            `split_seed`, `distinct` (keep each picture once, in the first of train, validation and
+            test that has it). Empty values and None mean the default: the splits that the source
+            calls train, validation and test. A split called "none" is left out.
 
     Returns:
         A dict with `train`, a `Dataset`, and `validation` and `test`, each a `Dataset` or None.
@@ -132,9 +134,37 @@ def load_splits(config):
         else _dataset(source, split, value("binarisation", "none"))
         for role, split in chosen.items()
     }
+    if value("distinct"):
+        loaded = _distinct(loaded)
     if value("limit"):
         loaded["train"] = loaded["train"].take(value("limit"))
     return loaded
+
+
+def _distinct(loaded):
+    """Leaves out pictures that came before, in their own split or in an earlier one."""
+    seen, result = set(), {}
+    for role, dataset in loaded.items():
+        if dataset is None:
+            result[role] = None
+            continue
+        keys = [image.tobytes() for image in dataset.images]
+        kept = []
+        for i, key in enumerate(keys):
+            if key not in seen:
+                seen.add(key)
+                kept.append(i)
+        if not kept:
+            raise ValueError(
+                f"Expected pictures in {role} that are not in an earlier split. "
+                f"Received: data.distinct=True, split={dataset.split!r}"
+            )
+        labels = None if dataset.labels is None else dataset.labels[kept]
+        split = f"{dataset.split}, each picture once"
+        result[role] = dataclasses.replace(
+            dataset, images=dataset.images[kept], labels=labels, split=split
+        )
+    return result
 
 
 _ROLES = ("train", "validation", "test")

@@ -2,17 +2,13 @@
 
 from keras import ops
 
-from zoo.backend import next_seed
-from zoo.divergences import kl
-from zoo.objectives.objective import Objective
+from zoo.objectives.rate_distortion import RateDistortion
 from zoo.objectives.schedules import linear_ramp
 from zoo.registry import OBJECTIVES
 
-RATES = ("auto", "analytic", "sampled")
-
 
 @OBJECTIVES.register("beta")
-class Beta(Objective):
+class Beta(RateDistortion):
     """loss = D + beta R, one posterior sample an example.
 
         z ~ e(z|x);  D = -log d(x|z);  R = KL(e(z|x) || m(z));  elbo = -(D + R)
@@ -42,36 +38,18 @@ class Beta(Objective):
                 "`anneal_steps` must be an int of at least 0. "
                 f"Received: anneal_steps={anneal_steps!r}"
             )
-        if rate not in RATES:
-            raise ValueError(f"`rate` must be one of {list(RATES)}. Received: rate={rate!r}")
-        super().__init__(seed=seed, **kwargs)
+        super().__init__(rate=rate, seed=seed, **kwargs)
         self.beta = beta
         self.anneal_steps = anneal_steps
-        self.rate = rate
-        # A constant weight is in the config; only one that changes is worth a curve.
-        self.term_names = ("distortion", "rate", "elbo", *(("beta",) if anneal_steps else ()))
+        if anneal_steps:
+            # A constant weight is in the config; only one that changes is worth a curve.
+            self.term_names = (*self.term_names, "beta")
 
     def call(self, x, encoder=None, decoder=None, marginal=None, training=False, step=None):
         """Returns `loss` [], `distortion`, `rate`, `elbo` [B] in nats, and `beta` []."""
-        posterior = encoder.distribution(x, training=training)
-        z = posterior.sample(seed=next_seed(self.seed_generator))
-        rate = self._rate(posterior, marginal.distribution(), z)
-        distortion = -decoder.distribution(z, training=training).log_prob(x)
-
+        terms = self.terms(x, encoder, decoder, marginal, training)
         beta = self.beta * ops.ones(())
         if training and step is not None:
             beta = beta * linear_ramp(step, self.anneal_steps)
-        return {
-            "loss": ops.mean(distortion + beta * rate),
-            "distortion": distortion,
-            "rate": rate,
-            "elbo": -(distortion + rate),
-            "beta": beta,
-        }
-
-    def _rate(self, posterior, marginal, z):
-        if self.rate == "sampled":
-            return kl.sampled_rate(posterior, marginal, z)
-        if self.rate == "analytic":
-            return kl.rate(posterior, marginal)
-        return kl.rate(posterior, marginal, z)
+        loss = ops.mean(terms["distortion"] + beta * terms["rate"])
+        return {"loss": loss, **terms, "beta": beta}

@@ -1,0 +1,46 @@
+"""The target rate: a chosen point of the rate-distortion curve."""
+
+from keras import ops
+
+from zoo.objectives.rate_distortion import RateDistortion
+from zoo.registry import OBJECTIVES
+
+
+@OBJECTIVES.register("target_rate")
+class TargetRate(RateDistortion):
+    """loss = E[D] + weight |target - E[R]|, both means over the batch.
+
+        z ~ e(z|x);  D = -log d(x|z);  R = KL(e(z|x) || m(z));  elbo = -(D + R)
+
+    Below the target the rate is rewarded, above it is paid for, so that a powerful decoder cannot
+    ignore its latents. With a weight of at least |dD/dR| the optimum has the target's rate.
+
+    Args:
+        target: Non-negative number, the rate wanted, in nats.
+        weight: Non-negative number, the price of a nat of difference.
+        rate: "analytic" (closed form, or an error where there is none), "sampled" (at the same
+            z as the distortion), or "auto" (closed form where there is one).
+        seed: Int, seeds the posterior draws.
+
+    Raises:
+        ValueError: If an argument is none of these.
+
+    Reference:
+        `vimae`, eq. 4, and `broken_elbo`, E: the rate target of the toy model.
+    """
+
+    def __init__(self, target, weight=1.0, rate="auto", seed=17, **kwargs):
+        for name, value in (("target", target), ("weight", weight)):
+            if not value >= 0:
+                raise ValueError(
+                    f"`{name}` must be a number of at least 0. Received: {name}={value!r}"
+                )
+        super().__init__(rate=rate, seed=seed, **kwargs)
+        self.target = target
+        self.weight = weight
+
+    def call(self, x, encoder=None, decoder=None, marginal=None, training=False, step=None):
+        """Returns `loss` [], and `distortion`, `rate`, `elbo`, each [B], in nats."""
+        terms = self.terms(x, encoder, decoder, marginal, training)
+        distance = ops.abs(self.target - ops.mean(terms["rate"]))
+        return {"loss": ops.mean(terms["distortion"]) + self.weight * distance, **terms}
