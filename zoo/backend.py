@@ -26,6 +26,9 @@ else:
 tfd = tfp.distributions
 tfb = tfp.bijectors
 
+# For sums in which float32 loses digits; JAX has no float64 unless told so at the start.
+HAS_FLOAT64 = BACKEND == "tensorflow"
+
 
 def next_seed(generator):
     """Returns a stateless TFP seed from a `keras.random.SeedGenerator`, whose state is saved."""
@@ -60,6 +63,13 @@ def to_numpy(value):
     return keras.ops.convert_to_numpy(value)
 
 
+def is_traced(tensor):
+    """Returns whether `tensor` stands for values in code being compiled, and has none yet."""
+    if BACKEND == "jax":
+        return isinstance(tensor, jax.core.Tracer)
+    return tf.is_symbolic_tensor(tensor)
+
+
 def compiled(function, variables, jit_compile=False):
     """Compiles `function(*arrays)`, which reads Keras `variables`, for repeated calls.
 
@@ -84,6 +94,39 @@ def compiled(function, variables, jit_compile=False):
             return function(*arguments)
 
     return lambda *arguments: run([variable.value for variable in variables], *arguments)
+
+
+def scan(function, carry, inputs):
+    """Returns the last carry and the stacked outputs of `carry, y = function(carry, input)`.
+
+    Keras's own needs outputs of the carry's shapes under TensorFlow (3.15).
+
+    Args:
+        function: Takes the carry and one slice of `inputs`; returns the carry, of the same shapes
+            and dtypes, and a dict of tensors.
+        carry: A dict of tensors.
+        inputs: A dict of tensors, cut along their first dimension, of one static size in all.
+    """
+    if BACKEND == "jax":
+        return jax.lax.scan(function, carry, inputs)
+    first = {name: value[0] for name, value in inputs.items()}
+    function = tf.function(function, autograph=False)  # traced once, for the shapes and the loop
+    traced = function.get_concrete_function(carry, first)
+    length = next(iter(inputs.values())).shape[0]
+    outputs = {
+        name: tf.TensorArray(spec.dtype, length, element_shape=spec.shape)
+        for name, spec in traced.structured_outputs[1].items()
+    }
+
+    def body(i, carry, outputs):
+        carry, y = function(carry, {name: value[i] for name, value in inputs.items()})
+        return i + 1, carry, {name: array.write(i, y[name]) for name, array in outputs.items()}
+
+    _, carry, outputs = tf.while_loop(lambda i, *_: i < length, body, (0, carry, outputs))
+    stacked = {name: array.stack() for name, array in outputs.items()}
+    return carry, {
+        name: tf.ensure_shape(value, [length, *value.shape[1:]]) for name, value in stacked.items()
+    }
 
 
 def fused(forward, backward):

@@ -86,6 +86,7 @@ class VAE(keras.Model):
     def build(self, image_shape):
         if self.built:
             return
+        self.marginal.connect(self.encoder, self.image_shape)
         for part, shape in (
             (self.encoder, image_shape),
             (self.decoder, (None, self.latent_dim)),
@@ -94,7 +95,6 @@ class VAE(keras.Model):
         ):
             if not part.built:
                 part.build(shape)
-        self.marginal.connect(self.encoder)
 
     def check_images(self, x):
         """Returns `x` as a float32 tensor [B, H, W, C].
@@ -123,7 +123,7 @@ class VAE(keras.Model):
         """Returns reconstructions, or the objective's terms inside a training or test step."""
         x = self.check_images(x)
         if not self._is_scoring:
-            return self.decode(self.encode(x)["loc"])["mean"]
+            return self.decoder.images(self.encoder(x)["loc"])
         return self.objective(
             x,
             encoder=self.encoder,
@@ -175,22 +175,28 @@ class VAE(keras.Model):
         """Returns the posterior's parameters, `{"loc": [B, Z], "scale": [B, Z]}`."""
         return self.encoder(self.check_images(x), training=training)
 
-    def decode(self, z, training=False):
-        """Returns the likelihood's parameters and `mean`, each [..., H, W, C], at z [..., Z]."""
-        parameters = self.decoder(z, training=training)
+    def decode(self, z, x=None, training=False):
+        """Returns the likelihood's parameters and `mean`, each [..., H, W, C], at z [..., Z].
+
+        Those of an autoregressive decoder are each pixel's given the pixels of `x` before it.
+        """
+        given = {} if x is None else {"x": x}
+        parameters = self.decoder(z, **given, training=training)
         return {**parameters, "mean": self.decoder.mean(parameters)}
 
     def reconstruct(self, x, seed=None):
-        """Returns mean images [B, H, W, C] decoded from the posterior mean.
+        """Returns images [B, H, W, C] decoded from the deterministic code, `encode(x)["loc"]`.
+
+        They are means of d(x|z), or draws where the decoder is autoregressive.
 
         Args:
             x: Images [B, H, W, C].
             seed: An int decodes one posterior sample instead, the same on every call.
         """
         if seed is None:
-            return self.decode(self.encode(x)["loc"])["mean"]
+            return self.decoder.images(self.encode(x)["loc"])
         z = self.encoder.distribution(self.check_images(x)).sample(seed=tfp_seed(seed))
-        return self.decode(z)["mean"]
+        return self.decoder.images(z, seed=seed)
 
     def sample(self, num_samples, seed=17, sample_pixels=False):
         """Returns images [N, H, W, C] from the model: z ~ m(z), then the mean of d(x|z).
@@ -198,15 +204,16 @@ class VAE(keras.Model):
         Args:
             num_samples: Positive int, N.
             seed: Int; the same seed gives the same images.
-            sample_pixels: Draw x ~ d(x|z) instead of taking its mean.
+            sample_pixels: Draw x ~ d(x|z) instead of taking its mean; an autoregressive decoder
+                always draws.
         """
         if num_samples < 1:
             raise ValueError(f"Expected num_samples >= 1. Received: num_samples={num_samples!r}")
         key = tfp_seed(seed)
         z = self.marginal.distribution().sample(num_samples, seed=key)
-        if sample_pixels:
+        if sample_pixels or self.decoder.is_autoregressive:
             return self.decoder.distribution(z).sample(seed=fold_in(key, 1))
-        return self.decode(z)["mean"]
+        return self.decoder.images(z)
 
     def elbo(self, x, num_samples=1, seed=17):
         """Returns the mean over samples of -(D + R), a lower bound of log p(x), [B], as NumPy."""

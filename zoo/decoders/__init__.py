@@ -1,16 +1,20 @@
 """The decoder room: d(x|z)."""
 
+from zoo.decoders.autoregressive import AutoregressiveDecoder
 from zoo.decoders.decoder import Decoder
 from zoo.decoders.deconv import GatedDeconvDecoder, SmallDeconvDecoder
 from zoo.decoders.likelihood import Bernoulli, Gaussian, Likelihood
 from zoo.decoders.mlp import MLPDecoder
+from zoo.decoders.pixelcnn import PixelCNNDecoder
 
 __all__ = [
+    "AutoregressiveDecoder",
     "Bernoulli",
     "Decoder",
     "GatedDeconvDecoder",
     "Gaussian",
     "Likelihood",
     "MLPDecoder",
+    "PixelCNNDecoder",
     "SmallDeconvDecoder",
 ]

@@ -18,6 +18,8 @@ class Decoder(Part):
         ValueError: If `image_shape` is not three positive ints.
     """
 
+    is_autoregressive = False
+
     def __init__(self, latent_dim, image_shape=(28, 28, 1), likelihood="bernoulli", **kwargs):
         super().__init__(**kwargs)
         if len(image_shape) != 3 or not all(isinstance(n, int) and n > 0 for n in image_shape):
@@ -56,3 +58,10 @@ class Decoder(Part):
     def mean(self, parameters):
         """Returns the mean image that `parameters`, the dict of `call`, stand for."""
         return self.likelihood.mean(parameters)
+
+    def images(self, z, seed=17):
+        """Returns images [..., H, W, C] to look at: the mean of d(x|z).
+
+        A decoder without one (an autoregressive decoder) draws them; `seed` is for that.
+        """
+        return self.mean(self(z))

@@ -5,11 +5,17 @@ from zoo.backend import tfd
 
 def has_analytic_rate(posterior, marginal):
     """Returns whether TensorFlow Probability knows KL(posterior || marginal) in closed form."""
+    return _closed_form(posterior, marginal) is not None
+
+
+def _closed_form(posterior, marginal):
+    """Returns KL(posterior || marginal), or None where there is no closed form."""
+    if not all(isinstance(one, tfd.Distribution) for one in (posterior, marginal)):
+        return None
     try:
-        tfd.kl_divergence(posterior, marginal)
+        return tfd.kl_divergence(posterior, marginal)
     except NotImplementedError:
-        return False
-    return True
+        return None
 
 
 def rate(posterior, marginal, z=None):
@@ -27,15 +33,15 @@ def rate(posterior, marginal, z=None):
     Raises:
         ValueError: If there is no closed form and `z` is absent.
     """
-    try:
-        return tfd.kl_divergence(posterior, marginal)
-    except NotImplementedError:
-        if z is None:
-            raise ValueError(
-                "A rate without a closed form needs samples. Received: z=None for "
-                f"posterior={posterior.name!r}, marginal={marginal.name!r}"
-            ) from None
-        return sampled_rate(posterior, marginal, z)
+    closed_form = _closed_form(posterior, marginal)
+    if closed_form is not None:
+        return closed_form
+    if z is None:
+        raise ValueError(
+            "A rate without a closed form needs samples. Received: z=None for "
+            f"posterior={posterior.name!r}, marginal={marginal.name!r}"
+        )
+    return sampled_rate(posterior, marginal, z)
 
 
 def sampled_rate(posterior, marginal, z):

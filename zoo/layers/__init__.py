@@ -1,7 +1,17 @@
 """Layers that the rooms share."""
 
+from zoo.layers.flow import MeanFlow
 from zoo.layers.gated import GatedConv2D, GatedConv2DTranspose, GatedDense
 from zoo.layers.gaussian_head import GaussianHead
+from zoo.layers.made import MADE
 from zoo.layers.part import Part
 
-__all__ = ["GatedConv2D", "GatedConv2DTranspose", "GatedDense", "GaussianHead", "Part"]
+__all__ = [
+    "GatedConv2D",
+    "GatedConv2DTranspose",
+    "GatedDense",
+    "GaussianHead",
+    "MADE",
+    "MeanFlow",
+    "Part",
+]

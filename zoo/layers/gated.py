@@ -21,6 +21,11 @@ def _gate_gradient(doubled, upstream):
 _fused_gate = backend.fused(_gate, _gate_gradient)
 
 
+def gate(doubled, training=False):
+    """Returns u sigmoid(v) [..., C] from [u, v] side by side [..., 2 C]."""
+    return _fused_gate(doubled) if training else _gate(doubled)
+
+
 @keras.saving.register_keras_serializable(package="zoo")
 class _Gated(keras.layers.Layer):
     """h = (W1 x + b1) * sigmoid(W2 x + b2), with W1 and W2 side by side in one kernel.
@@ -30,15 +35,16 @@ class _Gated(keras.layers.Layer):
     """
 
     def _split_and_gate(self, doubled, training):
-        return _fused_gate(doubled) if training else _gate(doubled)
+        return gate(doubled, training)
 
 
 @keras.saving.register_keras_serializable(package="zoo")
-class _HalvedGlorotUniform(keras.initializers.Initializer):
-    """Glorot-uniform as for a kernel with half as many outputs."""
+class HalvedGlorotUniform(keras.initializers.Initializer):
+    """Glorot-uniform as for a kernel with half as many outputs, times `scale`."""
 
-    def __init__(self, output_axis=-1, seed=None):
+    def __init__(self, output_axis=-1, scale=1.0, seed=None):
         self.output_axis = output_axis
+        self.scale = scale
         self.seed = seed
         self._halves = [keras.initializers.GlorotUniform(seed=seed) for _ in range(2)]
 
@@ -46,10 +52,10 @@ class _HalvedGlorotUniform(keras.initializers.Initializer):
         half = list(shape)
         half[self.output_axis] //= 2
         first, second = (initializer(tuple(half), dtype=dtype) for initializer in self._halves)
-        return ops.concatenate([first, second], axis=self.output_axis)
+        return self.scale * ops.concatenate([first, second], axis=self.output_axis)
 
     def get_config(self):
-        return {"output_axis": self.output_axis, "seed": self.seed}
+        return {"output_axis": self.output_axis, "scale": self.scale, "seed": self.seed}
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -64,7 +70,7 @@ class GatedDense(_Gated):
         super().__init__(**kwargs)
         self.units = units
         self.doubled = keras.layers.Dense(
-            2 * units, kernel_initializer=_HalvedGlorotUniform(), dtype=self.dtype_policy
+            2 * units, kernel_initializer=HalvedGlorotUniform(), dtype=self.dtype_policy
         )
 
     def build(self, input_shape):
@@ -99,7 +105,7 @@ class GatedConv2D(_Gated):
             kernel_size,
             strides=strides,
             padding=padding,
-            kernel_initializer=_HalvedGlorotUniform(),
+            kernel_initializer=HalvedGlorotUniform(),
             dtype=self.dtype_policy,
         )
 
@@ -136,6 +142,6 @@ class GatedConv2DTranspose(GatedConv2D):
                 kernel_size,
                 strides=strides,
                 padding="same",
-                kernel_initializer=_HalvedGlorotUniform(output_axis=-2),
+                kernel_initializer=HalvedGlorotUniform(output_axis=-2),
                 dtype=self.dtype_policy,
             )

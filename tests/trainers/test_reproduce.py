@@ -1,0 +1,136 @@
+"""Items by name, results whole and never replaced by lesser ones, and the scoreboard."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from trainers.experiments import catalogue, reproducing, scoreboard
+from trainers.experiments.item import Item, Outcome, row
+from zoo import files
+
+
+@pytest.fixture
+def counted(monkeypatch):
+    """A small item in place of `toy`, which counts its calls and cuts below full scale."""
+    calls = []
+
+    def run(context):
+        calls.append(context)
+        rows = [
+            row("a", "rate", 0.5, 0.01, 0.7, [context.seed], "exact"),
+            row("-+v", "nll", None, note="left out"),
+        ]
+        picture = np.zeros((4, 4, 3), np.uint8)
+        cut = "" if context.scale == "full" else "half | of it"
+        return Outcome(rows, {"grid": picture}, cut, {"ledger.csv": "family\n---\n"})
+
+    item = Item("broken_elbo", "toy", "A title", "A conclusion.", run)
+    monkeypatch.setattr(catalogue, "item", lambda paper, name: item)
+    return calls
+
+
+def test_names_of_all_five_papers():
+    assert len(catalogue.PAPERS) == 5
+    counts = {paper: len(catalogue.items(paper)) for paper in catalogue.PAPERS}
+    assert counts == {"broken_elbo": 8, "infovae": 11, "mu_vae": 12, "bilbo": 16, "vimae": 12}
+    listing = catalogue.listing()
+    assert all(paper in listing for paper in catalogue.PAPERS)
+    assert catalogue.listing("vimae").splitlines()[0] == "vimae"
+
+
+def test_unknown_names_raise_with_the_nearest(tmp_path):
+    for paper, item, words in (
+        ("brokenelbo", "toy", "Received: paper='brokenelbo'. Did you mean \"broken_elbo\"?"),
+        ("broken_elbo", "tyo", "Received: item='tyo'. Did you mean \"toy\"?"),
+        ("infovae", "table2", "Received: item='table2'. Did you mean \"table1\"?"),
+    ):
+        with pytest.raises(ValueError) as error:
+            reproducing.reproduce(paper, item, tmp_path)
+        assert words in str(error.value)
+    with pytest.raises(ValueError, match=r"Received: scale='ful'\. Did you mean \"full\""):
+        reproducing.reproduce("broken_elbo", "toy", tmp_path, scale="ful")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_item_not_written_yet_says_so(monkeypatch, tmp_path):
+    monkeypatch.setitem(catalogue.TITLES["broken_elbo"], "fig99", "Later")
+    with pytest.raises(ValueError, match=r"that is written, of \[.*'toy'.*Received: item='fig99'"):
+        reproducing.reproduce("broken_elbo", "fig99", tmp_path)
+
+
+def test_a_result_holds_what_a_reader_needs(counted, tmp_path):
+    result = reproducing.reproduce("broken_elbo", "toy", tmp_path / "run", "tiny", progress=False)
+    kept = json.loads((tmp_path / "run" / "result.json").read_text(encoding="utf-8"))
+    assert kept == result
+    assert kept["scale"] == "tiny" and kept["cut"] == "half | of it"
+    assert kept["command"] == (
+        "python -m trainers.reproduce --paper=broken_elbo --item=toy --scale=tiny --workdir=DIR"
+    )
+    assert kept["seconds"] >= 0 and kept["hardware"] and "keras" in kept["versions"]
+    assert kept["rows"][0] == {
+        **{"name": "a", "metric": "rate", "ours": 0.5, "stderr": 0.01, "paper": 0.7},
+        **{"seeds": [17], "data": "exact", "note": ""},
+    }
+    assert kept["rows"][1]["ours"] is None
+    assert str(tmp_path) not in json.dumps(kept)
+    assert sorted(p.name for p in (tmp_path / "run").iterdir()) == [
+        *("grid.png", "ledger.csv", "result.json")
+    ]
+    assert "0.500 ± 0.010  (paper 0.7)" in reproducing.table(result)
+
+
+def test_a_fuller_result_is_replaced_only_when_told(counted, tmp_path):
+    folders = {"workdir": tmp_path / "run", "out": tmp_path / "results"}
+    reproducing.reproduce("broken_elbo", "toy", scale="reduced", progress=False, **folders)
+    with pytest.raises(ValueError, match="A result of scale 'reduced' is there"):
+        reproducing.reproduce("broken_elbo", "toy", scale="tiny", **folders)
+    elsewhere = {**folders, "workdir": tmp_path / "other"}
+    with pytest.raises(ValueError, match=r"--overwrite .* Received: scale='tiny'"):
+        reproducing.reproduce("broken_elbo", "toy", scale="tiny", **elsewhere)
+    assert len(counted) == 1, "refused before anything was run"
+    published = folders["out"] / "broken_elbo" / "toy"
+    assert reproducing.read(published)["scale"] == "reduced"
+    reproducing.reproduce("broken_elbo", "toy", scale="full", progress=False, **folders)
+    assert reproducing.read(published)["scale"] == "full"
+    told = {"overwrite": True, "progress": False}
+    reproducing.reproduce("broken_elbo", "toy", scale="tiny", **told, **folders)
+    assert reproducing.read(published)["scale"] == "tiny"
+    assert sorted(p.name for p in published.iterdir()) == ["grid.png", "ledger.csv", "result.json"]
+
+
+def test_a_folder_of_another_item_is_refused(counted, tmp_path):
+    reproducing.reproduce("broken_elbo", "toy", tmp_path, "tiny", progress=False)
+    files.write_json(tmp_path / "result.json", {**reproducing.read(tmp_path), "item": "fig5"})
+    with pytest.raises(ValueError, match="which holds broken_elbo fig5"):
+        reproducing.reproduce("broken_elbo", "toy", tmp_path, "tiny")
+
+
+def test_scoreboard_has_a_line_for_every_item(counted, tmp_path):
+    reproducing.reproduce(
+        "broken_elbo", "toy", tmp_path / "run", "tiny", out=tmp_path / "results", progress=False
+    )
+    text = scoreboard.write(tmp_path / "results").read_text(encoding="utf-8")
+    total = sum(len(catalogue.TITLES[paper]) for paper in catalogue.PAPERS)
+    lines = [line for line in text.splitlines() if line.startswith("| ")]
+    assert len(lines) == total + len(catalogue.PAPERS), "and a head for each paper"
+    (toy,) = [line for line in lines if line.startswith("| [toy](broken_elbo/toy/) |")]
+    assert "| tiny | half \\| of it | a, rate: 0.500 ± 0.010 (paper 0.7) |" in toy
+    assert "| table1 | Negative log likelihood of four objectives | not written yet |  |  |" in text
+    assert "## broken_elbo: 1 of 8" in text
+
+
+def test_toy_at_tiny_scale_through_the_script(tmp_path):
+    command = [sys.executable, "-m", "trainers.reproduce", "--paper=broken_elbo", "--item=toy"]
+    command += ["--scale=tiny", f"--workdir={tmp_path / 'toy'}"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "0.5  (paper 0.5)" in done.stdout
+    result = reproducing.read(tmp_path / "toy")
+    assert {row["name"] for row in result["rows"]} >= {"truth", "ELBO", "target rate"}
+    assert all((tmp_path / "toy" / name).is_file() for name in result["pictures"])
+    missing = subprocess.run(command[:4], capture_output=True, text=True)
+    assert missing.returncode != 0
+    assert "Expected --item, or --list, or --scoreboard." in missing.stdout + missing.stderr

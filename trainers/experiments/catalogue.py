@@ -1,0 +1,131 @@
+"""Every figure and table of the five papers, by name: those that run, and those not yet written."""
+
+import importlib
+
+from trainers.experiments.item import Item
+from zoo.registry import nearest
+
+PAPERS = ("broken_elbo", "infovae", "mu_vae", "bilbo", "vimae")
+TITLES = {
+    "broken_elbo": {
+        "toy": "Toy model: true joint, ELBO optimum, target-rate optimum",
+        "rd_mnist": "Rate-distortion curve of the twelve families, static MNIST",
+        "rd_omniglot": "Rate-distortion curve of the twelve families, Omniglot",
+        "fig5": "Reconstructions and generations of the twelve families at beta 1",
+        "fig6": "Reconstructions and generations along the frontier, static MNIST",
+        "fig7": "Omniglot: D against R, -ELBO against R, by encoder, decoder and marginal",
+        "fig8": "Family -+v across beta, Omniglot",
+        "fig9": "Reconstructions and generations along the frontier, Omniglot",
+    },
+    "infovae": {
+        "fig1": "Two-point toy: the ELBO pushes posteriors apart, InfoVAE does not",
+        "fig2": "log det Cov[q(z)] against the size of the training set",
+        "fig3": "Contours of q(z) in the plane from 500 examples",
+        "fig4": "Samples of q(z|x) beside the true posterior",
+        "fig5": "Reconstructions and samples",
+        "fig6a": "Full-batch MMD over latent sizes",
+        "fig6b": "log det Cov / dim over latent sizes",
+        "fig6c": "Cross entropy of generated classes over latent sizes",
+        "fig6d": "MMD against iterations: stability of training",
+        "fig6e": "Semi-supervised error of an SVM on 1000 labels",
+        "table1": "Negative log likelihood of four objectives",
+    },
+    "mu_vae": {
+        "fig1": "Toy networks in the plane: objectives, activations, clipping",
+        "fig2": "Training curves of the four objectives, Fashion-MNIST",
+        "fig3": "t-SNE of the codes",
+        "fig4": "Histograms of each latent",
+        "fig5": "Reconstructions, Fashion-MNIST",
+        "fig6": "Samples from N(0, sigma)",
+        "fig7": "Traversals of each latent",
+        "fig8": "Training curves of the four objectives, MNIST",
+        "fig9": "Traversals of each latent, MNIST",
+        "fig10": "Samples, MNIST",
+        "fig11": "Histograms of each latent, MNIST",
+        "table1": "Accuracy of a classifier on the codes",
+    },
+    "bilbo": {
+        "fig2": "Latents by label for three seeds",
+        "fig3": "Learned variances against means: the U shape",
+        "fig4": "Bound during training, and samples, of three methods",
+        "fig5": "Latents of three methods",
+        "fig6": "Scale of the likelihood: learned, constant, BAGGINS",
+        "fig7": "CelebA: reconstructions and samples, ELBO and BILBO",
+        "fig8": "Hard-coded latent scaling against sigma",
+        "fig9": "Latents against Sigma",
+        "fig10": "Latents against lambda",
+        "fig11": "Latents against tau",
+        "fig12": "Latent manifold: learned variances, Bernoulli",
+        "fig13": "Latent manifold: BILBO, Bernoulli",
+        "fig14": "Latent manifold: Gaussian, T = I",
+        "fig15": "Latent manifold: BAGGINS",
+        "fig16": "CelebA: reconstructions, ELBO and BILBO",
+        "fig17": "CelebA: samples by posterior variance and prior",
+    },
+    "vimae": {
+        "fig1": "2-d representations of five models, with their MMD",
+        "fig2": "Reconstructions and samples, Omniglot",
+        "fig3": "Reconstructions with L2 and rate, CIFAR10",
+        "fig4": "Reconstructions and samples of the two VIMAE models",
+        "fig5": "Samples, CIFAR10",
+        "fig6": "Reconstructions, MNIST",
+        "fig7": "Samples, MNIST",
+        "table1": "NLL of generated samples, Omniglot",
+        "table2": "Semi-supervised accuracy under noise, CIFAR10",
+        "table3": "Semi-supervised accuracy under noise, MNIST",
+        "table4": "Semi-supervised accuracy under noise, Omniglot",
+        "table5": "Frechet distance of samples, CelebA and CIFAR10",
+    },
+}
+# Papers whose experiments are written, each a module here with `ITEMS`.
+WRITTEN = ("broken_elbo",)
+
+
+def items(paper):
+    """Returns `{name: Item}` of every figure and table of a paper, in the paper's order.
+
+    Raises:
+        ValueError: If there is no such paper; the nearest is named.
+    """
+    _check("paper", paper, PAPERS)
+    found = {name: Item(paper, name, title) for name, title in TITLES[paper].items()}
+    if paper in WRITTEN:
+        module = importlib.import_module(f"trainers.experiments.{paper}")
+        for name, (function, shows) in module.ITEMS.items():
+            found[name] = Item(paper, name, TITLES[paper][name], shows, function)
+    return found
+
+
+def item(paper, name):
+    """Returns the `Item` that runs.
+
+    Raises:
+        ValueError: If the paper has none of that name, or its experiment is not written.
+    """
+    known = items(paper)
+    _check("item", name, known)
+    if known[name].function is None:
+        written = [n for n, i in known.items() if i.function]
+        raise ValueError(
+            f"Expected an item of {paper} that is written, of {written}. Received: item={name!r}"
+        )
+    return known[name]
+
+
+def listing(paper=None):
+    """Returns a line for each item of `paper`, or of all papers, for a terminal."""
+    lines = []
+    for one in [paper] if paper else PAPERS:
+        lines.append(one)
+        for name, known in items(one).items():
+            state = "" if known.function else "  (not written yet)"
+            lines.append(f"  {name:12s} {known.title}{state}")
+    return "\n".join(lines)
+
+
+def _check(what, name, valid):
+    if name not in valid:
+        raise ValueError(
+            f"Expected the {what} to be one of {list(valid)}. "
+            f"Received: {what}={name!r}.{nearest(name, valid)}"
+        )

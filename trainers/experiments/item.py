@@ -1,0 +1,87 @@
+"""What an experiment is, and what it hands back: rows of numbers and pictures."""
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+SCALES = ("tiny", "reduced", "full")
+
+
+@dataclasses.dataclass(frozen=True)
+class Context:
+    """What an item's function is told.
+
+    Attributes:
+        scale: One of `SCALES`.
+        workdir: A folder of its own, for the runs that it trains; a second call finds them there.
+        runs: A folder of runs trained before (a sweep's), or None.
+        seed: Int.
+        progress: Whether to draw progress bars.
+    """
+
+    scale: str
+    workdir: Path
+    runs: Path | None = None
+    seed: int = 17
+    progress: bool = True
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """What an item's function returns.
+
+    Attributes:
+        rows: From `row`.
+        pictures: name -> a Matplotlib figure or a uint8 array, saved as `NAME.png`.
+        cut: What was shortened of the paper's experiment; empty at full scale.
+        files: name -> text of a small file to keep beside the result (a ledger).
+    """
+
+    rows: list
+    pictures: dict = dataclasses.field(default_factory=dict)
+    cut: str = ""
+    files: dict = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True)
+class Item:
+    """A figure or a table of a paper.
+
+    Attributes:
+        paper: "broken_elbo", say.
+        name: "fig5", say.
+        title: A line of what it is.
+        shows: What the paper concludes from it.
+        function: Takes a `Context`, returns an `Outcome`; None where it is not written yet.
+    """
+
+    paper: str
+    name: str
+    title: str
+    shows: str = ""
+    function: Callable | None = None
+
+
+def row(name, metric, ours, stderr=None, paper=None, seeds=(), data="", note=""):
+    """Returns a row of `result.json`.
+
+    Args:
+        name: What was measured: a model, a setting.
+        metric: "rate", say; bounds and costs in nats.
+        ours: The number, or None where there is none (then `note` says why).
+        stderr: Its standard error.
+        paper: The paper's number, or None where it gives none.
+        seeds: Of the runs it is from.
+        data: Data, split and binarisation.
+        note: What else a reader needs.
+    """
+    return {
+        "name": name,
+        "metric": metric,
+        "ours": None if ours is None else float(ours),
+        "stderr": None if stderr is None else float(stderr),
+        "paper": paper,
+        "seeds": [int(seed) for seed in seeds],
+        "data": data,
+        "note": note,
+    }

@@ -1,0 +1,130 @@
+"""Runs an item and keeps its result: `result.json`, pictures, small files; whole or not at all."""
+
+import shlex
+import shutil
+import time
+from pathlib import Path
+
+from trainers import environment, plots
+from trainers.experiments import catalogue
+from trainers.experiments.item import SCALES, Context
+from trainers.report import with_error
+from zoo import files
+from zoo.registry import nearest
+
+RESULT = "result.json"
+
+
+def reproduce(
+    paper,
+    name,
+    workdir,
+    scale="full",
+    out=None,
+    runs=None,
+    seed=17,
+    overwrite=False,
+    progress=True,
+):
+    """Runs one item of a paper and writes its result.
+
+    Args:
+        paper: "broken_elbo", say.
+        name: The item's: "fig5", say.
+        workdir: A folder for the result and for the runs that the item trains.
+        scale: "tiny" (to see that it works), "reduced", or "full".
+        out: Where to publish the result as well, in `out/PAPER/ITEM/`; or None.
+        runs: A folder of runs trained before (a sweep's), for items that draw them.
+        seed: Int, the first of the item's seeds.
+        overwrite: Whether a result of a smaller scale may replace one of a larger.
+        progress: Whether to draw progress bars.
+
+    Returns:
+        What `result.json` holds.
+
+    Raises:
+        ValueError: If a name is unknown, or a fuller result is there already.
+    """
+    item = catalogue.item(paper, name)
+    if scale not in SCALES:
+        raise ValueError(
+            f"Expected a scale among {list(SCALES)}. "
+            f"Received: scale={scale!r}.{nearest(scale, SCALES)}"
+        )
+    workdir = Path(workdir)
+    published = Path(out) / paper / name if out else None
+    for folder in (workdir, published):
+        if folder is not None and not overwrite:
+            _check_no_fuller(folder, item, scale)
+    workdir.mkdir(parents=True, exist_ok=True)
+    start = time.perf_counter()
+    outcome = item.function(Context(scale, workdir, runs and Path(runs), seed, progress))
+    seconds = time.perf_counter() - start
+    result = _result(item, scale, seed, runs, outcome, seconds)
+    contents = {f"{n}.png": plots.png_bytes(p) for n, p in outcome.pictures.items()}
+    contents.update(outcome.files)
+    for file, content in contents.items():
+        files.atomic_write(workdir / file, content)
+    files.write_json(workdir / RESULT, result)  # last: where it is, all of it is
+    if published is not None:
+        with files.atomic_folder(published) as folder:
+            for file in (*contents, RESULT):
+                shutil.copyfile(workdir / file, folder / file)
+    return result
+
+
+def _result(item, scale, seed, runs, outcome, seconds):
+    return {
+        "paper": item.paper,
+        "item": item.name,
+        "title": item.title,
+        "shows": item.shows,
+        "scale": scale,
+        "cut": outcome.cut,
+        "command": command(item.paper, item.name, scale, seed, runs is not None),
+        "seconds": round(seconds, 1),
+        "hardware": environment.hardware(),
+        "versions": environment.versions(),
+        "rows": outcome.rows,
+        "pictures": [f"{name}.png" for name in outcome.pictures],
+    }
+
+
+def command(paper, name, scale, seed=17, has_runs=False):
+    """Returns the command of an item, with DIR for every folder of one machine."""
+    words = ["python", "-m", "trainers.reproduce", f"--paper={paper}", f"--item={name}"]
+    words += [f"--scale={scale}", *([f"--seed={seed}"] if seed != 17 else [])]
+    words += [*(["--runs=RUNS"] if has_runs else []), "--workdir=DIR"]
+    return shlex.join(words)
+
+
+def table(result):
+    """Returns the rows of a result as lines for a terminal."""
+    lines = [f"{result['title']} ({result['scale']}, {result['seconds']:g} s)"]
+    for row in result["rows"]:
+        paper = "" if row["paper"] is None else f"  (paper {row['paper']:g})"
+        number = with_error(row["ours"], row["stderr"])
+        lines.append(f"  {row['name']:32s} {row['metric']:22s} {number}{paper}")
+    return "\n".join(lines)
+
+
+def read(folder):
+    """Returns the result in a folder, or None where there is none."""
+    path = Path(folder) / RESULT
+    return files.read_json(path) if path.is_file() else None
+
+
+def _check_no_fuller(folder, item, scale):
+    earlier = read(folder)
+    if earlier is None:
+        return
+    if (earlier["paper"], earlier["item"]) != (item.paper, item.name):
+        raise ValueError(
+            f"Expected a folder of {item.paper} {item.name}, or a new one. Received: "
+            f"{str(folder)!r}, which holds {earlier['paper']} {earlier['item']}"
+        )
+    if SCALES.index(earlier["scale"]) > SCALES.index(scale):
+        raise ValueError(
+            f"A result of scale {earlier['scale']!r} is there; --overwrite replaces it. "
+            f"Received: scale={scale!r}, folder={str(folder)!r}"
+        )

@@ -1,0 +1,55 @@
+"""Reproduces a figure or a table of a paper, by name.
+
+python -m trainers.reproduce --list
+python -m trainers.reproduce --paper=broken_elbo --item=toy --scale=full --workdir=/tmp/toy
+python -m trainers.reproduce --scoreboard
+"""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+from absl import app, flags
+
+LIST = flags.DEFINE_boolean("list", False, "List every paper's items.")
+SCOREBOARD = flags.DEFINE_boolean("scoreboard", False, "Write README.md of the results folder.")
+PAPER = flags.DEFINE_string("paper", None, "A paper's name.")
+ITEM = flags.DEFINE_string("item", None, "An item's name: fig5, table1, toy.")
+SCALE = flags.DEFINE_string("scale", "full", "tiny, reduced or full.")
+WORKDIR = flags.DEFINE_string("workdir", None, "A folder for the result and the runs behind it.")
+OUT = flags.DEFINE_string("out", None, "Publish there too: OUT/PAPER/ITEM/. Usually: results.")
+RUNS = flags.DEFINE_string("runs", None, "A sweep's folder, whose runs the item shall draw.")
+SEED = flags.DEFINE_integer("seed", 17, "The first seed.")
+OVERWRITE = flags.DEFINE_boolean("overwrite", False, "Replace a result of a larger scale.")
+
+
+def main(argv):
+    from trainers import scripts
+
+    scripts.no_arguments(argv)
+    from trainers.experiments import catalogue, reproducing, scoreboard
+
+    if LIST.value:
+        print(catalogue.listing(PAPER.value))
+    elif SCOREBOARD.value:
+        print(f"Scoreboard: {scoreboard.write(OUT.value or 'results')}")
+    else:
+        for flag in (PAPER, ITEM, WORKDIR):
+            if not flag.value:
+                raise app.UsageError(f"Expected --{flag.name}, or --list, or --scoreboard.")
+        result = reproducing.reproduce(
+            PAPER.value,
+            ITEM.value,
+            WORKDIR.value,
+            scale=SCALE.value,
+            out=OUT.value,
+            runs=RUNS.value,
+            seed=SEED.value,
+            overwrite=OVERWRITE.value,
+            progress=scripts.is_terminal(),
+        )
+        print(reproducing.table(result))
+
+
+if __name__ == "__main__":
+    app.run(main)

@@ -1,0 +1,273 @@
+"""Draws of a `PixelCNNDecoder` that compute every activation once.
+
+The network is the one of `pixelcnn.Stream`, run over one row (the vertical stream) or one pixel
+(the horizontal one) at a time. A convolution then needs, beside the pixel itself, what it was
+given for the row above and for the pixel to the left: those are kept, as in Ramachandran et al.,
+2017. Maps at a half and a quarter of the size change only in every second or fourth row and
+column, so rows come in three kinds and the columns of a row in blocks of four.
+"""
+
+import weakref
+
+import keras
+from keras import ops
+
+from zoo.backend import compiled, scan
+from zoo.layers import CausalConv2D
+
+BLOCK = 4  # Columns in which the coarsest map advances by one.
+
+_COMPILED = weakref.WeakKeyDictionary()
+
+
+def draw(decoder, z, noise, progress=False):
+    """Returns the same images as `autoregressive.draw_slowly`, row by row.
+
+    Args: as `AutoregressiveDecoder.draw`.
+    """
+    height, width, _ = decoder.image_shape
+    bar = keras.utils.Progbar(height, unit_name="row") if progress else None
+    plane = ops.cast(ops.reshape(decoder.plane(z), (-1, height, width)), "float32")
+    noise = ops.convert_to_tensor(noise)[..., 0]
+    state = _initial_state(decoder, ops.shape(z)[0])
+    inputs = ops.zeros((ops.shape(z)[0], width, 2))  # the row above: zeros beyond the border
+    rows = []
+    for row in range(height):
+        step = _compiled_row(decoder, _kind(row))
+        pixels, state = step(state, inputs, plane[:, row], noise[:, row])
+        inputs = ops.stack([2.0 * pixels - 1.0, plane[:, row]], axis=-1)
+        rows.append(pixels)
+        if bar is not None:
+            bar.update(row + 1)
+    return ops.stack(rows, axis=1)[..., None]
+
+
+def _kind(row):
+    """Returns 0 where all levels advance, 2 where two do, 1 where only the finest does."""
+    return row % 4 if row % 2 == 0 else 1
+
+
+def _advances(kind, level):
+    """Returns whether `level` is computed at a row (or column) of this kind."""
+    return kind % 2**level == 0
+
+
+def _compiled_row(decoder, kind):
+    functions = _COMPILED.setdefault(decoder, {})
+    if kind not in functions:
+        # The closure must not keep the decoder alive, which is the key.
+        parts = _Parts(decoder)
+        functions[kind] = compiled(
+            lambda *arguments: _row(parts, kind, *arguments), decoder.variables
+        )
+    return functions[kind]
+
+
+class _Parts:
+    """The layers that a row needs, and a key for each causal convolution."""
+
+    def __init__(self, decoder):
+        self.height, self.width, _ = decoder.image_shape
+        for name in ("rows_above", "row_above", "left", "vertical", "horizontal", "pixels"):
+            setattr(self, name, getattr(decoder, name))
+        self.keys, self.levels, self.vertical_keys = {}, {}, []
+        self._number(self.rows_above, 0, vertical=True)
+        self._number(self.left, 0, vertical=False)
+        for stream, is_vertical in ((self.vertical, True), (self.horizontal, False)):
+            for level in range(len(stream.descending)):
+                for block in [*stream.descending[level], *stream.ascending[level]]:
+                    self._number(block.first, level, is_vertical)
+                    self._number(block.second, level, is_vertical)
+            for level, layer in enumerate(stream.shrink):
+                self._number(layer, level, is_vertical)
+        self.grow_dtype = decoder.compute_dtype
+        self.depth = decoder.depth
+
+    def _number(self, layer, level, vertical):
+        assert isinstance(layer, CausalConv2D)
+        key = f"{'v' if vertical else 'h'}{len(self.keys):03d}"
+        self.keys[id(layer)] = key
+        self.levels[key] = (level, layer.kernel.shape[2], layer.compute_dtype)
+
+    def key(self, layer):
+        return self.keys[id(layer)]
+
+
+def _initial_state(decoder, batch):
+    """Returns zeros for all that is remembered from one row to the next.
+
+    `inputs`: what each convolution was given for the last row that its level had, [B, W / 2^level,
+    C]. `grown`: the lower of the two rows that a coarser level gave to a finer one.
+    """
+    parts = _Parts(decoder)
+    return {
+        "inputs": {
+            key: ops.zeros((batch, parts.width // 2**level, channels), dtype=dtype)
+            for key, (level, channels, dtype) in parts.levels.items()
+        },
+        "grown": {
+            f"{stream}{level}": ops.zeros(
+                (batch, parts.width // 2**level, parts.depth), dtype=parts.grow_dtype
+            )
+            for stream in "vh"
+            for level in range(len(parts.vertical.shrink))
+        },
+    }
+
+
+def _row(parts, kind, state, inputs, plane, noise):
+    """Draws one row: the vertical stream at once, the horizontal one in blocks of four pixels.
+
+    Args:
+        parts: `_Parts`.
+        kind: Of the row; see `_kind`.
+        state: Of the row above; see `_initial_state`.
+        inputs: The network's input at the row above, [B, W, 2].
+        plane: The plane at this row, [B, W].
+        noise: Uniform numbers, [B, W].
+
+    Returns:
+        The pixels [B, W] and the new state.
+    """
+    run = _RowRun(parts, kind, state)
+    above = inputs[:, None]
+    _, beside = parts.vertical.forward(run.conv(parts.rows_above, above), None, run)
+    columns = {
+        "start": _valid(parts.row_above, above)[:, 0],
+        "plane": plane[..., None],
+        "noise": noise[..., None],
+        **{f"beside.{name}": value[:, 0] for name, value in beside.items()},
+        **{f"grown.{name}": value for name, value in state["grown"].items() if name[0] == "h"},
+    }
+    blocks = {name: _blocks(value, parts.width) for name, value in columns.items()}
+    for key, value in state["inputs"].items():
+        if key[0] == "h" and _advances(kind, parts.levels[key][0]):
+            blocks[f"above.{key}"] = _with_left_neighbour(_blocks(value, parts.width))
+    carry = {
+        key: ops.zeros_like(state["inputs"][key][:, 0])
+        for key in state["inputs"]
+        if f"above.{key}" in blocks
+    }
+    carry["before"] = ops.zeros_like(inputs[:, 0])
+    _, found = scan(lambda left, block: _block(parts, kind, left, block), carry, blocks)
+    found = {name: _unblocked(value) for name, value in found.items()}
+    pixels = found.pop("pixels")[..., 0]
+    new = {name: dict(values) for name, values in state.items()}
+    for name, value in {**run.found, **found}.items():
+        group, key = name.split(".", 1)
+        new[group][key] = value
+    return pixels, new
+
+
+def _blocks(value, width):
+    """Cuts [B, w, C] into [W / 4, B, w / (W / 4), C]: what each block of four pixels reads."""
+    count = width // BLOCK
+    shape = (-1, count, value.shape[1] // count, value.shape[2])
+    return ops.transpose(ops.reshape(value, shape), (1, 0, 2, 3))
+
+
+def _unblocked(value):
+    """The inverse of `_blocks`."""
+    count, _, columns, channels = value.shape
+    return ops.reshape(ops.transpose(value, (1, 0, 2, 3)), (-1, count * columns, channels))
+
+
+def _with_left_neighbour(blocks):
+    """Puts the last column of the block before (zeros before the first) in front of each block."""
+    last = blocks[:-1, :, -1:]
+    return ops.concatenate([ops.pad(last, ((1, 0), (0, 0), (0, 0), (0, 0))), blocks], axis=2)
+
+
+def _block(parts, kind, left, block):
+    """Draws four pixels; returns what the next block needs, and what is to be kept."""
+    run = _PixelRun(parts, kind, left, block)
+    before, pixels = left["before"], []
+    for column in range(BLOCK):
+        run.column = column
+        h = block["start"][:, column] + run.conv(parts.left, before)
+        h, _ = parts.horizontal.forward(h, _Beside(block, column), run)
+        probability = ops.sigmoid(parts.pixels(h))
+        pixel = ops.cast(block["noise"][:, column] < probability, "float32")
+        before = ops.concatenate([2.0 * pixel - 1.0, block["plane"][:, column]], axis=-1)
+        pixels.append(pixel)
+    found = {name: ops.stack(values, axis=1) for name, values in run.found.items()}
+    return {**run.left, "before": before}, {**found, "pixels": ops.stack(pixels, axis=1)}
+
+
+class _Beside:
+    """The vertical stream's maps at one pixel."""
+
+    def __init__(self, block, column):
+        self.block, self.column = block, column
+
+    def __getitem__(self, name):
+        level = int(name.split(".", 1)[0])
+        return self.block[f"beside.{name}"][:, self.column // 2**level]
+
+
+class _RowRun:
+    """Runs the vertical stream over one row, [B, 1, w, C]."""
+
+    def __init__(self, parts, kind, state):
+        self.parts, self.kind, self.state = parts, kind, state
+        self.found = {}
+
+    def conv(self, layer, x):
+        key = self.parts.key(layer)
+        x = ops.cast(x, layer.compute_dtype)
+        self.found[f"inputs.{key}"] = x[:, 0]
+        above = self.state["inputs"][key][:, None]
+        return _valid(layer, ops.concatenate([above, x], axis=1))
+
+    def coarser(self, level, shrink, grow, x, inner):
+        if not _advances(self.kind, level + 1):
+            key = self.parts.key(shrink)
+            self.found[f"inputs.{key}"] = ops.cast(x, shrink.compute_dtype)[:, 0]
+            return self.state["grown"][f"v{level}"][:, None]
+        grown = grow(inner(self.conv(shrink, x)))
+        self.found[f"grown.v{level}"] = grown[:, 1]
+        return grown[:, :1]
+
+
+class _PixelRun:
+    """Runs the horizontal stream over one pixel, [B, C], `column` of the block after the other."""
+
+    def __init__(self, parts, kind, left, block):
+        self.parts, self.kind, self.block = parts, kind, block
+        self.left = {key: value for key, value in left.items() if key != "before"}
+        self.found, self.grown, self.column = {}, {}, 0
+
+    def conv(self, layer, x):
+        key = self.parts.key(layer)
+        column = self.column // 2 ** self.parts.levels[key][0]
+        above = self.block[f"above.{key}"][:, column : column + 2]
+        left = self.left[key]
+        x = self._keep(layer, x)
+        window = ops.stack([above, ops.stack([left, x], axis=1)], axis=1)
+        return layer.at(window[:, :, -layer.kernel_size[1] :])
+
+    def _keep(self, layer, x):
+        key = self.parts.key(layer)
+        x = ops.cast(x, layer.compute_dtype)
+        self.left[key] = x
+        self.found.setdefault(f"inputs.{key}", []).append(x)
+        return x
+
+    def coarser(self, level, shrink, grow, x, inner):
+        name, column = f"h{level}", self.column // 2**level
+        if not _advances(self.kind, level + 1):
+            self._keep(shrink, x)
+            return self.block[f"grown.{name}"][:, column]
+        if column % 2:
+            self._keep(shrink, x)
+            return self.grown[name][:, 0, 1]
+        self.grown[name] = grow(inner(self.conv(shrink, x))[:, None, None])
+        kept = self.found.setdefault(f"grown.{name}", [])
+        kept += [self.grown[name][:, 1, 0], self.grown[name][:, 1, 1]]
+        return self.grown[name][:, 0, 0]
+
+
+def _valid(layer, rows):
+    """Runs a causal convolution over `rows` that hold all rows of its kernel, and no more."""
+    _, columns = layer.margins
+    return layer.without_margins(ops.pad(rows, ((0, 0), (0, 0), columns, (0, 0))))
