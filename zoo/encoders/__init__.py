@@ -2,6 +2,7 @@
 
 from zoo.encoders.conv import GatedConvEncoder, SmallConvEncoder
 from zoo.encoders.encoder import Encoder
+from zoo.encoders.iaf import IAFEncoder
 from zoo.encoders.mlp import MLPEncoder
 
-__all__ = ["Encoder", "GatedConvEncoder", "MLPEncoder", "SmallConvEncoder"]
+__all__ = ["Encoder", "GatedConvEncoder", "IAFEncoder", "MLPEncoder", "SmallConvEncoder"]

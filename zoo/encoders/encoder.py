@@ -1,6 +1,6 @@
 """What every encoder is: e(z|x), a stochastic map from images to latents."""
 
-from zoo.backend import tfd
+from zoo.distributions import VolumePreserving, diagonal_normal
 from zoo.layers.part import Part
 
 
@@ -8,15 +8,40 @@ class Encoder(Part):
     """e(z|x). A subclass sets `latent_dim` and writes `build` and `call`.
 
     `call(x, training=False)` takes float images [B, H, W, C] in [0, 1] and returns a dict of
-    tensors: what export publishes. `posterior(parameters)` turns that dict into a distribution
-    over z with event shape [Z]; the default reads `loc` and `scale`, both [B, Z], as a diagonal
-    Gaussian. `distribution` is the two in a row: what objectives read.
+    tensors [B, ...]: what export publishes. Its `loc` [B, Z] is the code that a decoder can be
+    given. `posterior(parameters)` turns that dict, or rows of it, into a distribution over z
+    with event shape [Z]; `distribution` is the two in a row: what objectives read.
+
+    e(z|x) is a diagonal Gaussian, which `gaussian(parameters)` reads from `loc` and `scale`,
+    both [B, Z]; or z = f(u) with u from that Gaussian, where a subclass sets `flow`.
     """
+
+    # A layer with `inverse` that preserves volume, the same for all x; see `zoo.layers.MeanFlow`.
+    flow = None
 
     def distribution(self, x, training=False):
         """Returns e(z|x), batch shape [B], event shape [Z]."""
         return self.posterior(self(x, training=training))
 
+    def gaussian(self, parameters):
+        """Returns loc and scale of the diagonal Gaussian, before the flow if there is one."""
+        return parameters["loc"], parameters["scale"]
+
     def posterior(self, parameters):
         """Returns the distribution that `parameters`, the dict of `call`, stand for."""
-        return tfd.Independent(tfd.Normal(parameters["loc"], parameters["scale"]), 1)
+        base = diagonal_normal(*self.gaussian(parameters))
+        return base if self.flow is None else VolumePreserving(base, self.flow, self.name)
+
+    @property
+    def noise_shape(self):
+        """Shape of the noise that a published graph must be given to sample e(z|x), or None.
+
+        None where `loc + scale * noise` says all: a diagonal Gaussian needs no graph.
+        """
+        return None if self.flow is None else (self.latent_dim,)
+
+    def sample_from_noise(self, parameters, noise):
+        """Returns z ~ e(z|x), [B, Z], as a function of standard normal `noise` [B, Z]."""
+        loc, scale = self.gaussian(parameters)
+        z = loc + scale * noise
+        return z if self.flow is None else self.flow(z)

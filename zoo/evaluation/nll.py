@@ -121,6 +121,7 @@ def log_terms(model, x, num_samples, seed, batch_size=None, max_rows=MAX_ROWS, p
     """
     _check_positive(num_samples=num_samples, max_rows=max_rows)
     seed = tfp_seed(seed)
+    prior = to_numpy(compile_step(model, _marginal_parameters)())
     for count, tile, x_tile, parameters in tiles(model, x, batch_size, progress):
         width = _power_of_two_near(min(TILE, count), max_rows)
         chunks = -(-num_samples // max(1, max_rows // width))
@@ -132,7 +133,8 @@ def log_terms(model, x, num_samples, seed, batch_size=None, max_rows=MAX_ROWS, p
             rows = slice(tile * TILE + offset, tile * TILE + offset + len(images))
             padded = _pad(images, width)
             for first in range(0, num_samples, draws):
-                terms = to_numpy(step(parameters, padded, tile_seed, _int(first), _int(offset)))
+                at = tile_seed, _int(first), _int(offset)
+                terms = to_numpy(step(parameters, prior, padded, *at))
                 kept = {
                     name: value[: num_samples - first, : len(images)].astype("float64")
                     for name, value in terms.items()
@@ -197,19 +199,27 @@ def _closed_form_rate(encoder, decoder, marginal):
     return lambda parameters: kl.rate(encoder.posterior(parameters), marginal.distribution())
 
 
+def _marginal_parameters(encoder, decoder, marginal):
+    return marginal.parameters
+
+
 def _score(encoder, decoder, marginal, draws, width):
-    def score(parameters, x, seed, first, offset):
-        posterior = encoder.posterior(parameters)
-        z, log_posterior = ops.map(
-            lambda i: _sample_and_log_prob(posterior, fold_in(seed, i)),
-            first + ops.arange(draws, dtype="int32"),
+    def score(parameters, prior, x, seed, first, offset):
+        posterior, prior = encoder.posterior(parameters), marginal.from_parameters(prior)
+
+        def draw(i):
+            z, log_posterior = _sample_and_log_prob(posterior, fold_in(seed, i))
+            # Here, at the very z: a prior over the posterior's flow then need not invert it.
+            return z, prior.log_prob(z), log_posterior
+
+        drawn = ops.map(draw, first + ops.arange(draws, dtype="int32"))
+        z, log_marginal, log_posterior = (
+            ops.take(value, offset + ops.arange(width), axis=1) for value in drawn
         )
-        within = offset + ops.arange(width)
-        z = ops.take(z, within, axis=1)
         return {
             "likelihood": decoder.distribution(z, training=False).log_prob(x),
-            "marginal": marginal.distribution().log_prob(z),
-            "posterior": ops.take(log_posterior, within, axis=1),
+            "marginal": log_marginal,
+            "posterior": log_posterior,
         }
 
     return score

@@ -7,17 +7,27 @@ class Marginal(Part):
     """m(z). A subclass sets `latent_dim` and writes `distribution()`.
 
     `distribution()` is called anew in every step, inside `call`: a distribution made once from a
-    variable would freeze its value. `connect(encoder)` is called once when a model is composed;
-    a marginal that reads the encoder (VampPrior) keeps it there, and is not its owner.
+    variable would freeze its value. `connect(encoder, image_shape)` is called when a model is
+    composed, before anything is built; a marginal that reads the encoder (VampPrior) keeps it
+    there, and is not its owner. Where making the distribution costs much, `parameters()` does it
+    once, and `from_parameters` returns the distribution as often as evaluation asks for it.
     """
 
     def __init__(self, latent_dim, **kwargs):
         super().__init__(**{**kwargs, "dtype": "float32"})
         self.latent_dim = latent_dim
 
-    def connect(self, encoder):
+    def connect(self, encoder, image_shape):
         """Takes notice of the encoder of the same model. Nothing to do for most marginals."""
 
     def distribution(self):
         """Returns m(z), batch shape [], event shape [Z]."""
         raise NotImplementedError
+
+    def parameters(self):
+        """Returns a dict of tensors for `from_parameters`; empty for most marginals."""
+        return {}
+
+    def from_parameters(self, parameters):
+        """Returns `distribution()` from what `parameters` gave, while weights stay as they are."""
+        return self.distribution()

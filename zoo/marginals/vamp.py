@@ -1,0 +1,139 @@
+"""VampPrior: a mixture of the encoder's own posteriors. `broken_elbo`, F.3."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from zoo.distributions import DiagonalNormalMixture, VolumePreserving
+from zoo.encoders.encoder import Encoder
+from zoo.marginals.marginal import Marginal
+from zoo.registry import MARGINALS
+
+# How far `adapt` keeps pixels from 0 and 1, where the clip would stop their gradient.
+MARGIN = 0.01
+
+
+@MARGINALS.register("vamp")
+class VampPrior(Marginal):
+    """The marginal `v` of `broken_elbo`, F.3: m(z) = sum_i w_i e(z|phi_i).
+
+        phi = clip(a, 0, 1),  a ~ N(0.05, 0.01^2) at first;   w = softmax(b),  b = 0 at first
+
+    The pseudo-inputs phi and, new in `broken_elbo`, the weights w are learned; e is the encoder of
+    the same model, whose weights get a gradient from here too but are not this part's. Over a
+    flow encoder z = f(u), with f the same for all x, this is the mixture of the Gaussians of u, and
+    log m(z) of a z that the encoder made needs no inverse of f. KL(e||m) is sampled.
+
+    Args:
+        latent_dim: Positive int, Z.
+        num_pseudo_inputs: Positive int, N.
+        initial_mean: Of the first pseudo-inputs.
+        initial_stddev: Of the first pseudo-inputs.
+
+    Raises:
+        ValueError: If an argument is none of these.
+
+    Reference:
+        Tomczak and Welling, 2018, eq. 9; the clip and the initial values are their code's.
+    """
+
+    def __init__(
+        self,
+        latent_dim=64,
+        num_pseudo_inputs=500,
+        initial_mean=0.05,
+        initial_stddev=0.01,
+        **kwargs,
+    ):
+        if not (isinstance(num_pseudo_inputs, int) and num_pseudo_inputs > 0):
+            raise ValueError(
+                "`num_pseudo_inputs` must be a positive int. "
+                f"Received: num_pseudo_inputs={num_pseudo_inputs!r}"
+            )
+        super().__init__(latent_dim, **kwargs)
+        self.num_pseudo_inputs = num_pseudo_inputs
+        self.initial_mean = initial_mean
+        self.initial_stddev = initial_stddev
+        self._lender = None
+
+    def connect(self, encoder, image_shape):
+        """Keeps the encoder to read, and the shape (H, W, C) of its images.
+
+        Raises:
+            ValueError: If its posterior is no Gaussian, with or without a flow; or if this part
+                already has pseudo-inputs of another shape.
+        """
+        if type(encoder).posterior is not Encoder.posterior:
+            raise ValueError(
+                "A VampPrior mixes diagonal Gaussian posteriors, with or without a flow. "
+                f"Received: encoder={type(encoder).__name__}, with a posterior of its own"
+            )
+        if self.built and self.raw_pseudo_inputs.shape[1:] != tuple(image_shape):
+            raise ValueError(
+                f"Expected images of shape {tuple(self.raw_pseudo_inputs.shape[1:])}, as the "
+                f"pseudo-inputs have. Received: image_shape={tuple(image_shape)}"
+            )
+        self._lender = _Lender(encoder, tuple(image_shape))
+
+    def build(self, input_shape=None):
+        self._check_connected()
+        self.raw_pseudo_inputs = self.add_weight(
+            name="raw_pseudo_inputs",
+            shape=(self.num_pseudo_inputs, *self._lender.image_shape),
+            initializer=keras.initializers.RandomNormal(self.initial_mean, self.initial_stddev),
+        )
+        self.logits = self.add_weight(
+            name="logits", shape=(self.num_pseudo_inputs,), initializer="zeros"
+        )
+
+    def pseudo_inputs(self):
+        """Returns phi, images [N, H, W, C] in [0, 1]."""
+        return ops.clip(ops.convert_to_tensor(self.raw_pseudo_inputs), 0.0, 1.0)
+
+    def adapt(self, images, seed=17):
+        """Starts the pseudo-inputs at N of `images`, drawn without repetition.
+
+        Their pixels are brought into [0.01, 0.99], so that every one can still learn.
+
+        Args:
+            images: Float images [M, H, W, C] in [0, 1], M >= N.
+            seed: Int.
+        """
+        if len(images) < self.num_pseudo_inputs:
+            raise ValueError(
+                f"Expected at least {self.num_pseudo_inputs} images. Received: {len(images)}"
+            )
+        rng = np.random.default_rng(seed)
+        rows = np.sort(rng.choice(len(images), self.num_pseudo_inputs, replace=False))
+        chosen = np.asarray(images[rows], "float32")
+        self.raw_pseudo_inputs.assign(MARGIN + (1 - 2 * MARGIN) * chosen)
+
+    def distribution(self):
+        return self.from_parameters(self.parameters())
+
+    def parameters(self):
+        """Returns `logits` [N], and `loc`, `scale` [N, Z] of e at the pseudo-inputs."""
+        self._check_connected()
+        encoder = self._lender.encoder
+        loc, scale = encoder.gaussian(encoder(self.pseudo_inputs()))
+        return {"logits": ops.convert_to_tensor(self.logits), "loc": loc, "scale": scale}
+
+    def from_parameters(self, parameters):
+        mixture = DiagonalNormalMixture(**parameters, name=self.name)
+        flow = self._lender.encoder.flow
+        return mixture if flow is None else VolumePreserving(mixture, flow, self.name)
+
+    def _check_connected(self):
+        if self._lender is None:
+            raise ValueError(
+                "A VampPrior reads an encoder: compose a `zoo.VAE`, or call "
+                "`connect(encoder, image_shape)` first. Received: no encoder"
+            )
+
+
+class _Lender:
+    """Holds a layer where Keras does not look, which would track its weights twice."""
+
+    def __init__(self, encoder, image_shape):
+        self.encoder = encoder
+        self.image_shape = image_shape
