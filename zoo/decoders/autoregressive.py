@@ -144,5 +144,3 @@ def draw_slowly(decoder, z, noise, progress=False):
         if bar is not None:
             bar.update(row + 1)
     return x
-
-

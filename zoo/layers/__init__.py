@@ -1,5 +1,6 @@
 """Layers that the rooms share."""
 
+from zoo.layers.causal import CausalConv2D, GatedResidual
 from zoo.layers.flow import MeanFlow
 from zoo.layers.gated import GatedConv2D, GatedConv2DTranspose, GatedDense
 from zoo.layers.gaussian_head import GaussianHead
@@ -7,9 +8,11 @@ from zoo.layers.made import MADE
 from zoo.layers.part import Part
 
 __all__ = [
+    "CausalConv2D",
     "GatedConv2D",
     "GatedConv2DTranspose",
     "GatedDense",
+    "GatedResidual",
     "GaussianHead",
     "MADE",
     "MeanFlow",
