@@ -1,0 +1,68 @@
+"""Trains a grid of runs, each in a process of its own; the same command again resumes it.
+
+python -m trainers.sweep --config=configs/broken_elbo/mnist.py --workdir=/tmp/sweep \
+    --grid="family=---,-+v;objective.beta=0.1,1.0;seed=0,1" --config.train.epochs=5
+"""
+
+import os
+import sys
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+from absl import app, flags
+from ml_collections import config_flags
+
+CONFIG = config_flags.DEFINE_config_file("config", None, "The runs' config, a Python file.")
+WORKDIR = flags.DEFINE_string("workdir", None, "The sweep's folder, made if absent.")
+GRID = flags.DEFINE_string(
+    "grid", "", "'key=value,value;key=value': config keys, and `family`, the config's argument."
+)
+JOBS = flags.DEFINE_integer("jobs", 2, "Runs side by side.")
+THREADS = flags.DEFINE_integer("threads", 0, "Threads of each run; 0 shares the cores.")
+RETRY_FAILED = flags.DEFINE_bool("retry_failed", False, "Go on with runs that failed.")
+PLOT_ONLY = flags.DEFINE_bool("plot_only", False, "Only write the ledger and its pictures anew.")
+
+
+def main(argv):
+    from trainers import scripts
+
+    scripts.no_arguments(argv)
+    if not PLOT_ONLY.value:
+        run()
+    from trainers.sweeps import rate_distortion
+
+    for path in rate_distortion.write(WORKDIR.value):
+        print(f"Wrote {path}")
+
+
+def run():
+    """Runs the grid of the flags."""
+    if CONFIG.value is None or not GRID.value:
+        raise app.UsageError("Expected --config and --grid, or --plot_only.")
+    from trainers.sweeps import running
+
+    holder = flags.FLAGS["config"]
+    overrides = [f"--config.{key}={value}" for key, value in holder.override_values.items()]
+    try:
+        records = running.sweep(
+            holder.config_filename,
+            WORKDIR.value,
+            GRID.value,
+            overrides=overrides,
+            jobs=JOBS.value,
+            threads=THREADS.value,
+            retry_failed=RETRY_FAILED.value,
+            say=lambda line: print(line, flush=True),
+        )
+    except KeyboardInterrupt:
+        print("Stopped; the same command resumes.", flush=True)
+        sys.exit(130)
+    counts = {}
+    for record in records:
+        counts[record.status] = counts.get(record.status, 0) + 1
+    print(", ".join(f"{number} {status}" for status, number in counts.items()), flush=True)
+
+
+if __name__ == "__main__":
+    flags.mark_flag_as_required("workdir")
+    app.run(main)

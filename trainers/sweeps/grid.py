@@ -1,0 +1,171 @@
+"""What a sweep runs: a grid's text becomes runs, every one of them checked before any starts."""
+
+import dataclasses
+import hashlib
+import itertools
+import re
+import shlex
+from pathlib import Path
+
+from absl import flags
+from ml_collections import config_flags
+
+from trainers import config as configs
+
+FAMILY = "family"  # the key that is no config key but the config's argument: FILE:++v
+IMAGE_SHAPE = (28, 28, 1)  # of the parts made to see whether their arguments are valid
+
+
+@dataclasses.dataclass(frozen=True)
+class RunSpec:
+    """One run of a sweep.
+
+    Args:
+        name: Its folder's name, made of the grid's values.
+        point: dict key -> value as text.
+        arguments: The flags of `trainers.train`, without `--workdir`.
+    """
+
+    name: str
+    point: dict
+    arguments: tuple
+
+    def command(self, workdir):
+        """Returns the arguments of the process that trains this run in `workdir`."""
+        return ["-m", "trainers.train", *self.arguments, f"--workdir={workdir}"]
+
+    def shown(self):
+        """Returns the command as a user would type it: the sweep's folder is `DIR`, no other
+        place of this machine stands in it."""
+        arguments = [a for a in self.arguments if not is_place(a)]
+        arguments[0] = _relative(arguments[0])
+        words = self.command("")[:2] + arguments + [f"--workdir=DIR/{self.name}"]
+        return " ".join(["python", *map(shlex.quote, words)])
+
+
+def is_place(argument):
+    """Returns whether a flag says where data is, and not what is computed."""
+    return argument.startswith(tuple(f"--config.{key}=" for key in configs.NOT_IDENTITY))
+
+
+def _relative(argument):
+    """Returns `--config=FILE:words` with FILE seen from the present folder."""
+    file, argument = split_config(argument.removeprefix("--config="))
+    path = Path(file)
+    if path.is_absolute():
+        here = Path.cwd()
+        path = path.relative_to(here) if path.is_relative_to(here) else Path(path.name)
+    return f"--config={join_config(path.as_posix(), argument)}"
+
+
+def split_config(text):
+    """Returns (file, argument) of `configs/x.py:++v,tiny`."""
+    file, colon, argument = text.partition(".py:")
+    return (f"{file}.py", argument) if colon else (text, "")
+
+
+def join_config(file, argument):
+    """Returns `file:argument`, or the file alone."""
+    return f"{file}:{argument}" if argument else file
+
+
+def parse(text):
+    """Parses `family=---,-+v;objective.beta=0.1,1.0;seed=0,1`.
+
+    Commas inside brackets belong to their value: `decoder.hidden_units=(32,32),(64,64)`.
+
+    Returns:
+        A dict key -> list of values, as text.
+
+    Raises:
+        ValueError: If it is not such a text, or a key or a value comes twice.
+    """
+    grid = {}
+    for axis in filter(None, (axis.strip() for axis in text.split(";"))):
+        key, equals, values = (part.strip() for part in axis.partition("="))
+        values = [value.strip() for value in re.split(r",(?![^(\[]*[)\]])", values)]
+        if not equals or not key or not all(values):
+            raise ValueError(
+                "Expected a grid such as 'family=---,-+v;objective.beta=0.1,1.0;seed=0,1'. "
+                f"Received: {axis!r}"
+            )
+        if key in grid or len(set(values)) != len(values):
+            raise ValueError(f"Expected each key and each of its values once. Received: {axis!r}")
+        grid[key] = values
+    if not grid:
+        raise ValueError(f"Expected a grid with at least one key. Received: grid={text!r}")
+    return grid
+
+
+def runs(config, grid, overrides=()):
+    """Returns the `RunSpec` of every point of a grid, each checked as far as it can be.
+
+    Args:
+        config: A config's file, with its argument if any: `configs/x.py:tiny`.
+        grid: The grid's text, or what `parse` makes of it.
+        overrides: Flags `--config.key=value` that all runs have.
+
+    Raises:
+        ValueError: If a key or a value is not one of the config, or two runs are the same.
+    """
+    grid = parse(grid) if isinstance(grid, str) else grid
+    file, argument = split_config(config)
+    fixed = {override.partition("=")[0].removeprefix("--config.") for override in overrides}
+    found = []
+    for values in itertools.product(*grid.values()):
+        point = dict(zip(grid, values))
+        words = ",".join(filter(None, (point.get(FAMILY), argument)))
+        arguments = [f"--config={join_config(file, words)}", *overrides]
+        for key, value in point.items():
+            if key in fixed:
+                raise ValueError(f"Expected {key} in the grid or as a flag. Received: both")
+            if key != FAMILY:
+                arguments.append(f"--config.{key}={value}")
+        check(arguments)
+        found.append(RunSpec(run_name(point), point, tuple(arguments)))
+    return found
+
+
+def run_name(point):
+    """Returns `family=++v_beta=0.1_seed=0`: a name safe in shells and file systems.
+
+    A key is shortened to its last word where that says enough; a value with other characters than
+    letters, digits and `+-.` has them replaced, and a few digits of its hash added.
+    """
+    last = [key.rpartition(".")[2] for key in point]
+    words = []
+    for key, short in zip(point, last):
+        value = point[key]
+        safe = re.sub(r"[^\w.+-]+", "-", value, flags=re.ASCII).strip("-") or "value"
+        if safe != value and key != FAMILY:
+            safe = f"{safe}-{hashlib.sha256(value.encode()).hexdigest()[:6]}"
+        name = short if last.count(short) == 1 else key
+        words.append(f"{name}={value if key == FAMILY else safe}")
+    return "_".join(words)
+
+
+def check(arguments):
+    """Loads the config of a run as `trainers.train` would, and makes its parts and optimiser.
+
+    Raises:
+        ValueError: If an argument is wrong; the message names the run's flags.
+    """
+    try:
+        config = load(arguments)
+        for room, spec in configs.model_config(config, IMAGE_SHAPE).items():
+            configs._rooms()[room].create(spec)
+        configs.make_optimizer(config, steps_per_epoch=1)
+    except (flags.Error, LookupError, AttributeError, TypeError, ValueError, OSError) as error:
+        message = str(error).strip("\"'")
+        raise ValueError(
+            f"Expected a run that the config allows. Received: {' '.join(arguments)}: {message}"
+        ) from error
+
+
+def load(arguments):
+    """Returns the config that the flags `--config=FILE:words --config.key=value ...` mean."""
+    argv = ["trainers.train", *arguments]
+    values = flags.FlagValues()
+    config_flags.DEFINE_config_file("config", flag_values=values, sys_argv=argv)
+    values(argv)
+    return values["config"].value

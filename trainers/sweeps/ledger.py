@@ -1,0 +1,117 @@
+"""The ledger: one line a run, `ledger.csv`, made from the runs' folders alone."""
+
+import csv
+import statistics
+from pathlib import Path
+
+from trainers.callbacks import as_csv
+from trainers.sweeps import records
+from zoo import files
+
+NAME = "ledger.csv"
+NATS = ("rate", "distortion", "elbo", "nll")
+AXES = {"family": "family", "beta": "objective.beta", "seed": "seed"}
+
+
+def write(workdir):
+    """Writes `ledger.csv` from the folders of all runs of a sweep, and returns its rows."""
+    found = records.read_all(workdir)
+    keys = dict.fromkeys(key for record in found for key in record.spec.point)
+    extra = [key for key in keys if key not in AXES.values()]
+    rows = [row(workdir, record, extra) for record in found]
+    files.atomic_write(Path(workdir) / NAME, as_csv(rows))
+    return rows
+
+
+def read(workdir):
+    """Returns the rows of `ledger.csv`: numbers as floats, empty cells as None.
+
+    Raises:
+        FileNotFoundError: If there is none.
+    """
+    path = Path(workdir) / NAME
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"Expected a sweep's folder, with {NAME}. Received: workdir={str(workdir)!r}"
+        )
+    with open(path, encoding="utf-8", newline="") as file:
+        return [
+            {key: _value(key, text) for key, text in row.items()} for row in csv.DictReader(file)
+        ]
+
+
+def _value(key, text):
+    if text == "":
+        return None
+    try:
+        return text if key in ("run", "family", "command", "error") else float(text)
+    except ValueError:
+        return text
+
+
+def row(workdir, record, extra=()):
+    """Returns a run's line: its point, its numbers with their standard errors, its speed.
+
+    Args:
+        workdir: The sweep's folder.
+        record: The run's `Record`.
+        extra: Keys of the grid beside family, beta and seed.
+    """
+    folder = Path(workdir) / record.spec.name
+    config = _json(folder / "config.json").get("config", {})
+    evaluation = _json(folder / "evaluation.json") if record.status == "finished" else {}
+    history = _history(folder / "metrics.csv")
+    found = {"run": record.spec.name}
+    for name, key in AXES.items():
+        found[name] = _get(config, key, record.spec.point.get(key, ""))
+    found.update({key: _get(config, key, record.spec.point.get(key, "")) for key in extra})
+    found["epochs"] = int(history[-1]["epoch"]) if history else 0
+    metrics = evaluation.get("metrics", {})
+    for name in NATS:
+        entry = metrics.get(name, {})
+        found[name], found[f"{name}_stderr"] = entry.get("value"), entry.get("stderr")
+    nll = metrics.get("nll", {})
+    found["nll_samples"], found["nll_examples"] = nll.get("num_samples"), nll.get("num_examples")
+    found["active_units"] = metrics.get("active_units", {}).get("value")
+    found["train_seconds"] = round(sum(float(r["seconds"]) for r in history), 1)
+    found["examples_per_second"] = _speed(history, _get(config, "train.batch_size", 0))
+    found.update(status=record.status, error=record.error, command=record.spec.shown())
+    return found
+
+
+def summary(row):
+    """Returns `R 12.3, D 80.1, -ELBO 92.4 nats, NLL 90.1` of a row."""
+    if row["rate"] is None:
+        return "without an evaluation"
+    text = f"R {row['rate']:.2f}, D {row['distortion']:.2f}, -ELBO {-row['elbo']:.2f} nats"
+    return text + (f", NLL {row['nll']:.2f}" if row["nll"] is not None else "")
+
+
+def _speed(history, batch_size):
+    """Returns training examples a second: the median over epochs, without the first, in which the
+    graph was compiled, where there are more."""
+    steps = [0, *(float(r["step"]) for r in history)]
+    rates = [
+        (after - before) * batch_size / float(r["seconds"])
+        for before, after, r in zip(steps, steps[1:], history)
+    ]
+    return round(statistics.median(rates[1:] or rates), 1) if rates else None
+
+
+def _json(path):
+    return files.read_json(path) if path.is_file() else {}
+
+
+def _history(path):
+    if not path.is_file():
+        return []
+    with open(path, encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def _get(config, key, default):
+    for word in key.split("."):
+        if not isinstance(config, dict) or word not in config:
+            return default
+        config = config[word]
+    return config

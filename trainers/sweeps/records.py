@@ -1,0 +1,81 @@
+"""What a sweep knows of its runs: a small file each, and what their folders hold."""
+
+import dataclasses
+from pathlib import Path
+
+from trainers.sweeps.grid import RunSpec, is_place
+from zoo import files
+
+LOGS = "logs"
+
+
+@dataclasses.dataclass(frozen=True)
+class Record:
+    """A run of a sweep and how it stands.
+
+    Args:
+        spec: The run.
+        status: "waiting", "running", "stopped", "failed" or "finished".
+        error: The last line of a failed run's log.
+    """
+
+    spec: RunSpec
+    status: str = "waiting"
+    error: str = ""
+
+
+def path(workdir, name):
+    """Returns where the record of a run is."""
+    return Path(workdir) / LOGS / f"{name}.json"
+
+
+def log_path(workdir, name):
+    """Returns where the output of a run goes."""
+    return Path(workdir) / LOGS / f"{name}.log"
+
+
+def write(workdir, record):
+    """Writes a run's record, atomically."""
+    files.write_json(path(workdir, record.spec.name), dataclasses.asdict(record))
+
+
+def read(workdir, name):
+    """Returns the record of a run, or None. What its folder holds counts more than the record."""
+    if not path(workdir, name).is_file():
+        return None
+    saved = files.read_json(path(workdir, name))
+    spec = saved["spec"]
+    spec = RunSpec(spec["name"], spec["point"], tuple(spec["arguments"]))
+    status = "finished" if is_finished(Path(workdir) / name) else saved["status"]
+    return Record(spec, status, saved["error"])
+
+
+def read_all(workdir):
+    """Returns the records of every run that any sweep began in `workdir`, by name."""
+    names = sorted(file.stem for file in (Path(workdir) / LOGS).glob("*.json"))
+    return [read(workdir, name) for name in names]
+
+
+def is_finished(folder):
+    """Returns whether a run's folder has all its epochs, its evaluation and its page."""
+    folder = Path(folder)
+    needed = [folder / name for name in ("config.json", "evaluation.json", "report.html")]
+    if not all(file.is_file() for file in needed):
+        return False
+    epochs = files.read_json(needed[0])["config"]["train"]["epochs"]
+    return files.read_json(needed[1])["epochs"] == epochs
+
+
+def check_same(workdir, specs):
+    """Raises `ValueError` if a run of that name was begun with other flags."""
+    for spec in specs:
+        record = read(workdir, spec.name)
+        before, now = (
+            [a for a in s.arguments if not is_place(a)] if s else None
+            for s in (record and record.spec, spec)
+        )
+        if before and before != now:
+            raise ValueError(
+                f"{spec.name} was begun in this folder with other flags; use another --workdir. "
+                f"Received: {' '.join(now)}, there {' '.join(before)}"
+            )

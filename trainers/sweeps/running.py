@@ -1,0 +1,214 @@
+"""Running a sweep: processes side by side, none of which can stop another."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from trainers.sweeps import grid, ledger, records
+from trainers.sweeps.records import Record
+
+try:
+    import fcntl
+except ImportError:  # Windows has no such locks: there one sweep a folder is the user's care.
+    fcntl = None
+
+POLL_SECONDS = 0.2
+GRACE_SECONDS = 10  # between asking a process to stop and making it
+
+
+def sweep(
+    config, workdir, grid_text, overrides=(), jobs=2, threads=0, retry_failed=False, say=print
+):
+    """Trains every run of a grid that is not finished, and writes `ledger.csv` after each.
+
+    A run is a process of its own, so that one that crashes, runs out of memory or diverges stops
+    no other. Finished runs are left alone, begun ones resume, failed ones are listed.
+
+    Args:
+        config: A config's file, with its argument if any.
+        workdir: The sweep's folder; each run's folder is in it, its output in `logs`.
+        grid_text: `key=value,value;key=value`; see `grid.parse`.
+        overrides: Flags `--config.key=value` that all runs have.
+        jobs: Processes side by side.
+        threads: Of each process; 0 shares the cores.
+        retry_failed: Whether to go on with runs that failed.
+        say: Called with each line of status.
+
+    Returns:
+        The `Record` of every run of the grid.
+
+    Raises:
+        ValueError: If the grid, or a run begun before, does not fit.
+    """
+    if jobs < 1 or threads < 0:
+        raise ValueError(f"Expected jobs >= 1 and threads >= 0. Received: {jobs=}, {threads=}")
+    specs = grid.runs(config, grid_text, overrides)
+    workdir = Path(workdir)
+    records.check_same(workdir, specs)
+    (workdir / records.LOGS).mkdir(parents=True, exist_ok=True)
+    waiting = []
+    for spec in specs:
+        record = records.read(workdir, spec.name) or Record(spec)
+        if record.status == "finished" or (record.status == "failed" and not retry_failed):
+            reason = f" ({record.error}); --retry_failed tries again" if record.error else ""
+            say(f"{spec.name}: {record.status} before{reason}")
+            continue
+        records.write(workdir, Record(spec))
+        waiting.append(spec)
+    pool = _Pool(workdir, waiting, jobs, threads or max(1, _cores() // jobs), say)
+    with _stop_on_sigterm():
+        pool.run()
+    ledger.write(workdir)
+    return [records.read(workdir, spec.name) for spec in specs]
+
+
+class _Pool:
+    """The processes of one sweep."""
+
+    def __init__(self, workdir, waiting, jobs, threads, say):
+        self.workdir, self.waiting, self.jobs, self.say = workdir, list(waiting), jobs, say
+        self.environment = process_environment(threads)
+        self.total, self.running = len(waiting), {}
+        self.seconds = []
+
+    def run(self):
+        try:
+            while self.waiting or self.running:
+                while self.waiting and len(self.running) < self.jobs:
+                    self._start(self.waiting.pop(0))
+                time.sleep(POLL_SECONDS)
+                for spec, (process, _) in list(self.running.items()):
+                    if process.poll() is not None:
+                        self._end(spec)
+        finally:
+            self._stop()
+
+    def _start(self, spec):
+        log = open(records.log_path(self.workdir, spec.name), "ab")  # noqa: SIM115
+        with log:
+            if not _lock(log):
+                self.say(f"{spec.name}: left out, another sweep is running it")
+                self.total -= 1
+                return
+            records.write(self.workdir, Record(spec, "running"))
+            process = subprocess.Popen(
+                [sys.executable, *spec.command(self.workdir / spec.name)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=self.environment,
+                start_new_session=True,  # Ctrl-C reaches this process alone, which stops the rest
+            )
+        self.running[_Key(spec)] = (process, time.monotonic())
+
+    def _end(self, key):
+        process, start = self.running.pop(key)
+        spec, seconds = key.spec, time.monotonic() - start
+        self.seconds.append(seconds)
+        error = "" if process.returncode == 0 else _error(self.workdir, spec, process.returncode)
+        status = "failed" if error else "finished"
+        records.write(self.workdir, Record(spec, status, error))
+        rows = {row["run"]: row for row in ledger.write(self.workdir)}
+        self.say(
+            f"[{len(self.seconds)}/{self.total}] {spec.name} {status} in {duration(seconds)}: "
+            f"{error or ledger.summary(rows[spec.name])}{self._left()}"
+        )
+
+    def _left(self):
+        left = self.total - len(self.seconds)
+        if not left:
+            return ""
+        mean = sum(self.seconds) / len(self.seconds)
+        # Those that run now are half done, on average.
+        batches = (len(self.waiting) + len(self.running) / 2) / self.jobs
+        return f"; {left} left, about {duration(mean * max(batches, 0.5))}"
+
+    def _stop(self):
+        """Stops what still runs, asking first; their checkpoints stay, and they resume."""
+        for process, _ in self.running.values():
+            _signal(process, signal.SIGTERM)
+        deadline = time.monotonic() + GRACE_SECONDS
+        for key, (process, _) in self.running.items():
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(max(0.0, deadline - time.monotonic()))
+            _signal(process, signal.SIGKILL)
+            process.wait()
+            records.write(self.workdir, Record(key.spec, "stopped"))
+        if self.running:
+            ledger.write(self.workdir)
+        self.running = {}
+
+
+class _Key:
+    """A run as a key: its dict of values has no hash."""
+
+    def __init__(self, spec):
+        self.spec = spec
+
+
+def process_environment(threads):
+    """Returns the environment of a run's process, its pools of threads limited."""
+    limits = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")
+    source = str(Path(__file__).parents[2])
+    search = os.pathsep.join(filter(None, (source, os.environ.get("PYTHONPATH"))))
+    return {**os.environ, **{name: str(threads) for name in limits}, "PYTHONPATH": search}
+
+
+def duration(seconds):
+    """Returns `45 s`, `12 min` or `2 h 5 min`."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def _cores():
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+
+
+def _lock(file):
+    """Takes a lock that the child inherits with its output, and that ends with the child."""
+    if fcntl is None:
+        return True
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _signal(process, number):
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, number)
+
+
+def _error(workdir, spec, code):
+    """Returns why a run failed: the signal, or the last line that it wrote."""
+    if code < 0:
+        name = signal.Signals(-code).name
+        return f"ended by {name}" + (", perhaps out of memory" if name == "SIGKILL" else "")
+    text = records.log_path(workdir, spec.name).read_text(encoding="utf-8", errors="replace")
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1][:300] if lines else f"ended with {code}"
+
+
+@contextlib.contextmanager
+def _stop_on_sigterm():
+    """Makes SIGTERM stop the sweep as Ctrl-C does."""
+
+    def interrupt(number, frame):
+        raise KeyboardInterrupt
+
+    try:
+        earlier = signal.signal(signal.SIGTERM, interrupt)
+    except ValueError:  # not the main thread, to which signals do not come
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, earlier)
