@@ -9,7 +9,7 @@ from zoo.layers.part import Part
 ORDERS = ("left_to_right", "right_to_left")
 # So small that a flow made of it starts near the identity, and a density near the uniform one;
 # not zero, which would keep the gradient from every layer but the last in the first step.
-LAST_LAYER = {"scale": 1e-4, "mode": "fan_in", "distribution": "untruncated_normal"}
+LAST_LAYER = {"scale": 1e-3, "mode": "fan_in", "distribution": "untruncated_normal"}
 
 
 @keras.saving.register_keras_serializable(package="zoo")
