@@ -6,7 +6,7 @@ from pathlib import Path
 
 from trainers import runs, scripts
 from zoo import files
-from zoo.evaluation.evaluate import METRICS
+from zoo.evaluation.evaluate import ALL_METRICS
 
 
 def evaluate(
@@ -37,7 +37,7 @@ def evaluate(
     Raises:
         ValueError: If a metric is unknown.
     """
-    scripts.check_names(metrics or (), METRICS, "metrics")
+    scripts.check_names(metrics or (), ALL_METRICS, "metrics")
     run = runs.load_run(workdir) if workdir else _released(model)
     config = copy.deepcopy(run.config)
     if num_samples:

@@ -27,6 +27,10 @@ METRICS = {
     "elbo": "-(rate + distortion), a lower bound on log p(x). Higher is better.",
     "nll": "-log p(x), estimated from above by importance sampling. Lower is better.",
     "active_units": "Latent units whose posterior mean varies with the image.",
+    "generative_lower": "E: lower bound on the information of latents in generated images.",
+    "generative_upper": "G: upper bound on it, by a density q(x) fitted to generated images.",
+    "u": "E[log p(x|z) - log q(x)] on data; less the cross entropy it is minus the distortion.",
+    "cross_entropy": "-E[log q(x)] of the data, q fitted to generated images. S is this less H.",
     "linear_probe": "Test accuracy of logistic regression on the codes. Higher is better.",
 }
 # Keys of a metric that say how it was measured -> their words.
@@ -34,6 +38,7 @@ MEASURED = {
     "num_samples": "samples an example: {}",
     "num_examples": "examples: {}",
     "num_train": "trained on: {}",
+    "num_fit": "generated images q(x) was fitted to: {}",
     "latent_dim": "latent units: {}",
     "threshold": "threshold: {}",
 }

@@ -1,11 +1,12 @@
 """Numbers that judge a trained model: bounds, rate and distortion, active units, probes."""
 
-from zoo.evaluation.evaluate import METRICS, evaluate
+from zoo.evaluation.evaluate import ALL_METRICS, METRICS, evaluate
 from zoo.evaluation.information import active_units, codes, posterior_means, rate_distortion
 from zoo.evaluation.nll import elbo, importance_weighted_bound
 from zoo.evaluation.probes import linear_probe
 
 __all__ = [
+    "ALL_METRICS",
     "METRICS",
     "active_units",
     "codes",

@@ -2,10 +2,12 @@
 
 import numpy as np
 
-from zoo.evaluation import information, nll, probes
+from zoo.evaluation import generative, information, nll, probes
 from zoo.registry import nearest
 
 METRICS = ("rate", "distortion", "elbo", "nll", "active_units", "linear_probe")
+# Those that are measured only when asked for, as they fit a density of their own, as well.
+ALL_METRICS = METRICS + generative.METRICS
 
 
 def evaluate(
@@ -26,6 +28,11 @@ def evaluate(
         nll                      minus the importance-weighted bound with K samples
         active_units             latents with Var_x[E[z|x]] > 0.01
         linear_probe             logistic regression from codes to labels: test accuracy
+        generative_lower, generative_upper    E <= I(x; z) <= G of m(z) d(x|z), the model's own
+        u, cross_entropy         E_p*[log d(x|z) - log q(x)] and -E_p*[log q(x)], with G's q
+
+    The last four are not in the default: they draw images from the model and fit a density q(x)
+    to them (`zoo.evaluation.generative`).
 
     Args:
         model: A `zoo.VAE`.
@@ -68,7 +75,23 @@ def evaluate(
     if "linear_probe" in metrics:
         _say(progress, "linear probe")
         results["linear_probe"] = _linear_probe(model, dataset, train_dataset, seed, batch_size)
+    if set(generative.METRICS) & set(metrics):
+        _say(progress, "generative bounds")
+        results.update(_generative(model, dataset, metrics, options))
     return {name: results[name] for name in metrics}
+
+
+def _generative(model, dataset, metrics, options):
+    names = [name for name in generative.METRICS if name in metrics]
+    results = {}
+    for name, terms in generative.measure(model, dataset, names, **options).items():
+        if isinstance(terms, str):
+            results[name] = _left_out("nats", terms)
+        else:
+            results[name] = {**_mean(name, terms), "unit": "nats"}
+            if name != "generative_lower":
+                results[name]["num_fit"] = generative.default_sizes(model)[0]
+    return results
 
 
 def _nll(model, dataset, num_samples, nll_examples, options):
@@ -142,10 +165,10 @@ def _check_metrics(metrics):
     if isinstance(metrics, str):
         raise ValueError(f"Expected a sequence of metric names. Received: metrics={metrics!r}")
     for name in metrics:
-        if name not in METRICS:
+        if name not in ALL_METRICS:
             raise ValueError(
-                f"Expected metrics among {list(METRICS)}. Received: {name!r}."
-                + nearest(name, METRICS)
+                f"Expected metrics among {list(ALL_METRICS)}. Received: {name!r}."
+                + nearest(name, ALL_METRICS)
             )
 
 

@@ -1,0 +1,110 @@
+"""q(x): a density of binary images, fitted to images alone."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from zoo.backend import to_numpy
+
+HIDDEN_UNITS = (500,)
+LEARNING_RATE = 1e-3
+BATCH_SIZE = 128
+MAX_EPOCHS = 100
+# Epochs without a better log-likelihood of the images held out, after which the fit ends.
+PATIENCE = 3
+
+
+class BernoulliMADE(keras.Model):
+    """log q(x) = sum_i x_i l_i - softplus(l_i), the logits l_i = f_i(x_1..x_{i-1}) of a MADE.
+
+    Pixels are in raster order, channels innermost. It sums to one over all binary images.
+
+    Args:
+        image_shape: (H, W, C).
+        hidden_units: Widths of the MADE's hidden layers.
+
+    Reference:
+        Germain et al., 2015.
+    """
+
+    def __init__(self, image_shape, hidden_units=HIDDEN_UNITS, **kwargs):
+        from zoo.layers.made import MADE
+
+        super().__init__(**{**kwargs, "dtype": "float32"})
+        self.image_shape = tuple(image_shape)
+        self.made = MADE(int(np.prod(image_shape)), hidden_units, dtype="float32")
+        self.made.build((None, self.made.event_size))
+        self.built = True
+
+    def call(self, x):
+        """Returns log q(x), [B], of images [B, H, W, C]."""
+        x = ops.reshape(x, (-1, self.made.event_size))
+        logits = self.made(x)
+        return ops.sum(x * logits - ops.softplus(logits), axis=-1)
+
+    def log_prob(self, x):
+        """Returns log q(x) of all images [N, H, W, C], batch by batch, NumPy float64 [N]."""
+        check_binary(x)
+        starts = range(0, len(x), 1024)
+        return np.concatenate([to_numpy(self(x[i : i + 1024])) for i in starts]).astype("float64")
+
+
+def fit_density(images, held_out, hidden_units=HIDDEN_UNITS, seed=17):
+    """Returns a `BernoulliMADE` fitted to `images` by maximum likelihood with Adam.
+
+    It ends with the weights that were best on `held_out`, which is therefore not to be judged on.
+
+    Args:
+        images: Binary images [N, H, W, C].
+        held_out: Others of the same kind.
+        hidden_units: Widths of the MADE's hidden layers.
+        seed: Int, of the first weights and of the order of the images.
+
+    Raises:
+        ValueError: If a pixel is neither 0 nor 1.
+    """
+    check_binary(images)
+    check_binary(held_out)
+    rng = np.random.default_rng(seed)
+    density = BernoulliMADE(images.shape[1:], hidden_units)
+    _start(density.made, images, rng)
+    density.compile(keras.optimizers.Adam(LEARNING_RATE), loss=lambda _, log_q: -ops.mean(log_q))
+    best, best_weights, since = -np.inf, density.get_weights(), 0
+    for _ in range(MAX_EPOCHS):
+        shuffled = images[rng.permutation(len(images))]
+        density.fit(
+            shuffled, np.zeros(len(images)), batch_size=BATCH_SIZE, shuffle=False, verbose=0
+        )
+        score = density.log_prob(held_out).mean()
+        since += 1
+        if score > best:
+            best, best_weights, since = score, density.get_weights(), 0
+        elif since >= PATIENCE:
+            break
+    density.set_weights(best_weights)
+    return density
+
+
+def _start(made, images, rng):
+    """Draws the first weights from `rng` alone, and begins at each pixel's own frequency."""
+    for kernel, mask in zip(made.kernels[:-1], made.masks[:-1]):
+        limit = np.sqrt(6.0 / np.maximum(mask.sum(axis=0), 1))
+        kernel.assign(rng.uniform(-limit, limit, mask.shape))
+    made.kernels[-1].assign(np.zeros(made.masks[-1].shape))
+    ones, count = images.reshape(len(images), -1).sum(axis=0), len(images)
+    made.biases[-1].assign(np.log((ones + 1.0) / (count - ones + 1.0)))
+
+
+def is_binary(x):
+    """Returns whether every pixel is 0 or 1."""
+    x = np.asarray(x)
+    return bool(np.all((x == 0) | (x == 1)))
+
+
+def check_binary(x):
+    """Raises `ValueError` unless every pixel is 0 or 1."""
+    if not is_binary(x):
+        raise ValueError(
+            "Expected pixels of 0 or 1, which the density q(x) is of. "
+            f"Received: values in [{np.min(x):.4g}, {np.max(x):.4g}]"
+        )
