@@ -86,6 +86,9 @@ class VampPrior(Marginal):
             name="logits", shape=(self.num_pseudo_inputs,), initializer="zeros"
         )
 
+    def get_build_config(self):
+        """Returns None: a loaded part is built where its model is composed, and not before."""
+
     def pseudo_inputs(self):
         """Returns phi, images [N, H, W, C] in [0, 1]."""
         return ops.clip(ops.convert_to_tensor(self.raw_pseudo_inputs), 0.0, 1.0)
