@@ -69,20 +69,41 @@ def fit_density(images, held_out, hidden_units=HIDDEN_UNITS, seed=17):
     density = BernoulliMADE(images.shape[1:], hidden_units)
     _start(density.made, images, rng)
     density.compile(keras.optimizers.Adam(LEARNING_RATE), loss=lambda _, log_q: -ops.mean(log_q))
-    best, best_weights, since = -np.inf, density.get_weights(), 0
-    for _ in range(MAX_EPOCHS):
-        shuffled = images[rng.permutation(len(images))]
-        density.fit(
-            shuffled, np.zeros(len(images)), batch_size=BATCH_SIZE, shuffle=False, verbose=0
-        )
-        score = density.log_prob(held_out).mean()
-        since += 1
-        if score > best:
-            best, best_weights, since = score, density.get_weights(), 0
-        elif since >= PATIENCE:
-            break
-    density.set_weights(best_weights)
+    size = min(BATCH_SIZE, len(images))
+    keeper = _KeepBest(held_out)
+    density.fit(
+        _batches(images, size, rng),
+        steps_per_epoch=len(images) // size,
+        epochs=MAX_EPOCHS,
+        verbose=0,
+        callbacks=[keeper],
+    )
+    density.set_weights(keeper.weights)
     return density
+
+
+class _KeepBest(keras.callbacks.Callback):
+    """Keeps the weights that were best on `held_out`, and stops when they have been for a while."""
+
+    def __init__(self, held_out):
+        super().__init__()
+        self.held_out, self.best, self.since = held_out, -np.inf, 0
+
+    def on_epoch_end(self, epoch, logs=None):
+        score = self.model.log_prob(self.held_out).mean()
+        self.since += 1
+        if score > self.best:
+            self.best, self.weights, self.since = score, self.model.get_weights(), 0
+        self.model.stop_training = self.since >= PATIENCE
+
+
+def _batches(images, size, rng):
+    """Yields batches for ever, each epoch in a new order; what does not fill one is left out."""
+    targets = np.zeros(size, "float32")  # of no use, but Keras asks for them
+    while True:
+        order = rng.permutation(len(images))
+        for start in range(0, len(images) - size + 1, size):
+            yield images[order[start : start + size]], targets
 
 
 def _start(made, images, rng):
