@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from zoo.backend import fold_in, tfd, tfp_seed
+from zoo.backend import compiled, fold_in, tfd, tfp_seed
 from zoo.decoders.decoder import Decoder
 
 
@@ -135,10 +135,11 @@ def draw_slowly(decoder, z, noise, progress=False):
     """
     height, width, _ = decoder.image_shape
     bar = keras.utils.Progbar(height, unit_name="row") if progress else None
+    logits = compiled(lambda z, x: decoder(z, x)["logits"], decoder.variables)
     x = ops.zeros_like(noise)
     for row in range(height):
         for column in range(width):
-            probabilities = ops.sigmoid(decoder(z, x)["logits"][:, row, column])
+            probabilities = ops.sigmoid(logits(z, x)[:, row, column])
             pixel = ops.cast(noise[:, row, column] < probabilities, "float32")
             x = ops.slice_update(x, (0, row, column, 0), pixel[:, None, None])
         if bar is not None:

@@ -13,7 +13,6 @@ import keras
 from keras import ops
 
 from zoo.backend import compiled, scan
-from zoo.layers import CausalConv2D
 
 BLOCK = 4  # Columns in which the coarsest map advances by one.
 
@@ -27,10 +26,10 @@ def draw(decoder, z, noise, progress=False):
     """
     height, width, _ = decoder.image_shape
     bar = keras.utils.Progbar(height, unit_name="row") if progress else None
-    plane = ops.cast(ops.reshape(decoder.plane(z), (-1, height, width)), "float32")
-    noise = ops.convert_to_tensor(noise)[..., 0]
-    state = _initial_state(decoder, ops.shape(z)[0])
-    inputs = ops.zeros((ops.shape(z)[0], width, 2))  # the row above: zeros beyond the border
+    plane = decoder.latent_plane(z)[..., 0]
+    noise = decoder.filled(ops.convert_to_tensor(noise), value=1.0)[..., 0]  # 1 always gives black
+    state = _initial_state(decoder, ops.shape(z)[0], noise.shape[2])
+    inputs = ops.zeros((ops.shape(z)[0], noise.shape[2], 2))  # the row above: beyond the border
     rows = []
     for row in range(height):
         step = _compiled_row(decoder, _kind(row))
@@ -39,7 +38,7 @@ def draw(decoder, z, noise, progress=False):
         rows.append(pixels)
         if bar is not None:
             bar.update(row + 1)
-    return ops.stack(rows, axis=1)[..., None]
+    return ops.stack(rows, axis=1)[:, :, :width, None]
 
 
 def _kind(row):
@@ -64,36 +63,33 @@ def _compiled_row(decoder, kind):
 
 
 class _Parts:
-    """The layers that a row needs, and a key for each causal convolution."""
+    """The layers that a row needs, and for each causal convolution a key (`v...`, `h...`)."""
 
     def __init__(self, decoder):
-        self.height, self.width, _ = decoder.image_shape
         for name in ("rows_above", "row_above", "left", "vertical", "horizontal", "pixels"):
             setattr(self, name, getattr(decoder, name))
-        self.keys, self.levels, self.vertical_keys = {}, {}, []
-        self._number(self.rows_above, 0, vertical=True)
-        self._number(self.left, 0, vertical=False)
-        for stream, is_vertical in ((self.vertical, True), (self.horizontal, False)):
+        self.keys, self.levels = {}, {}
+        self._number(self.rows_above, 0, "v")
+        self._number(self.left, 0, "h")
+        for stream, letter in ((self.vertical, "v"), (self.horizontal, "h")):
             for level in range(len(stream.descending)):
                 for block in [*stream.descending[level], *stream.ascending[level]]:
-                    self._number(block.first, level, is_vertical)
-                    self._number(block.second, level, is_vertical)
+                    self._number(block.first, level, letter)
+                    self._number(block.second, level, letter)
             for level, layer in enumerate(stream.shrink):
-                self._number(layer, level, is_vertical)
+                self._number(layer, level, letter)
         self.grow_dtype = decoder.compute_dtype
         self.depth = decoder.depth
 
-    def _number(self, layer, level, vertical):
-        assert isinstance(layer, CausalConv2D)
-        key = f"{'v' if vertical else 'h'}{len(self.keys):03d}"
-        self.keys[id(layer)] = key
+    def _number(self, layer, level, letter):
+        key = self.keys[id(layer)] = f"{letter}{len(self.keys):03d}"
         self.levels[key] = (level, layer.kernel.shape[2], layer.compute_dtype)
 
     def key(self, layer):
         return self.keys[id(layer)]
 
 
-def _initial_state(decoder, batch):
+def _initial_state(decoder, batch, width):
     """Returns zeros for all that is remembered from one row to the next.
 
     `inputs`: what each convolution was given for the last row that its level had, [B, W / 2^level,
@@ -102,12 +98,12 @@ def _initial_state(decoder, batch):
     parts = _Parts(decoder)
     return {
         "inputs": {
-            key: ops.zeros((batch, parts.width // 2**level, channels), dtype=dtype)
+            key: ops.zeros((batch, width // 2**level, channels), dtype=dtype)
             for key, (level, channels, dtype) in parts.levels.items()
         },
         "grown": {
             f"{stream}{level}": ops.zeros(
-                (batch, parts.width // 2**level, parts.depth), dtype=parts.grow_dtype
+                (batch, width // 2**level, parts.depth), dtype=parts.grow_dtype
             )
             for stream in "vh"
             for level in range(len(parts.vertical.shrink))
@@ -139,10 +135,10 @@ def _row(parts, kind, state, inputs, plane, noise):
         **{f"beside.{name}": value[:, 0] for name, value in beside.items()},
         **{f"grown.{name}": value for name, value in state["grown"].items() if name[0] == "h"},
     }
-    blocks = {name: _blocks(value, parts.width) for name, value in columns.items()}
+    blocks = {name: _blocks(value, plane.shape[1]) for name, value in columns.items()}
     for key, value in state["inputs"].items():
         if key[0] == "h" and _advances(kind, parts.levels[key][0]):
-            blocks[f"above.{key}"] = _with_left_neighbour(_blocks(value, parts.width))
+            blocks[f"above.{key}"] = _with_left_neighbour(_blocks(value, plane.shape[1]))
     carry = {
         key: ops.zeros_like(state["inputs"][key][:, 0])
         for key in state["inputs"]

@@ -13,7 +13,7 @@ LEVELS = 3  # H x W, half and a quarter of it.
 
 @DECODERS.register("pixelcnn")
 class PixelCNNDecoder(AutoregressiveDecoder):
-    """The decoder `+` of `broken_elbo`, F.2: a gated PixelCNN++ that is given the latents as a plane.
+    """The decoder `+` of `broken_elbo`, F.2: a gated PixelCNN++ given the latents as a plane.
 
         plane = GatedDense(z) as [28, 28, 1]; input [x, plane] as [28, 28, 2]
         blocks at 28 - 14 - 7 - 7 - 14 - 28, two residual layers each, depth 64,
@@ -22,18 +22,19 @@ class PixelCNNDecoder(AutoregressiveDecoder):
     Two streams: one sees the rows above, the other reads it and sees the pixels to the left. As
     in PixelCNN++ the first convolutions are shifted by a row or a column, so that no pixel sees
     itself; the plane is shifted with the image, as it is concatenated with it. Images are mapped
-    to [-1, 1], so that the zeros beyond the border are told from black. What the paper leaves open
-    is as in PixelCNN++, but for its weight normalisation, which is left out.
+    to [-1, 1], so that the zeros beyond the border are told from black. Sizes not divisible by 4
+    are filled up with black at the right and below, and the logits there cut off. What the paper
+    leaves open is as in PixelCNN++, but for its weight normalisation, which is left out.
 
     Args:
         latent_dim: Positive int, Z; 64 in the paper.
-        image_shape: (H, W, 1), H and W divisible by 4.
+        image_shape: (H, W, 1).
         depth: Depth of all internal layers.
         num_resnets: Residual layers in each of the six blocks.
         likelihood: "bernoulli".
 
     Raises:
-        ValueError: If H or W is not divisible by 4, or there is more than one channel.
+        ValueError: If there is more than one channel.
 
     Reference:
         `broken_elbo`, F.2; Salimans et al., 2017.
@@ -50,11 +51,6 @@ class PixelCNNDecoder(AutoregressiveDecoder):
     ):
         super().__init__(latent_dim, image_shape, likelihood, **kwargs)
         height, width, _ = self.image_shape
-        if height % 4 or width % 4:
-            raise ValueError(
-                "`pixelcnn` needs a height and width divisible by 4. "
-                f"Received: image_shape={self.image_shape!r}"
-            )
         self.depth = depth
         self.num_resnets = num_resnets
         policy = {"dtype": self.dtype_policy}
@@ -67,27 +63,33 @@ class PixelCNNDecoder(AutoregressiveDecoder):
         self.pixels = keras.layers.Dense(self.raw_channels, dtype="float32")
 
     def build(self, latent_shape):
-        height, width, _ = self.image_shape
         self.plane.build(latent_shape)
         for layer in (self.rows_above, self.row_above, self.left):
-            layer.build((None, height, width, 2))
+            layer.build((None, None, None, 2))
         for stream in (self.vertical, self.horizontal):
-            stream.build((None, height, width, self.depth))
+            stream.build((None, None, None, self.depth))
         self.pixels.build((None, self.depth))
 
-    def inputs(self, z, x):
-        """Returns what the network reads, [B, H, W, 2]: the image in [-1, 1] and the plane."""
+    def filled(self, maps, value=0.0):
+        """Returns maps [B, H, W, C] with `value` right and below up to multiples of 4."""
+        height, width, _ = self.image_shape
+        margins = ((0, 0), (0, -height % 4), (0, -width % 4), (0, 0))
+        return ops.pad(maps, margins, constant_values=value)
+
+    def latent_plane(self, z):
+        """Returns the latents [B, Z] as a plane [B, H, W, 1], filled up."""
         plane = ops.reshape(self.plane(z), (-1, *self.image_shape))
-        return ops.concatenate([2.0 * x - 1.0, ops.cast(plane, "float32")], axis=-1)
+        return self.filled(ops.cast(plane, "float32"))
 
     def network(self, z, x, training=False):
-        inputs = self.inputs(z, x)
+        height, width, _ = self.image_shape
+        inputs = ops.concatenate([2.0 * self.filled(x) - 1.0, self.latent_plane(z)], axis=-1)
         above = ops.pad(inputs[:, :-1], ((0, 0), (1, 0), (0, 0), (0, 0)))
         before = ops.pad(inputs[:, :, :-1], ((0, 0), (0, 0), (1, 0), (0, 0)))
         _, beside = self.vertical.forward(self.rows_above(above), None, WHOLE, training)
         h = self.row_above(above) + self.left(before)
         h, _ = self.horizontal.forward(h, beside, WHOLE, training)
-        return self.pixels(h)
+        return self.pixels(h)[:, :height, :width]
 
     def draw(self, z, noise, progress=False):
         # Every activation is computed once: `draw_slowly` gives the same pixels.

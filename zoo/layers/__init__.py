@@ -8,13 +8,13 @@ from zoo.layers.made import MADE
 from zoo.layers.part import Part
 
 __all__ = [
+    "MADE",
     "CausalConv2D",
     "GatedConv2D",
     "GatedConv2DTranspose",
     "GatedDense",
     "GatedResidual",
     "GaussianHead",
-    "MADE",
     "MeanFlow",
     "Part",
 ]

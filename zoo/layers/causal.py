@@ -50,13 +50,14 @@ class CausalConv2D(keras.layers.Conv2D):
 
     def without_margins(self, x):
         """Returns y where the kernel lies within x."""
-        return super().call(x)
+        kernel, bias = (ops.cast(w, self.compute_dtype) for w in (self.kernel, self.bias))
+        return ops.conv(ops.cast(x, self.compute_dtype), kernel, self.strides) + bias
 
     def at(self, window):
         """Returns y [B, C'] of one pixel: `window` [B, rows, columns, C] is all the kernel sees."""
-        kernel = ops.reshape(ops.cast(self.kernel, self.compute_dtype), (-1, self.filters))
-        y = ops.matmul(ops.reshape(window, (-1, kernel.shape[0])), kernel)
-        return y + ops.cast(self.bias, self.compute_dtype)
+        kernel, bias = (ops.cast(w, self.compute_dtype) for w in (self.kernel, self.bias))
+        kernel = ops.reshape(kernel, (-1, self.filters))
+        return ops.matmul(ops.reshape(window, (-1, kernel.shape[0])), kernel) + bias
 
     def get_config(self):
         config = super().get_config()
@@ -107,9 +108,9 @@ class GatedResidual(keras.layers.Layer):
             else None
         )
 
-    def build(self, input_shape, aside_shape=None):
-        self.first.build(input_shape)
-        self.second.build(input_shape)
+    def build(self, x_shape, aside_shape=None):
+        self.first.build(x_shape)
+        self.second.build((*x_shape[:-1], self.depth))
         if self.aside is not None:
             self.aside.build(aside_shape)
 
