@@ -75,6 +75,7 @@ def fit_density(images, held_out, hidden_units=HIDDEN_UNITS, seed=17):
         _batches(images, size, rng),
         steps_per_epoch=len(images) // size,
         epochs=MAX_EPOCHS,
+        shuffle=False,
         verbose=0,
         callbacks=[keeper],
     )
