@@ -19,9 +19,9 @@ from trainers.config import default_config
 
 
 def get_config(argument=""):
-    """Returns a family's config; `:tiny` or `:++v,tiny` runs a few steps of tiny networks."""
+    """Returns a family's config, by `:++v` say; with `,tiny` or `,reduced` a cut one."""
     config = default_config()
-    config.cut = "15 of the paper's 200 epochs"
+    config.cut = "the paper trains 200 epochs"
     config.data.name = "binarized_mnist"
     config.data.binarisation = "static"
     config.train.epochs = 15
