@@ -29,9 +29,9 @@ def _load(path, mode):
     return module.get_config(mode)
 
 
-# Between them they hold every part of `broken_elbo`, flows and pixels each with both others.
+# Two families that hold all the other parts; the second costs most, as it compiles the pixels.
 TINY_RUNS = [(path, "tiny") for path in CONFIGS]
-TINY_RUNS += [(path, f"{family},tiny") for path in FAMILY_CONFIGS for family in ("+-+", "-+v")]
+TINY_RUNS += [(FAMILY_CONFIGS[0], f"{family},tiny") for family in ("+-+", "-+v")]
 
 
 @pytest.mark.parametrize(("path", "mode"), TINY_RUNS)

@@ -12,6 +12,10 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 from absl import app, flags
 from ml_collections import config_flags
 
+# The runs get the GPU; this process, which only checks their configs, leaves it alone.
+ENVIRONMENT = dict(os.environ)
+os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
+
 CONFIG = config_flags.DEFINE_config_file("config", None, "The runs' config, a Python file.")
 WORKDIR = flags.DEFINE_string("workdir", None, "The sweep's folder, made if absent.")
 GRID = flags.DEFINE_string(
@@ -52,6 +56,7 @@ def run():
             jobs=JOBS.value,
             threads=THREADS.value,
             retry_failed=RETRY_FAILED.value,
+            environment=ENVIRONMENT,
             say=lambda line: print(line, flush=True),
         )
     except KeyboardInterrupt:

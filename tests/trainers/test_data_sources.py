@@ -63,6 +63,27 @@ def test_config_chooses_splits_and_limit():
         data.load_splits({})
 
 
+def test_distinct_keeps_each_picture_in_the_first_split_that_has_it(tmp_path):
+    values = {"train": [1, 2, 2, 3], "valid": [3, 4], "test": [4, 1, 5, 5, 6]}
+    arrays = {}
+    for name, grey in values.items():
+        arrays[f"x_{name}"] = np.array([np.full((4, 4), g, "uint8") for g in grey])
+        arrays[f"y_{name}"] = np.array(grey)
+    np.savez(tmp_path / "few.npz", **arrays)
+    config = {"name": f"npz:{tmp_path / 'few.npz'}", "distinct": True}
+    loaded = data.load_splits(config)
+    assert {role: d.labels.tolist() for role, d in loaded.items()} == {
+        "train": [1, 2, 3],
+        "validation": [4],
+        "test": [5, 6],
+    }
+    for dataset in loaded.values():
+        assert dataset.images[:, 0, 0, 0].tolist() == dataset.labels.tolist()
+    assert loaded["test"].split == "test, each picture once"
+    with pytest.raises(ValueError, match="test that are not in an earlier split"):
+        data.load_splits({**config, "test_split": "train"})
+
+
 def test_unknown_names_offer_the_nearest(tmp_path):
     pytest.importorskip("tensorflow_datasets")
     with pytest.raises(ValueError, match=r'name=\'mnits\'. Did you mean "mnist"'):

@@ -117,7 +117,9 @@ def by_part(rows):
         top.set_title(f"by {room}")
         letters = [m for m in MEANINGS[room] if any(_family(r)[place] == m for r in rows)]
         handles = [_mark(LETTERS[m], "o", MEANINGS[room][m]) for m in letters]
-        top.legend(handles=handles, loc="upper right", handletextpad=0.3)
+        box = {"frameon": True, "framealpha": 0.9, "edgecolor": "white"}
+        top.legend(handles=handles, loc="best", handletextpad=0.3, **box)
+    figure.legend(handles=_lines(), loc="outside lower center", ncols=2)
     return figure
 
 
@@ -189,4 +191,11 @@ def _legend(rows):
         for letter, shape in MARGINALS.items()
         if any(f[2:] == letter for f in families)
     ]
-    return [*handles, Line2D([], [], color=INK, linewidth=1.1, label="frontier")]
+    return [*handles, *_lines()]
+
+
+def _lines():
+    return [
+        Line2D([], [], color=INK, linewidth=1.1, label="frontier"),
+        Line2D([], [], color=MUTED, linewidth=0.9, linestyle=":", label="one -ELBO, in nats"),
+    ]

@@ -21,7 +21,15 @@ GRACE_SECONDS = 10  # between asking a process to stop and making it
 
 
 def sweep(
-    config, workdir, grid_text, overrides=(), jobs=2, threads=0, retry_failed=False, say=print
+    config,
+    workdir,
+    grid_text,
+    overrides=(),
+    jobs=2,
+    threads=0,
+    retry_failed=False,
+    environment=None,
+    say=print,
 ):
     """Trains every run of a grid that is not finished, and writes `ledger.csv` after each.
 
@@ -36,6 +44,7 @@ def sweep(
         jobs: Processes side by side.
         threads: Of each process; 0 shares the cores.
         retry_failed: Whether to go on with runs that failed.
+        environment: Of the processes, beside their threads; this process's by default.
         say: Called with each line of status.
 
     Returns:
@@ -59,7 +68,8 @@ def sweep(
             continue
         records.write(workdir, Record(spec))
         waiting.append(spec)
-    pool = _Pool(workdir, waiting, jobs, threads or max(1, _cores() // jobs), say)
+    environment = process_environment(environment, threads or max(1, _cores() // jobs))
+    pool = _Pool(workdir, waiting, jobs, environment, say)
     with _stop_on_sigterm():
         pool.run()
     ledger.write(workdir)
@@ -69,9 +79,9 @@ def sweep(
 class _Pool:
     """The processes of one sweep."""
 
-    def __init__(self, workdir, waiting, jobs, threads, say):
+    def __init__(self, workdir, waiting, jobs, environment, say):
         self.workdir, self.waiting, self.jobs, self.say = workdir, list(waiting), jobs, say
-        self.environment = process_environment(threads)
+        self.environment = environment
         self.total, self.running = len(waiting), {}
         self.seconds = []
 
@@ -150,12 +160,17 @@ class _Key:
         self.spec = spec
 
 
-def process_environment(threads):
-    """Returns the environment of a run's process, its pools of threads limited."""
-    limits = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")
-    source = str(Path(__file__).parents[2])
-    search = os.pathsep.join(filter(None, (source, os.environ.get("PYTHONPATH"))))
-    return {**os.environ, **{name: str(threads) for name in limits}, "PYTHONPATH": search}
+def process_environment(environment, threads):
+    """Returns the environment of a run's process: its threads limited, a GPU's memory shared."""
+    environment = dict(os.environ if environment is None else environment)
+    for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"):
+        environment[name] = str(threads)
+    # Otherwise the first process would take all memory of a GPU, and the second none.
+    environment.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
+    environment.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+    paths = (str(Path(__file__).parents[2]), environment.get("PYTHONPATH"))
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
+    return environment
 
 
 def duration(seconds):

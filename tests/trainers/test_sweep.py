@@ -1,0 +1,361 @@
+"""Sweeps: the grid's text, its runs, what happens when one of them fails, the ledger, pictures."""
+
+import csv
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from configs.broken_elbo.families import FAMILIES
+from trainers.sweeps import grid, ledger, rate_distortion, records, running
+from trainers.sweeps.grid import RunSpec
+from trainers.sweeps.records import Record
+
+ROOT = pathlib.Path(__file__).parents[2]
+QUICK = "configs/quickstart.py:tiny"
+MNIST = "configs/broken_elbo/mnist.py"
+
+
+@pytest.fixture(autouse=True)
+def _at_the_root(monkeypatch):
+    monkeypatch.chdir(ROOT)
+
+
+def test_parse():
+    assert grid.parse("family=---,-+v;objective.beta=0.1, 1.0 ;seed=0") == {
+        "family": ["---", "-+v"],
+        "objective.beta": ["0.1", "1.0"],
+        "seed": ["0"],
+    }
+    assert grid.parse("decoder.hidden_units=(32,32),(64,64)") == {
+        "decoder.hidden_units": ["(32,32)", "(64,64)"]
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "at least one key"),
+        ("seed", "Received: 'seed'"),
+        ("seed=", "Received: 'seed='"),
+        ("seed=1,,2", "Received: 'seed=1,,2'"),
+        ("=1", "Received: '=1'"),
+        ("seed=1,1", "values once. Received: 'seed=1,1'"),
+        ("seed=1;seed=2", "values once. Received: 'seed=2'"),
+    ],
+)
+def test_parse_refuses(text, message):
+    with pytest.raises(ValueError, match=message):
+        grid.parse(text)
+
+
+def test_runs_of_a_grid():
+    specs = grid.runs(MNIST + ":tiny", "family=---,++v;objective.beta=0.1,1", ["--config.seed=3"])
+    assert [spec.name for spec in specs] == [
+        "family=---_beta=0.1",
+        "family=---_beta=1",
+        "family=++v_beta=0.1",
+        "family=++v_beta=1",
+    ]
+    assert specs[2].arguments == (
+        "--config=configs/broken_elbo/mnist.py:++v,tiny",
+        "--config.seed=3",
+        "--config.objective.beta=0.1",
+    )
+    config = grid.load(specs[2].arguments)
+    assert (config.family, config.objective.beta, config.seed) == ("++v", 0.1, 3)
+
+
+@pytest.mark.parametrize("path", [MNIST, "configs/broken_elbo/omniglot.py"])
+def test_every_family_is_a_run(path):
+    specs = grid.runs(path, {"family": FAMILIES})
+    assert [grid.load(spec.arguments).family for spec in specs] == list(FAMILIES)
+
+
+@pytest.mark.parametrize(
+    ("config", "text", "message"),
+    [
+        (MNIST, "family=---,++w", "Received: '\\+\\+w'. Did you mean"),
+        (QUICK, "objective.bta=1", 'Did you mean "beta"'),
+        (QUICK, "objective.beta=1,much", "objective.beta=much"),
+        (QUICK, "objective.beta=1,-1", "`beta` must be a number of at least 0"),
+        (QUICK, "encoder.name=mpl", 'Did you mean "mlp"'),
+        (QUICK, "optimizer.name=adm", 'Did you mean "adam"'),
+        (QUICK, "seed=0,1.5", "seed=1.5"),
+        ("configs/no_such.py", "seed=0", "no_such.py"),
+    ],
+)
+def test_a_wrong_key_or_value_is_refused_before_anything_starts(config, text, message, tmp_path):
+    with pytest.raises(ValueError, match=message):
+        running.sweep(config, tmp_path / "sweep", text)
+    assert not (tmp_path / "sweep").exists()
+
+
+def test_a_key_is_in_the_grid_or_a_flag():
+    with pytest.raises(ValueError, match="seed in the grid or as a flag"):
+        grid.runs(QUICK, "seed=0", ["--config.seed=1"])
+
+
+def test_names_are_safe_and_distinct():
+    points = [
+        {"data.name": "npz:/a/b.npz", "seed": "0"},
+        {"data.name": "npz:-a-b.npz", "seed": "0"},
+        {"encoder.depth": "2", "decoder.depth": "4"},
+        {"family": "-+v", "decoder.hidden_units": "(3, 4)"},
+    ]
+    names = [grid.run_name(point) for point in points]
+    assert len(set(names)) == 4
+    assert names[2] == "encoder.depth=2_decoder.depth=4"
+    for name in names:
+        assert name[0] not in "-." and set(name) <= set(
+            "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789=_.+-"
+        )
+
+
+def test_a_command_holds_no_place(tmp_path):
+    arguments = (
+        f"--config={ROOT}/configs/quickstart.py:tiny",
+        "--config.data.data_dir=/somewhere",
+        "--config.seed=1",
+    )
+    shown = RunSpec("seed=1", {"seed": "1"}, arguments).shown()
+    assert shown == (
+        "python -m trainers.train --config=configs/quickstart.py:tiny --config.seed=1 "
+        "--workdir=DIR/seed=1"
+    )
+
+
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory):
+    """A sweep of two runs, of which the first diverges at once."""
+    workdir, lines = tmp_path_factory.mktemp("sweep"), []
+    earlier = pathlib.Path.cwd()
+    os.chdir(ROOT)
+    try:
+        found = running.sweep(
+            QUICK,
+            workdir,
+            "optimizer.learning_rate=1e30,1e-3;objective.beta=0.5",
+            ["--config.train.jit_compile=off", "--config.evaluation.nll_examples=20"],
+            jobs=2,
+            say=lines.append,
+        )
+    finally:
+        os.chdir(earlier)
+    return workdir, found, lines
+
+
+def test_a_failed_run_does_not_stop_the_rest(swept):
+    workdir, (failed, good), lines = swept
+    assert (failed.status, good.status) == ("failed", "finished")
+    assert "NonFiniteError: The loss stopped being a finite number at step 1" in failed.error
+    assert (workdir / good.spec.name / "report.html").is_file()
+    assert "NonFiniteError" in records.log_path(workdir, failed.spec.name).read_text()
+    assert [line[:5] for line in lines] == ["[1/2]", "[2/2]"]
+    assert any("failed" in line and "NonFiniteError" in line for line in lines)
+    assert any("finished" in line and "-ELBO" in line for line in lines)
+    assert "1 left, about" in lines[0]
+
+
+def test_the_ledger_holds_what_the_run_measured(swept):
+    workdir, (failed, good), _ = swept
+    rows = {row["run"]: row for row in ledger.read(workdir)}
+    row = rows[good.spec.name]
+    evaluation = json.loads((workdir / good.spec.name / "evaluation.json").read_text())
+    for name in ("rate", "distortion", "elbo", "nll"):
+        assert row[name] == evaluation["metrics"][name]["value"]
+        assert row[f"{name}_stderr"] == evaluation["metrics"][name]["stderr"]
+    assert (row["nll_samples"], row["nll_examples"]) == (5, 20)
+    assert row["active_units"] == evaluation["metrics"]["active_units"]["value"]
+    assert (row["beta"], row["seed"], row["epochs"], row["family"]) == (0.5, 17, 2, None)
+    assert row["optimizer.learning_rate"] == 1e-3
+    assert row["status"] == "finished" and row["error"] is None
+    with open(workdir / good.spec.name / "metrics.csv", newline="") as file:
+        history = list(csv.DictReader(file))
+    # Three steps of sixty an epoch; the first epoch compiled.
+    assert row["examples_per_second"] == pytest.approx(180 / float(history[1]["seconds"]), abs=0.1)
+    assert row["train_seconds"] == pytest.approx(
+        sum(float(epoch["seconds"]) for epoch in history), abs=0.06
+    )
+    assert row["command"].startswith(f"python -m trainers.train --config={QUICK} ")
+    assert row["command"].endswith(f"--workdir=DIR/{good.spec.name}")
+    assert str(workdir) not in (workdir / "ledger.csv").read_text()
+    lost = rows[failed.spec.name]
+    assert (lost["status"], lost["rate"], lost["epochs"]) == ("failed", None, 0)
+    assert "NonFiniteError" in lost["error"]
+
+
+def test_a_second_sweep_runs_nothing(swept, monkeypatch):
+    workdir, found, _ = swept
+    monkeypatch.setattr(subprocess, "Popen", None)
+    lines = []
+    again = running.sweep(
+        QUICK,
+        workdir,
+        "optimizer.learning_rate=1e30,1e-3;objective.beta=0.5",
+        ["--config.train.jit_compile=off", "--config.evaluation.nll_examples=20"],
+        say=lines.append,
+    )
+    assert again == found
+    assert "failed before" in lines[0] and "--retry_failed" in lines[0]
+    assert "finished before" in lines[1]
+
+
+def test_other_flags_for_a_run_that_was_begun_are_refused(swept):
+    with pytest.raises(ValueError, match="begun in this folder with other flags"):
+        running.sweep(QUICK, swept[0], "optimizer.learning_rate=1e-3;objective.beta=0.5")
+
+
+def test_pictures_of_a_sweep_without_families(swept):
+    paths = rate_distortion.write(swept[0])
+    assert [path.name for path in paths] == ["rate_distortion.png"]
+
+
+# Processes that stand for trainings, as each of those costs seconds of importing.
+
+
+class _Fake(RunSpec):
+    def command(self, workdir):
+        return ["-c", self.arguments[1]]
+
+
+def _fakes(tmp_path, monkeypatch, codes):
+    specs = [
+        _Fake(f"seed={i}", {"seed": str(i)}, ("--config=configs/quickstart.py", code))
+        for i, code in enumerate(codes)
+    ]
+    monkeypatch.setattr(grid, "runs", lambda *_: specs)
+    return specs
+
+
+def test_a_killed_child_is_a_failed_run_and_can_be_tried_again(tmp_path, monkeypatch):
+    _fakes(tmp_path, monkeypatch, ["import os; os.kill(os.getpid(), 9)", "print('well')"])
+    killed, good = running.sweep("", tmp_path, "", jobs=1, say=lambda line: None)
+    assert (killed.status, killed.error) == ("failed", "ended by SIGKILL, perhaps out of memory")
+    assert "well" in records.log_path(tmp_path, good.spec.name).read_text()
+    marks = tmp_path / "mark"
+    _fakes(tmp_path, monkeypatch, [f"open({str(marks)!r}, 'a').write('x')", "print('well')"])
+    monkeypatch.setattr(records, "check_same", lambda *_: None)
+    running.sweep("", tmp_path, "", say=lambda line: None)
+    assert not marks.exists()
+    running.sweep("", tmp_path, "", retry_failed=True, say=lambda line: None)
+    assert marks.read_text() == "x"
+
+
+def test_processes_get_the_threads_and_run_side_by_side(tmp_path, monkeypatch):
+    code = (
+        "import os, time; print('threads', [os.environ[n] for n in "
+        "('TF_NUM_INTRAOP_THREADS', 'TF_NUM_INTEROP_THREADS', 'OMP_NUM_THREADS')]); time.sleep(1)"
+    )
+    _fakes(tmp_path, monkeypatch, [code] * 4)
+    start = time.monotonic()
+    running.sweep("", tmp_path, "", jobs=4, threads=3, say=lambda line: None)
+    assert time.monotonic() - start < 3.5  # one after another they would take four
+    assert "threads ['3', '3', '3']" in records.log_path(tmp_path, "seed=2").read_text()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_stopped_sweep_stops_its_children(number, tmp_path, monkeypatch):
+    marker = tmp_path / "pid"
+    code = f"import os, time; open({str(marker)!r}, 'w').write(str(os.getpid())); time.sleep(60)"
+    _fakes(tmp_path, monkeypatch, [code])
+    killer = "import os, sys, time\nwhile not os.path.exists(sys.argv[1]): time.sleep(0.05)\n"
+    killer += "time.sleep(0.3); os.kill(int(sys.argv[2]), int(sys.argv[3]))"
+    process = subprocess.Popen(
+        [sys.executable, "-c", killer, str(marker), str(os.getpid()), str(int(number))]
+    )
+    with pytest.raises(KeyboardInterrupt):
+        running.sweep("", tmp_path, "", say=lambda line: None)
+    process.wait()
+    assert records.read(tmp_path, "seed=0").status == "stopped"
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(marker.read_text()), 0)
+
+
+def test_a_run_of_another_sweep_is_left_alone(tmp_path, monkeypatch):
+    fcntl = pytest.importorskip("fcntl")
+    _fakes(tmp_path, monkeypatch, ["print('mine')"])
+    (tmp_path / "logs").mkdir()
+    with open(records.log_path(tmp_path, "seed=0"), "ab") as log:
+        fcntl.flock(log, fcntl.LOCK_EX)
+        lines = []
+        running.sweep("", tmp_path, "", say=lines.append)
+    assert lines == ["seed=0: left out, another sweep is running it"]
+    assert records.log_path(tmp_path, "seed=0").read_text() == ""
+
+
+def test_duration():
+    assert [running.duration(s) for s in (4, 89, 90, 3600, 7500)] == [
+        *("4 s", "89 s", "2 min", "60 min", "2 h 5 min")
+    ]
+
+
+def test_frontier_is_that_of_brute_force(rng):
+    for points in (rng.normal(size=(60, 2)), rng.integers(0, 5, (40, 2)).astype(float)):
+        rates, distortions = points.T
+        chosen = rate_distortion.pareto_frontier(rates, distortions)
+        for i, (r, d) in enumerate(points):
+            lower = (rates <= r) & (distortions <= d) & ((rates < r) | (distortions < d))
+            on_it = any((points[j] == points[i]).all() for j in chosen)
+            assert on_it == (not lower.any())
+        assert len({tuple(points[j]) for j in chosen}) == len(chosen)
+        assert (np.diff(rates[chosen]) > 0).all() and (np.diff(distortions[chosen]) < 0).all()
+
+
+def _ledger(rng):
+    rows = []
+    for family in FAMILIES:
+        for rate in rng.uniform(0, 30, 3):
+            distortion = 60 + 30 * np.exp(-rate / 15) + rng.random()
+            rows.append({"family": family, "rate": rate, "distortion": distortion})
+    return rows
+
+
+def test_pictures_show_every_run_and_lines_of_one_elbo(rng, tmp_path):
+    rows = _ledger(rng)
+    figure = rate_distortion.overview(rows)
+    plane, bound = figure.axes
+    points = np.concatenate([np.asarray(c.get_offsets()) for c in plane.collections])
+    np.testing.assert_allclose(points, [[r["rate"], r["distortion"]] for r in rows])
+    totals = np.concatenate([np.asarray(c.get_offsets()) for c in bound.collections])
+    np.testing.assert_allclose(totals[:, 1], points.sum(axis=1))
+    dotted = [line for line in plane.lines if line.get_linestyle() == ":"]
+    assert len(dotted) >= 3
+    for line in dotted:
+        assert np.ptp(np.sum(line.get_xydata(), axis=1)) == pytest.approx(0, abs=1e-9)
+    assert len(rate_distortion.by_part(rows).axes) == 6
+
+
+def test_one_point_is_a_picture_too():
+    row = {"family": "++v", "rate": 1.0, "distortion": 2.0}
+    for figure in (rate_distortion.overview([row]), rate_distortion.by_part([row])):
+        assert rate_distortion.png_bytes(figure)[:4] == b"\x89PNG"
+
+
+def test_both_pictures_are_written_for_families(tmp_path, monkeypatch, rng):
+    rows = _ledger(rng)
+    monkeypatch.setattr(ledger, "write", lambda workdir: rows)
+    monkeypatch.setattr(ledger, "read", lambda workdir: [*rows, {"family": "---", "rate": None}])
+    names = ("rate_distortion.png", "rate_distortion_by_part.png")
+    for path, name in zip(rate_distortion.write(tmp_path), names, strict=True):
+        assert path.name == name
+        assert min(Image.open(path).size) > 800
+
+
+def test_nothing_finished_is_no_picture(tmp_path):
+    (tmp_path / "logs").mkdir()
+    records.write(tmp_path, Record(RunSpec("seed=0", {"seed": "0"}, ("--config=configs/x.py",))))
+    assert rate_distortion.write(tmp_path) == []
+    assert ledger.read(tmp_path)[0]["status"] == "waiting"
+
+
+def test_a_folder_without_a_sweep_is_refused(tmp_path):
+    with pytest.raises(FileNotFoundError, match="with ledger.csv"):
+        ledger.read(tmp_path)
