@@ -11,9 +11,12 @@ import pytest
 HERE = pathlib.Path(__file__).parent
 SAME_TESTS = [
     "test_conformance.py",
+    "zoo/test_flows.py",
     "zoo/test_likelihood.py",
+    "zoo/test_made.py",
     "zoo/test_objectives.py",
     "zoo/test_vae.py",
+    "zoo/test_vamp.py",
 ]
 
 

@@ -12,10 +12,12 @@ class Encoder(Part):
     given. `posterior(parameters)` turns that dict, or rows of it, into a distribution over z
     with event shape [Z]; `distribution` is the two in a row: what objectives read.
 
-    e(z|x) is a diagonal Gaussian, which `gaussian(parameters)` reads from `loc` and `scale`,
-    both [B, Z]; or z = f(u) with u from that Gaussian, where a subclass sets `flow`.
+    e(z|x) is a diagonal Gaussian, whose loc and scale, both [B, Z], are called `gaussian_names` in
+    the dict; or z = f(u) with u from that Gaussian, where a subclass sets `flow`.
     """
 
+    # What the dict of `call` calls loc and scale of the Gaussian.
+    gaussian_names = ("loc", "scale")
     # A layer with `inverse` that preserves volume, the same for all x; see `zoo.layers.MeanFlow`.
     flow = None
 
@@ -25,7 +27,7 @@ class Encoder(Part):
 
     def gaussian(self, parameters):
         """Returns loc and scale of the diagonal Gaussian, before the flow if there is one."""
-        return parameters["loc"], parameters["scale"]
+        return tuple(parameters[name] for name in self.gaussian_names)
 
     def posterior(self, parameters):
         """Returns the distribution that `parameters`, the dict of `call`, stand for."""

@@ -30,6 +30,8 @@ class IAFEncoder(Encoder):
         Kingma et al., 2016.
     """
 
+    gaussian_names = ("base_loc", "base_scale")
+
     def __init__(
         self, latent_dim=64, base="gated_conv", num_flows=4, hidden_units=(640, 640), **kwargs
     ):
@@ -53,9 +55,6 @@ class IAFEncoder(Encoder):
     def call(self, x, training=False):
         loc, scale = self.base.gaussian(self.base(x, training=training))
         return {"loc": self.flow(loc), "base_loc": loc, "base_scale": scale}
-
-    def gaussian(self, parameters):
-        return parameters["base_loc"], parameters["base_scale"]
 
 
 def _create(base, latent_dim):

@@ -96,9 +96,11 @@ class MADE(Part):
 
     def apply(self, x, masked_kernels):
         """Returns `call(x)` with the kernels that `masked_kernels` gave."""
-        leading = ops.shape(x)[:-1]
-        h = ops.reshape(x, (-1, self.event_size))
+        h = x if len(x.shape) == 2 else ops.reshape(x, (-1, self.event_size))
         for i, (kernel, bias) in enumerate(zip(masked_kernels, self.biases)):
             h = ops.add(ops.matmul(h if i == 0 else ops.relu(h), kernel), bias)
+        h = ops.cast(h, "float32")
+        if len(x.shape) == 2 and self.outputs_per_input == 1:
+            return h
         several = (self.outputs_per_input,) if self.outputs_per_input > 1 else ()
-        return ops.reshape(ops.cast(h, "float32"), (*leading, self.event_size, *several))
+        return ops.reshape(h, (*ops.shape(x), *several))
