@@ -56,6 +56,14 @@ def test_runs_that_are_not_there_are_named(trained):
         families.of_family(trained, "++v")
 
 
+def test_short_runs_are_not_of_full_scale(trained):
+    for row in trained.rows:
+        row["epochs"] = 15
+    assert families._check_full(trained, "reduced") is trained
+    with pytest.raises(ValueError, match=r"use --scale=reduced\. Received: .* with 15 epochs"):
+        families._check_full(trained, "full")
+
+
 def test_single_and_mean_of_five(model, rng, seed):
     images = rng.integers(0, 2, (6, *SHAPE)).astype("float32")
     for single, mean in (

@@ -54,7 +54,7 @@ def train(context, data, families=None, betas=None, annealed=False):
         annealed: Whether beta rises from 0 over the first `ANNEAL_STEPS` steps.
     """
     if context.runs is not None:
-        return _read(context.runs, "")
+        return _check_full(_read(context.runs, ""), context.scale)
     families = families or all_families()
     wanted = BETAS if context.scale == "full" else FEW_BETAS
     config = str(Path(configs.__file__).parent / "broken_elbo" / f"{data}.py")
@@ -90,8 +90,19 @@ def _read(folder, cut):
         )
     cuts = [files.read_json(folder / row["run"] / "config.json")["config"]["cut"] for row in rows]
     failed = len(every) - len(rows)
-    parts = [cut, *dict.fromkeys(cuts), f"{failed} runs of the grid not finished" if failed else ""]
+    parts = [cut, *dict.fromkeys(cuts), f"runs not finished: {failed}" if failed else ""]
     return Trained(Path(folder), rows, "; ".join(filter(None, parts)))
+
+
+def _check_full(trained, scale):
+    """Returns `trained`, unless `scale` claims more than its runs are."""
+    epochs = min(row["epochs"] for row in trained.rows)
+    if scale == "full" and epochs < FULL_EPOCHS:
+        raise ValueError(
+            f"Expected runs of {FULL_EPOCHS} epochs at full scale; use --scale=reduced. "
+            f"Received: {str(trained.folder)!r} with {epochs:g} epochs"
+        )
+    return trained
 
 
 def at_beta(trained, beta):

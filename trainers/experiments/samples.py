@@ -1,6 +1,5 @@
 """The paper's grids of pictures: for each model a single sample beside the mean of five."""
 
-import keras
 import matplotlib
 import numpy as np
 from keras import ops
@@ -77,7 +76,6 @@ def draw(folder, rows, data_split=None, seed=17):
             images = split.float_images(slice(0, ROWS))
         pairs["reconstructions"].append(reconstructions(run.model, images, seed))
         pairs["generations"].append(generations(run.model, len(images), seed))
-        keras.backend.clear_session()  # a graph a model would pile up
     titles = [_title(row) for row in rows]
     return {
         "reconstructions": _grid(pairs["reconstructions"], titles, images),
