@@ -36,30 +36,80 @@ def mlp(pixels=784, hidden=(200, 200, 200, 200), latents=2):
     return encoder + decoder
 
 
-def gated_conv(latents=64, depth=DEPTH):
-    """Returns the multiply-adds of `gated_conv` and `gated_deconv` for one image of 28 x 28.
+def gated_conv_encoder(latents=64, depth=DEPTH):
+    """Returns the multiply-adds of `gated_conv` for one image of 28 x 28."""
+    d = depth
+    return sum(
+        [
+            convolution(_FULL, 5, 1, 2 * d),
+            convolution(_HALF, 5, d, 2 * d),
+            convolution(_HALF, 5, d, 4 * d),
+            convolution(_QUARTER, 5, 2 * d, 4 * d),
+            convolution(1, 7, 2 * d, 16 * d),
+            2 * dense(8 * d, latents),
+        ]
+    )
+
+
+def gated_deconv(latents=64, depth=DEPTH):
+    """Returns the multiply-adds of `gated_deconv` for one image of 28 x 28.
 
     Transposed convolutions are counted as published, kernel by kernel, however they are computed.
     """
     d = depth
-    encoder = [
-        convolution(_FULL, 5, 1, 2 * d),
-        convolution(_HALF, 5, d, 2 * d),
-        convolution(_HALF, 5, d, 4 * d),
-        convolution(_QUARTER, 5, 2 * d, 4 * d),
-        convolution(1, 7, 2 * d, 16 * d),
-        2 * dense(8 * d, latents),
-    ]
-    decoder = [
-        dense(latents, 2 * _QUARTER**2 * 2 * d),
-        convolution(_QUARTER, 5, 2 * d, 4 * d),
-        convolution(_QUARTER, 5, 2 * d, 4 * d),
-        convolution(_HALF, 5, 2 * d, 2 * d),
-        convolution(_HALF, 5, d, 2 * d),
-        convolution(_FULL, 4, d, 2 * d),
-        convolution(_FULL, 5, d, 1),
-    ]
-    return sum(encoder) + sum(decoder)
+    return sum(
+        [
+            dense(latents, 2 * _QUARTER**2 * 2 * d),
+            convolution(_QUARTER, 5, 2 * d, 4 * d),
+            convolution(_QUARTER, 5, 2 * d, 4 * d),
+            convolution(_HALF, 5, 2 * d, 2 * d),
+            convolution(_HALF, 5, d, 2 * d),
+            convolution(_FULL, 4, d, 2 * d),
+            convolution(_FULL, 5, d, 1),
+        ]
+    )
+
+
+def gated_conv(latents=64, depth=DEPTH):
+    """Returns the multiply-adds of `gated_conv` and `gated_deconv` for one image of 28 x 28."""
+    return gated_conv_encoder(latents, depth) + gated_deconv(latents, depth)
+
+
+def pixelcnn(latents=64, depth=64, num_resnets=2):
+    """Returns the multiply-adds of `pixelcnn` for one image of 28 x 28: both streams."""
+    d, sides = depth, (_FULL, _HALF, _QUARTER)
+    total = dense(latents, 2 * _FULL**2) + _FULL**2 * (6 + 3 + 2) * 2 * d + _FULL**2 * d
+    for kernel, aside_down, aside_up in ((6, 0, d), (4, d, 2 * d)):  # vertical, horizontal
+        for side in sides:
+            convolutions = 2 * kernel * d * 2 * d  # two a residual layer
+            blocks = 2 * convolutions + (aside_down + aside_up) * 2 * d  # one down, one up
+            total += num_resnets * side**2 * blocks
+        for side in sides[1:]:
+            total += 2 * side**2 * kernel * d * d  # to this size, and from it
+    return total
+
+
+def flow(latents=64, hidden=640, steps=4):
+    """Returns the multiply-adds of the MADEs of one flow for one example, masks not deducted."""
+    return steps * (2 * dense(latents, hidden) + dense(hidden, hidden))
+
+
+def family(name, batch_size, pseudo_inputs=500):
+    """Returns the multiply-adds an image of one of the twelve families of `broken_elbo`.
+
+    Args:
+        name: `-+v`, say.
+        batch_size: Images that share one pass of the encoder over a VampPrior's pseudo-inputs.
+        pseudo_inputs: Of the VampPrior.
+    """
+    encoder, decoder, marginal = name
+    total = gated_conv_encoder() + (flow() if encoder == "+" else 0)
+    total += pixelcnn() if decoder == "+" else gated_deconv()
+    if marginal == "+":
+        total += flow()
+    if marginal == "v":
+        total += pseudo_inputs * gated_conv_encoder() / batch_size
+    return total
 
 
 MULTIPLY_ADDS = {"mlp": mlp, "gated_conv": gated_conv}

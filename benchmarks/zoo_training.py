@@ -9,7 +9,9 @@ import keras
 import numpy as np
 
 import zoo
-from trainers import data, loop
+from configs.broken_elbo import families
+from trainers import config as configs
+from trainers import data, loop, runs
 from zoo import optimizers
 
 OPTIMIZERS = {"adam": optimizers.Adam, "normalized_adam": optimizers.NormalizedAdam}
@@ -20,7 +22,8 @@ def build(network, optimizer="adam", dtype_policy="float32", jit_compile="auto",
     """Returns a compiled `zoo.VAE`.
 
     Args:
-        network: "mlp" (784-200x4-2) or "gated_conv" (the `---` network, 64 latents).
+        network: "mlp" (784-200x4-2), "gated_conv" (the `---` network, 64 latents), or one of the
+            twelve families of `broken_elbo`, `++v` say.
         optimizer: "adam" or "normalized_adam".
         dtype_policy: "float32" or "mixed_bfloat16".
         jit_compile: "auto", "on" or "off", as in a config.
@@ -30,6 +33,10 @@ def build(network, optimizer="adam", dtype_policy="float32", jit_compile="auto",
     policy = {"dtype": dtype_policy}
     if network == "mlp":
         model = zoo.VAE(zoo.MLPEncoder(2, **policy), zoo.MLPDecoder(2, **policy))
+    elif network in families.FAMILIES:
+        config = families.family_config(configs.default_config(), network)
+        with runs.dtype_policy(dtype_policy):
+            model = zoo.build(configs.model_config(config, (28, 28, 1)))
     else:
         model = zoo.VAE(zoo.GatedConvEncoder(**policy), zoo.GatedDeconvDecoder(**policy))
     model.compile(

@@ -11,6 +11,7 @@ import zoo
 from benchmarks import networks, rounds
 from zoo.backend import to_numpy
 from zoo.divergences import kl
+from zoo.layers import MADE
 
 
 def _models(network):
@@ -44,6 +45,34 @@ def test_multiply_adds_of_the_gated_network():
     counts = [int(np.prod(layer.kernel.shape)) for layer in ordered]
     assert sorted(counts) == sizes
     assert networks.gated_conv() == sum(c * side**2 for c, side in zip(counts, sides))
+
+
+def test_multiply_adds_of_the_autoregressive_decoder():
+    decoder = zoo.PixelCNNDecoder(64, depth=6, num_resnets=3)
+    decoder.build((None, 64))
+    size = {w.path: int(np.prod(w.shape)) for w in decoder.trainable_weights if len(w.shape) > 1}
+    total = size.pop(decoder.plane.doubled.kernel.path)
+    for layer in (decoder.rows_above, decoder.row_above, decoder.left, decoder.pixels):
+        total += 28**2 * size.pop(layer.kernel.path)
+    for stream in (decoder.vertical, decoder.horizontal):
+        for level, side in enumerate((28, 14, 7)):
+            for block in [*stream.descending[level], *stream.ascending[level]]:
+                kernels = [w for w in block.trainable_weights if len(w.shape) > 1]
+                total += side**2 * sum(size.pop(kernel.path) for kernel in kernels)
+        for layers in zip((14, 7), stream.shrink, stream.grow):
+            total += layers[0] ** 2 * sum(size.pop(layer.kernel.path) for layer in layers[1:])
+    assert size == {}
+    assert networks.pixelcnn(64, depth=6, num_resnets=3) == total
+
+
+def test_multiply_adds_of_a_family_count_its_flows_and_pseudo_inputs():
+    made = MADE(64, hidden_units=[640, 640])
+    made.build((None, 64))
+    kernels = sum(int(np.prod(w.shape)) for w in made.trainable_weights if len(w.shape) == 2)
+    plain = networks.family("---", 100)
+    assert plain == networks.gated_conv()
+    assert networks.family("+-+", 100) == plain + 2 * 4 * kernels
+    assert networks.family("--v", 100) == plain + 5 * networks.gated_conv_encoder()
 
 
 def test_a_training_step_is_three_passes_of_two_operations():
