@@ -88,7 +88,7 @@ def overview(rows):
         _panel(panel, rows, total, _colour_of_networks, _shape)
     left.set_title("Distortion")
     right.set_title("-ELBO = rate + distortion")
-    figure.legend(handles=_legend(rows), loc="outside lower center", ncols=4, handletextpad=0.3)
+    figure.legend(handles=_legend(rows), loc="outside lower center", ncols=5, handletextpad=0.3)
     return figure
 
 
@@ -181,17 +181,19 @@ def _mark(colour, shape, label):
 
 def _legend(rows):
     families = {_family(row) for row in rows}
-    handles = [
-        _mark(colour, "o", f"encoder {networks[0]}, decoder {networks[1]}")
-        for networks, colour in NETWORKS.items()
-        if any(f[:2] == networks for f in families)
+    networks = [
+        _mark(colour, "o", f"encoder {pair[0]}, decoder {pair[1]}")
+        for pair, colour in NETWORKS.items()
+        if any(f[:2] == pair for f in families)
     ]
-    handles += [
+    marginals = [
         _mark(MUTED, shape, f"marginal {MEANINGS['marginal'][letter]}")
         for letter, shape in MARGINALS.items()
         if any(f[2:] == letter for f in families)
     ]
-    return [*handles, *_lines()]
+    empty = Line2D([], [], linestyle="", label=" ")  # a group begins at the top of its column
+    padded = [group + [empty] * (len(group) % 2) for group in (networks, marginals)]
+    return [*padded[0], *padded[1], *_lines()]
 
 
 def _lines():
