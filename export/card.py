@@ -20,11 +20,12 @@ def make_card(model, name, data, golden, config, step, evaluation):
 
     Keys: `format`, `format_version`, `name`, `paper` (or None), `licence`; `image_shape` [H, W,
     C], `latent_dim`; `model` (the four parts, for `zoo.build`); `posterior` and `prior`
-    (`family`); `data`; `preprocessing` (see `zoo.runtime.prepare_images`); `metrics` (name ->
-    {"value", "stderr", ...}) and `evaluation` (split, number of examples, seed, command);
-    `step` (optimiser steps taken) and `run_config`; `graphs` (encoder and decoder: `file`,
-    `signature`, `inputs`, `outputs`, name -> shape); `saved_model`; `golden`; `versions`; `files`
-    (path -> sha256, bytes).
+    (`family`; for a flow posterior also `sampler`, the graph that draws from it); `data`;
+    `preprocessing` (see `zoo.runtime.prepare_images`); `metrics` (name -> {"value", "stderr",
+    ...}) and `evaluation` (split, number of examples, seed, command); `step` (optimiser steps
+    taken) and `run_config`; `graphs` (encoder, decoder and, for a flow encoder, posterior:
+    `file`, `signature`, `inputs`, `outputs`, name -> shape); `saved_model`; `golden`; `versions`;
+    `files` (path -> sha256, bytes).
 
     Args:
         model: A `zoo.VAE`.
@@ -54,7 +55,7 @@ def make_card(model, name, data, golden, config, step, evaluation):
         "evaluation": evaluation,
         "step": int(step),
         "run_config": config,
-        "graphs": {part: _graph(part, golden) for part in ("encoder", "decoder")},
+        "graphs": {part: _graph(model, part, golden) for part in _parts(golden)},
         "onnx": {"opset": onnx.OPSET, "ir_version": onnx.IR_VERSION},
         "saved_model": cards.SAVED_MODEL,
         "golden": {
@@ -67,6 +68,37 @@ def make_card(model, name, data, golden, config, step, evaluation):
         "versions": {"elbo-zoo": zoo.__version__, **versions()},
     }
     return _without_paths(card)
+
+
+def signatures(model):
+    """Returns part -> (input name -> shape without the batch, signature in a SavedModel).
+
+    A flow encoder has a third part, `posterior`, which samples it: noise is an input, and `loc`
+    needs none.
+    """
+    parts = {
+        "encoder": ({"image": model.image_shape}, "encode"),
+        "decoder": ({"z": (model.latent_dim,)}, "decode"),
+    }
+    if model.encoder.noise_shape is not None:
+        gaussian = dict.fromkeys(model.encoder.gaussian_names, (model.latent_dim,))
+        parts["posterior"] = ({**gaussian, "noise": model.encoder.noise_shape}, "sample")
+    return parts
+
+
+def functions(model):
+    """Returns part -> the function of its inputs, in the order of `signatures`, to its outputs."""
+
+    def sample(*arguments):
+        *gaussian, noise = arguments
+        parameters = dict(zip(model.encoder.gaussian_names, gaussian))
+        return {"sample": model.encoder.sample_from_noise(parameters, noise)}
+
+    return {
+        "encoder": lambda image: model.encode(image),
+        "decoder": lambda z: model.decode(z),
+        "posterior": sample,
+    }
 
 
 def posterior(model):
@@ -83,7 +115,9 @@ def posterior(model):
     )
     if diagonal and set(model.encode(images)) == {"loc", "scale"}:
         return {"family": "diagonal_normal", "loc": "loc", "scale": "scale"}
-    return {"family": type(model.encoder).registered_name}
+    family = {"family": type(model.encoder).registered_name}
+    # `loc` is the code; a sample is what the graph makes of the Gaussian and noise.
+    return family if model.encoder.noise_shape is None else {**family, "sampler": "posterior"}
 
 
 def prior(model):
@@ -114,15 +148,19 @@ def file_entries(folder):
     }
 
 
-def _graph(part, golden):
+def _parts(golden):
+    return list(dict.fromkeys(key.partition(".")[0] for key in golden))
+
+
+def _graph(model, part, golden):
     """Returns one entry of `graphs`, shapes as ONNX Runtime shows them."""
-    source, signature = {"encoder": ("image", "encode"), "decoder": ("z", "decode")}[part]
+    inputs, signature = signatures(model)[part]
     shapes = {
         key.partition(".")[2]: ["batch", *array.shape[1:]]
         for key, array in golden.items()
         if key.startswith(f"{part}.")
     }
-    inputs = {source: shapes.pop(source)}
+    inputs = {name: shapes.pop(name) for name in inputs}
     return {"file": f"{part}.onnx", "signature": signature, "inputs": inputs, "outputs": shapes}
 
 

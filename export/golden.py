@@ -15,8 +15,9 @@ def golden_arrays(model, images=None, seed=SEED):
     """Returns the arrays of the golden file, `PART.NAME` -> float32.
 
     Images: up to 8 real ones, then all 0 and all 1. Latents: 7 draws of the prior, the origin,
-    +4 in the first coordinate, -4 in the last. Outputs are those of Keras on the CPU (a
-    GPU may round products to 10 bits).
+    +4 in the first coordinate, -4 in the last. A flow encoder's sampler, the part `posterior`, gets
+    the Gaussians of the images and normal noise. Outputs are those of Keras on the CPU (a GPU may
+    round products to 10 bits).
 
     Args:
         model: A `zoo.VAE`.
@@ -27,19 +28,27 @@ def golden_arrays(model, images=None, seed=SEED):
     Raises:
         ValueError: If the images do not fit, or an output is not finite; names it.
     """
-    inputs = {"encoder": ("image", _images(model, images, seed)), "decoder": ("z", None)}
     with tf.device("CPU:0"):
-        inputs["decoder"] = ("z", _latents(model, seed))
-        outputs = {
-            "encoder": model.encode(inputs["encoder"][1]),
-            "decoder": model.decode(inputs["decoder"][1]),
+        image, z = _images(model, images, seed), _latents(model, seed)
+        parts = {
+            "encoder": ({"image": image}, model.encode(image)),
+            "decoder": ({"z": z}, model.decode(z)),
         }
+        if model.encoder.noise_shape is not None:
+            given = _gaussian_and_noise(model.encoder, parts["encoder"][1], seed)
+            noise = given["noise"]
+            parts["posterior"] = (given, {"sample": model.encoder.sample_from_noise(given, noise)})
     arrays = {}
-    for part, (name, value) in inputs.items():
-        arrays[f"{part}.{name}"] = value
-        for output, tensor in outputs[part].items():
-            arrays[f"{part}.{output}"] = _finite(f"{part}.{output}", np.asarray(tensor))
+    for part, (inputs, outputs) in parts.items():
+        for name, value in {**inputs, **outputs}.items():
+            arrays[f"{part}.{name}"] = _finite(f"{part}.{name}", np.asarray(value))
     return arrays
+
+
+def _gaussian_and_noise(encoder, parameters, seed):
+    given = {name: np.asarray(parameters[name]) for name in encoder.gaussian_names}
+    shape = (len(given[encoder.gaussian_names[0]]), *encoder.noise_shape)
+    return {**given, "noise": np.random.default_rng(seed).standard_normal(shape, np.float32)}
 
 
 def _images(model, images, seed):

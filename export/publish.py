@@ -71,8 +71,8 @@ def write_artifact(folder, run, name, data, images=None, with_saved_model=True):
     folder, model = Path(folder), run.model
     arrays = golden.golden_arrays(model, images)
     _save_weights(model, folder / "model.weights.h5")
-    onnx.export(model.encode, {"image": model.image_shape}, folder / "encoder.onnx", "the encoder")
-    onnx.export(model.decode, {"z": (model.latent_dim,)}, folder / "decoder.onnx", "the decoder")
+    for part, (inputs, _) in card.signatures(model).items():
+        onnx.export(card.functions(model)[part], inputs, folder / f"{part}.onnx", f"the {part}")
     if with_saved_model:
         saved_model.export(model, folder / cards.SAVED_MODEL)
     with files.atomic_path(folder / "golden.npz") as path, open(path, "wb") as file:

@@ -1,5 +1,7 @@
 """The README of an artifact, written from its card."""
 
+import json
+
 from trainers.scripts import metric_text
 
 TEMPLATE = """# {name}
@@ -21,9 +23,9 @@ The graphs in ONNX Runtime, or any other runtime; fetch outputs by name:
 ```python
 import onnxruntime
 graph = onnxruntime.InferenceSession("encoder.onnx")
-loc, scale = graph.run(["loc", "scale"], {{"image": x}})  # x: float32 [batch, {shape}]
+{encoder_outputs} = graph.run({encoder_names}, {{"image": x}})  # x: float32 [batch, {shape}]
 ```
-
+{sampler}
 The Keras model (`pip install "elbo-zoo[train]"`):
 
 ```python
@@ -71,6 +73,15 @@ _BINARISE = {
 }
 
 
+_SAMPLER = """
+`loc` is the code, for which no noise is needed. A sample of the posterior, a flow:
+
+```python
+sampler = onnxruntime.InferenceSession("posterior.onnx")
+given = {{"base_loc": base_loc, "base_scale": base_scale, "noise": noise}}
+(z,) = sampler.run(["sample"], given)  # noise: standard normal, float32 [batch, {latent_dim}]
+```
+"""
 _SAVED_MODEL = "`saved_model/` has the same two as the signatures `encode` and `decode`."
 
 
@@ -85,6 +96,9 @@ def make_readme(card):
         image_forms=f"{grey}[N, {height}, {width}, {channels}]",
         shape=", ".join(map(str, card["image_shape"])),
         latent_dim=card["latent_dim"],
+        encoder_outputs=", ".join(sorted(card["graphs"]["encoder"]["outputs"])),
+        encoder_names=json.dumps(sorted(card["graphs"]["encoder"]["outputs"])),
+        sampler=_SAMPLER.format(**card) if "posterior" in card["graphs"] else "",
         decoder_outputs=", ".join(outputs),
         saved_model=_SAVED_MODEL if card["saved_model"] else "",
         preprocessing=_PREPROCESSING.format(binarise=_BINARISE[card["preprocessing"]["binarise"]]),

@@ -3,10 +3,11 @@
 import tensorflow as tf
 from absl import logging
 
+from export import card
 from zoo import files
 
-# What each signature calls its one input; outputs have the names of the model's dicts.
-INPUTS = {"encode": "image", "decode": "z"}
+# What every SavedModel has; outputs have the names of the model's dicts.
+SIGNATURES = ("encode", "decode")
 
 
 def export(model, folder):
@@ -14,6 +15,7 @@ def export(model, folder):
 
         encode(image=[batch, H, W, C]) -> {"loc": [batch, Z], "scale": [batch, Z]}
         decode(z=[batch, Z])           -> {"mean": [batch, H, W, C], ...the likelihood's parameters}
+        sample(base_loc, base_scale, noise)  -> {"sample": [batch, Z]}, of a flow encoder
 
     float32 throughout, any batch. It holds the encoder's and the decoder's weights, nothing of
     the objective or the optimiser, and no paths of this machine.
@@ -22,15 +24,15 @@ def export(model, folder):
         model: A `zoo.VAE` under the TensorFlow backend.
         folder: Where to write; an earlier folder there is replaced.
     """
-    image = tf.TensorSpec([None, *model.image_shape], tf.float32, name="image")
-    z = tf.TensorSpec([None, model.latent_dim], tf.float32, name="z")
-
     module = tf.Module()
     weights = [*model.encoder.variables, *model.decoder.variables]
     module.weights = [variable.value for variable in weights]
-    module.encode = tf.function(lambda image: model.encode(image), [image], autograph=False)
-    module.decode = tf.function(lambda z: model.decode(z), [z], autograph=False)
-    signatures = {name: getattr(module, name).get_concrete_function() for name in INPUTS}
+    module.functions, signatures = [], {}
+    for part, (inputs, signature) in card.signatures(model).items():
+        specs = [tf.TensorSpec([None, *s], tf.float32, name=name) for name, s in inputs.items()]
+        function = tf.function(card.functions(model)[part], specs, autograph=False)
+        module.functions.append(function)
+        signatures[signature] = function.get_concrete_function()
 
     verbosity = logging.get_verbosity()
     logging.set_verbosity(logging.ERROR)  # TensorFlow tells of every file it writes.
@@ -58,10 +60,10 @@ class SavedModel:
             raise FileNotFoundError(f"Expected a SavedModel. Received: folder={str(folder)!r}")
         with tf.device("CPU:0"):
             self._loaded = tf.saved_model.load(str(folder))
-        missing = sorted(set(INPUTS) - set(self._loaded.signatures))
+        missing = sorted(set(SIGNATURES) - set(self._loaded.signatures))
         if missing:
             raise ValueError(
-                f"Expected the signatures {sorted(INPUTS)} in {folder}. "
+                f"Expected the signatures {sorted(SIGNATURES)} in {folder}. "
                 f"Received: {sorted(self._loaded.signatures)}"
             )
 

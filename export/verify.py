@@ -6,6 +6,7 @@ Exit code 0 only if every check agrees. The default needs NumPy and ONNX Runtime
 """
 
 import argparse
+import functools
 import importlib
 import io
 import sys
@@ -61,9 +62,14 @@ def verify(model, runtime="onnxruntime"):
     except Exception as error:  # a broken file may fail in any way
         report.add("load", "golden file", False, one_line(error))
         return report
-    for part in PARTS:
+    for part in _parts(card):
         _check_part(report, folder, card, part, golden, runtime)
     return report
+
+
+def _parts(card):
+    """Returns the encoder and the decoder, and what else the card has: a flow's sampler."""
+    return list(dict.fromkeys((*PARTS, *card["graphs"])))
 
 
 def _version(runtime):
@@ -97,7 +103,7 @@ def _golden(folder, card):
         golden = dict(arrays)
     expected = {
         f"{part}.{name}"
-        for part in PARTS
+        for part in _parts(card)
         for name in (*card["graphs"][part]["inputs"], *card["graphs"][part]["outputs"])
     }
     if set(golden) != expected:
@@ -106,7 +112,7 @@ def _golden(folder, card):
 
 
 def _check_part(report, folder, card, part, golden, runtime):
-    """Adds the checks of the encoder or the decoder: graph, names, batch, numbers."""
+    """Adds the checks of one part: graph, names, batch, numbers."""
     graph = card["graphs"][part]
     subject = graph["file"] if runtime == "onnxruntime" else f"signature {graph['signature']}"
     opener = _open_onnx if runtime == "onnxruntime" else _open_saved_model
@@ -116,12 +122,15 @@ def _check_part(report, folder, card, part, golden, runtime):
     except Exception as error:  # a broken file may fail in any reader, in any way
         report.add("load", subject, False, one_line(error))
         return
-    (name,) = graph["inputs"]
-    x = golden[f"{part}.{name}"]
-    for size in (len(x), SMALL_BATCH):
+    inputs = {name: golden[f"{part}.{name}"] for name in graph["inputs"]}
+    rows = len(next(iter(inputs.values())))
+    for size in (rows, SMALL_BATCH):
         where = f"batch {size}"
         try:
-            blocks = [run(x[start : start + size]) for start in range(0, len(x), size)]
+            blocks = [
+                run(**{name: x[start : start + size] for name, x in inputs.items()})
+                for start in range(0, rows, size)
+            ]
             values = {key: np.concatenate([b[key] for b in blocks]) for key in graph["outputs"]}
         except Exception as error:
             report.add("run", f"{subject}, {where}", False, one_line(error))
@@ -140,7 +149,7 @@ def _compare(report, subject, received, expected):
 
 
 def _open_onnx(report, folder, card, graph):
-    """Returns f(array) -> dict of arrays; checks the ONNX graph, its names and its `batch`."""
+    """Returns f(arrays by name) -> dict of arrays; checks the graph, its names and its `batch`."""
     content = cards.read_file(folder, card, graph["file"])
     _check_graph(report, content, graph["file"])
     model = Graph(content, graph["file"])
@@ -151,8 +160,7 @@ def _open_onnx(report, folder, card, graph):
         report.add(kind, graph["file"], agree, text if agree else f"{text}, not {graph[kind]}")
     dynamic = {shape[0] for shape in [*model.inputs.values(), *model.outputs.values()]}
     report.add("batch", graph["file"], dynamic == {"batch"}, f"first dimension {dynamic}")
-    (name,) = graph["inputs"]
-    return lambda x: model(**{name: x})
+    return model
 
 
 def _check_graph(report, content, name):
@@ -172,7 +180,7 @@ def _check_graph(report, content, name):
 
 
 def _open_saved_model(report, folder, card, graph):
-    """Returns f(array) -> dict of arrays; loads nothing of which a hash differs."""
+    """Returns f(arrays by name) -> dict of arrays; loads nothing of which a hash differs."""
     if not card["saved_model"]:
         raise ValueError("this artifact was published without a SavedModel")
     prefix = f"{card['saved_model']}/"
@@ -182,8 +190,7 @@ def _open_saved_model(report, folder, card, graph):
     from export.saved_model import SavedModel
 
     model = SavedModel(Path(folder) / card["saved_model"])
-    (name,) = graph["inputs"]
-    return lambda x: model.call(graph["signature"], **{name: x})
+    return functools.partial(model.call, graph["signature"])
 
 
 def main(arguments=None):

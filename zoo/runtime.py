@@ -22,7 +22,9 @@ def load_encoder(model):
         FileNotFoundError: If there is no such model, or its encoder is absent.
         ValueError: If the encoder is not the file that was published.
     """
-    return Encoder(*_open(model, "encoder"))
+    card, graph = _open(model, "encoder")
+    sampler = card["posterior"].get("sampler")
+    return Encoder(card, graph, _open(model, sampler)[1] if sampler else None)
 
 
 def load_decoder(model):
@@ -95,20 +97,24 @@ class Encoder(_Model):
         card: The artifact's card, a dict.
     """
 
+    def __init__(self, card, graph, sampler=None):
+        super().__init__(card, graph)
+        self._sampler = sampler
+
     def features(self, images, kind="mean", seed=None, batch_size=256):
         """Encodes images; the same images give the same features.
 
         Args:
             images: [H, W] or [N, H, W] (one channel), [H, W, C] or [N, H, W, C]; see
                 `prepare_images` for dtypes. The card's preprocessing is applied.
-            kind: "mean", the posterior's mean; "sample", loc + scale * noise; "params", all
-                that the encoder publishes.
+            kind: "mean", `loc`: the posterior's mean, or the code of a flow encoder; "sample", a
+                draw of the posterior; "params", all that the encoder publishes.
             seed: Int for kind="sample", 17 where it is not given; nothing else uses it.
             batch_size: Images at a time: memory, not results, depends on it.
 
         Returns:
             float32 [N, Z] (N = 1 for one image); for "params" a dict of arrays with `loc` and
-            `scale` [N, Z].
+            `scale` [N, Z], or what the card's `graphs` says.
 
         Raises:
             TypeError: If the dtype is not one of those accepted.
@@ -120,7 +126,7 @@ class Encoder(_Model):
             )
         if seed is not None and kind != "sample":
             raise ValueError(f"`seed` is for kind='sample'. Received: kind={kind!r}, seed={seed!r}")
-        self._require_gaussian(kind)
+        self._require_known(kind)
         images = as_batch(images, self.image_shape)
         rng = np.random.default_rng(SEED if seed is None else seed)
         blocks = []
@@ -132,14 +138,21 @@ class Encoder(_Model):
                 parameters = {"z": parameters["loc"]}
             elif kind == "sample":
                 noise = rng.standard_normal(parameters["loc"].shape, np.float32)
-                parameters = {"z": parameters["loc"] + parameters["scale"] * noise}
+                parameters = {"z": self._sample(parameters, noise)}
             blocks.append(parameters)
         joined = _concatenate(blocks)
         return joined if kind == "params" else joined["z"]
 
-    def _require_gaussian(self, kind):
+    def _sample(self, parameters, noise):
+        """Returns z ~ e(z|x) as a function of standard normal noise."""
+        if self._sampler is None:
+            return parameters["loc"] + parameters["scale"] * noise
+        gaussian = {name: parameters[name] for name in self._sampler.inputs if name != "noise"}
+        return self._sampler(**gaussian, noise=noise)["sample"]
+
+    def _require_known(self, kind):
         family = self.card["posterior"].get("family")
-        if kind != "params" and family != "diagonal_normal":
+        if kind != "params" and family != "diagonal_normal" and self._sampler is None:
             raise ValueError(
                 f"kind={kind!r} needs a posterior of the family 'diagonal_normal'; only "
                 f"kind='params' works for this one. Received: family={family!r}"
