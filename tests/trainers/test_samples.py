@@ -5,7 +5,9 @@ import pytest
 
 import zoo
 from trainers.experiments import families, samples
+from trainers.experiments.item import Context
 from trainers.plots import png_bytes
+from trainers.sweeps import grid
 from zoo.backend import to_numpy
 
 SHAPE = (4, 4, 1)
@@ -39,6 +41,22 @@ def model():
 def test_twelve_families():
     assert len(families.all_families()) == len(set(families.all_families())) == 12
     assert families.all_families()[0] == "---" and families.all_families()[-1] == "++v"
+
+
+@pytest.mark.parametrize(("scale", "count"), [("tiny", 4), ("reduced", 36), ("full", 84)])
+def test_grids_of_each_scale_are_runs_that_the_config_allows(scale, count, tmp_path, monkeypatch):
+    specs = []
+
+    def sweep(config, folder, text, overrides, say):
+        specs.extend(grid.runs(config, text, overrides))
+
+    monkeypatch.setattr(families.running, "sweep", sweep)
+    monkeypatch.setattr(families, "_read", lambda folder, cut: cut)
+    cut = families.train(Context(scale, tmp_path), "omniglot", annealed=True)
+    assert len(specs) == len({spec.name for spec in specs}) == count
+    assert ("betas" in cut) == (scale != "full")
+    steps = families.ANNEAL_STEPS[scale]
+    assert all(f"--config.objective.anneal_steps={steps}" in s.arguments for s in specs)
 
 
 def test_runs_of_a_figure(trained):

@@ -16,8 +16,9 @@ BETAS = {
 }
 FEW_BETAS = {"-": ("0.1", "0.5", "1.0"), "+": ("0.1", "0.5", "1.0")}
 FULL_EPOCHS = 200
+FULL_CUT = {"mnist": "", "omniglot": "4,037 of the paper's 24,345 training images"}
 # Of the figures trained "with KL annealing", whose length the paper does not give.
-ANNEAL_STEPS = 1000
+ANNEAL_STEPS = {"tiny": 2, "reduced": 100, "full": 1000}
 METRICS = ("rate", "distortion", "elbo", "nll")
 DATA = {
     "mnist": "static binarised MNIST, test",
@@ -43,26 +44,32 @@ def all_families():
 def train(context, data, families=None, betas=None, annealed=False):
     """Returns the runs of a figure: those of `context.runs`, or trained at `context.scale`.
 
-    Full scale is the paper's: 200 epochs, its betas. Reduced has the config's own epochs and three
-    betas; tiny a few steps of two families with tiny networks. Finished runs are left alone.
+    Full scale is the paper's: 200 epochs, its betas. Reduced and tiny are the config's modes of
+    these names, with three betas, and with two families of two. Finished runs are left alone.
 
     Args:
         context: The item's `Context`.
         data: "mnist" or "omniglot".
         families: Names; all twelve by default.
         betas: As text; those of the scale by default.
-        annealed: Whether beta rises from 0 over the first `ANNEAL_STEPS` steps.
+        annealed: Whether beta rises from 0 over the first `ANNEAL_STEPS`.
     """
     if context.runs is not None:
         return _check_full(_read(context.runs, ""), context.scale)
     families = families or all_families()
     wanted = BETAS if context.scale == "full" else FEW_BETAS
     config = str(Path(configs.__file__).parent / "broken_elbo" / f"{data}.py")
-    overrides = [f"--config.train.epochs={FULL_EPOCHS}"] if context.scale == "full" else []
-    overrides += [f"--config.objective.anneal_steps={ANNEAL_STEPS}"] if annealed else []
+    overrides = []
+    if context.scale == "full":
+        overrides = [f"--config.train.epochs={FULL_EPOCHS}", f"--config.cut={FULL_CUT[data]}"]
+    else:
+        config = f"{config}:{context.scale}"
+    overrides += (
+        [f"--config.objective.anneal_steps={ANNEAL_STEPS[context.scale]}"] if annealed else []
+    )
     cut = "" if context.scale == "full" else "betas 0.1, 0.5, 1.0"
     if context.scale == "tiny":
-        config, families = f"{config}:tiny", [f for f in families if f in ("---", "-+v")]
+        families = [family for family in families if family in ("---", "-+v")]
         wanted = dict.fromkeys(wanted, ("0.1", "1.0"))
         cut = f"families {', '.join(families)}; betas 0.1, 1.0"
     folder = context.workdir / "runs"
