@@ -115,8 +115,9 @@ def _reduce(config, epochs):
         config.data.test_split = "test[:2000]"
     config.cut = (
         f"at most {REDUCED_EXAMPLES:,} training images for {config.train.epochs} of 200 epochs, in "
-        f"batches of 50 at a learning rate of {config.optimizer.learning_rate}; depth 16 (of 32 in simple networks, of 64 in "
-        "autoregressive ones), 50 pseudo-inputs of a VampPrior; at most 2,000 test images"
+        f"batches of 50 at a learning rate of {config.optimizer.learning_rate}; depth 16 (of 32 in "
+        "simple networks, of 64 in autoregressive ones), 50 pseudo-inputs of a VampPrior; at most "
+        "2,000 test images"
     )
     return config
 
