@@ -74,11 +74,13 @@ def signatures(model):
     """Returns part -> (input name -> shape without the batch, signature in a SavedModel).
 
     A flow encoder has a third part, `posterior`, which samples it: noise is an input, and `loc`
-    needs none.
+    needs none. An autoregressive decoder is given the image too: each of its outputs is of a pixel
+    given those before it.
     """
+    given = {"image": model.image_shape} if model.decoder.is_autoregressive else {}
     parts = {
         "encoder": ({"image": model.image_shape}, "encode"),
-        "decoder": ({"z": (model.latent_dim,)}, "decode"),
+        "decoder": ({"z": (model.latent_dim,), **given}, "decode"),
     }
     if model.encoder.noise_shape is not None:
         gaussian = dict.fromkeys(model.encoder.gaussian_names, (model.latent_dim,))
@@ -96,7 +98,7 @@ def functions(model):
 
     return {
         "encoder": lambda image: model.encode(image),
-        "decoder": lambda z: model.decode(z),
+        "decoder": lambda z, *image: model.decode(z, *image),
         "posterior": sample,
     }
 

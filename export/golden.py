@@ -16,7 +16,8 @@ def golden_arrays(model, images=None, seed=SEED):
 
     Images: up to 8 real ones, then all 0 and all 1. Latents: 7 draws of the prior, the origin,
     +4 in the first coordinate, -4 in the last. A flow encoder's sampler, the part `posterior`, gets
-    the Gaussians of the images and normal noise. Outputs are those of Keras on the CPU (a GPU may
+    the Gaussians of the images and normal noise; an autoregressive decoder gets the images too, in
+    turn. Outputs are those of Keras on the CPU (a GPU may
     round products to 10 bits).
 
     Args:
@@ -30,9 +31,12 @@ def golden_arrays(model, images=None, seed=SEED):
     """
     with tf.device("CPU:0"):
         image, z = _images(model, images, seed), _latents(model, seed)
+        decoded = {"z": z}
+        if model.decoder.is_autoregressive:
+            decoded["image"] = image[np.arange(len(z)) % len(image)]
         parts = {
             "encoder": ({"image": image}, model.encode(image)),
-            "decoder": ({"z": z}, model.decode(z)),
+            "decoder": (decoded, model.decode(*decoded.values())),
         }
         if model.encoder.noise_shape is not None:
             given = _gaussian_and_noise(model.encoder, parts["encoder"][1], seed)

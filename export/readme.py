@@ -34,7 +34,7 @@ model = zoo.load("{name}")
 reconstructions = model.predict(x)
 ```
 
-`decoder.onnx` takes `z` [batch, {latent_dim}] and gives {decoder_outputs}. {saved_model}
+`decoder.onnx` takes {decoder_inputs} and gives {decoder_outputs}. {saved_model}
 
 `python -m export.verify FOLDER` proves that all files are whole and that every number of
 `golden.npz` comes out again.
@@ -82,6 +82,10 @@ given = {{"base_loc": base_loc, "base_scale": base_scale, "noise": noise}}
 (z,) = sampler.run(["sample"], given)  # noise: standard normal, float32 [batch, {latent_dim}]
 ```
 """
+_DECODER_INPUTS = {
+    False: "`z` [batch, {latent_dim}]",
+    True: "`z` [batch, {latent_dim}] and `image` (each output is of a pixel given those before it)",
+}
 _SAVED_MODEL = "`saved_model/` has the same two as the signatures `encode` and `decode`."
 
 
@@ -99,6 +103,9 @@ def make_readme(card):
         encoder_outputs=", ".join(sorted(card["graphs"]["encoder"]["outputs"])),
         encoder_names=json.dumps(sorted(card["graphs"]["encoder"]["outputs"])),
         sampler=_SAMPLER.format(**card) if "posterior" in card["graphs"] else "",
+        decoder_inputs=_DECODER_INPUTS["image" in card["graphs"]["decoder"]["inputs"]].format(
+            **card
+        ),
         decoder_outputs=", ".join(outputs),
         saved_model=_SAVED_MODEL if card["saved_model"] else "",
         preprocessing=_PREPROCESSING.format(binarise=_BINARISE[card["preprocessing"]["binarise"]]),

@@ -180,12 +180,46 @@ class Decoder(_Model):
         """
         if kind not in ("mean", "params"):
             raise ValueError(f"`kind` must be 'mean' or 'params'. Received: kind={kind!r}")
+        if "image" in self._graph.inputs:
+            raise ValueError(
+                "The pixels of an autoregressive decoder depend on one another; its graph gives "
+                "each pixel's probability given z and an image. Use `probabilities(z, images)`, or "
+                "zoo.load(...).sample(n) to draw images. Received: an autoregressive decoder"
+            )
         z = self._latents(z)
         size = _positive("batch_size", batch_size)
         blocks = [self._graph(z=z[start : start + size]) for start in range(0, len(z), size)]
         if kind == "mean":
             return np.concatenate([block["mean"] for block in blocks])
         return _concatenate(blocks)
+
+    def probabilities(self, z, images, batch_size=256):
+        """Returns p(x_i = 1 | x_1 .. x_{i-1}, z) of each pixel, float32 [N, H, W, C].
+
+        Of an autoregressive decoder, for which `decode` has no answer.
+
+        Args:
+            z: Latents [N, Z].
+            images: N images; see `prepare_images` for dtypes. The card's preprocessing is applied.
+            batch_size: As in `decode`.
+
+        Raises:
+            ValueError: If the decoder is not autoregressive, or the numbers of rows differ.
+        """
+        if "image" not in self._graph.inputs:
+            raise ValueError("Expected an autoregressive decoder. Received: one for `decode(z)`")
+        z, images = self._latents(z), as_batch(images, self.image_shape)
+        if len(z) != len(images):
+            raise ValueError(
+                f"Expected as many images as latents. Received: {len(images)} and {len(z)}"
+            )
+        size = _positive("batch_size", batch_size)
+        blocks = []
+        for start in range(0, len(z), size):
+            rows = slice(start, start + size)
+            x = prepare_images(images[rows], self.card["preprocessing"])
+            blocks.append(self._graph(z=z[rows], image=x)["mean"])
+        return np.concatenate(blocks)
 
     def sample(self, n, seed=SEED, batch_size=256):
         """Draws `n` latents from the prior and returns their mean images [n, H, W, C].

@@ -89,7 +89,8 @@ class PixelCNNDecoder(AutoregressiveDecoder):
         _, beside = self.vertical.forward(self.rows_above(above), None, WHOLE, training)
         h = self.row_above(above) + self.left(before)
         h, _ = self.horizontal.forward(h, beside, WHOLE, training)
-        return self.pixels(h)[:, :height, :width]
+        logits = self.pixels(h)[:, :height, :width]
+        return ops.reshape(logits, (-1, *self.image_shape))  # a static size, for published graphs
 
     def draw(self, z, noise, progress=False):
         # Every activation is computed once: `draw_slowly` gives the same pixels.
