@@ -16,6 +16,32 @@ def diagonal_normal(loc, scale):
     return tfd.Independent(tfd.Normal(loc, scale), 1)
 
 
+def aggregate_variance(posterior, z):
+    """Returns S^2 = E_B[Sigma + mu^2], the second moment of a batch of posteriors, [Z].
+
+    The variance of the Gaussian around 0 that is nearest to them all: `bilbo`, eq. 4, diagonal.
+
+    Args:
+        posterior: e(z|x), batch shape [B].
+        z: A sample of each, [B, Z], whose squares are taken where there is no closed form.
+    """
+    return ops.mean(second_moments(posterior, z), axis=0)
+
+
+def second_moments(posterior, z):
+    """Returns E[z^2] of each posterior, [B, Z]; arguments as `aggregate_variance`."""
+    try:
+        return ops.square(posterior.mean()) + posterior.variance()
+    except NotImplementedError:
+        return ops.square(z)
+
+
+def gaussian_of(posterior):
+    """Returns loc and scale of a diagonal Gaussian, or of the one that a flow starts from."""
+    base = getattr(posterior, "base", posterior)
+    return base.mean(), base.stddev()
+
+
 class VolumePreserving:
     """z = f(u), u ~ base, |det df/du| = 1, so that log p(z) = log base(f^-1(z)).
 
@@ -54,6 +80,40 @@ class VolumePreserving:
         z = self.transform(u)
         self._made.append(self.transform.remember(u, z))
         return z
+
+
+class Deterministic:
+    """All the mass at one z: what a deterministic encoder gives. It has samples and no density.
+
+    Args:
+        loc: [B, Z].
+        name: For messages.
+    """
+
+    def __init__(self, loc, name="Deterministic"):
+        self.loc = loc
+        self.name = name
+        self.batch_shape = tuple(loc.shape[:-1])
+        self.event_shape = tuple(loc.shape[-1:])
+
+    def sample(self, sample_shape=(), seed=None):
+        """Returns loc, [*sample_shape, B, Z]."""
+        leading = (sample_shape,) if isinstance(sample_shape, int) else tuple(sample_shape)
+        return ops.broadcast_to(self.loc, (*leading, *ops.shape(self.loc)))
+
+    def mean(self):
+        return self.loc
+
+    def variance(self):
+        return ops.zeros_like(self.loc)
+
+    def log_prob(self, z):
+        """Raises ValueError: there is no density."""
+        raise ValueError(
+            "A deterministic encoder has no density log e(z|x), so no rate and no bound of log "
+            'p(x): use an objective without the rate ("infomax"), or another `scale` of the '
+            f"encoder. Received: posterior={self.name!r}"
+        )
 
 
 class DiagonalNormalMixture:

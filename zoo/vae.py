@@ -61,6 +61,7 @@ class VAE(keras.Model):
             name: FirstNonFinite(name=f"first_non_finite_{name}") for name in ("loss", *self.terms)
         }
         self._is_scoring = False
+        self._labels = None
         self.build((None, *self.image_shape))
 
     @property
@@ -87,6 +88,7 @@ class VAE(keras.Model):
         if self.built:
             return
         self.marginal.connect(self.encoder, self.image_shape)
+        self.objective.check_parts(self.encoder, self.decoder, self.marginal)
         for part, shape in (
             (self.encoder, image_shape),
             (self.decoder, (None, self.latent_dim)),
@@ -131,23 +133,27 @@ class VAE(keras.Model):
             marginal=self.marginal,
             training=training,
             step=ops.convert_to_tensor(self.step),
+            **({"labels": self._labels} if self.objective.needs_labels else {}),
         )
 
     @contextlib.contextmanager
-    def _scoring(self):
+    def _scoring(self, data):
         self._is_scoring = True
+        if self.objective.needs_labels:
+            self._labels = _labels_of(data, self.objective)
         try:
             yield
         finally:
-            self._is_scoring = False
+            self._is_scoring, self._labels = False, None
 
     def train_step(self, *arguments):
-        # The arguments differ by backend; Keras's own step is kept, and `call` gives the terms.
-        with self._scoring():
+        # The arguments differ by backend, the data is the last; Keras's own step is kept, and
+        # `call` gives the terms.
+        with self._scoring(arguments[-1]):
             return super().train_step(*arguments)
 
     def test_step(self, *arguments):
-        with self._scoring():
+        with self._scoring(arguments[-1]):
             return super().test_step(*arguments)
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
@@ -168,6 +174,31 @@ class VAE(keras.Model):
         """Returns the means of loss and terms; the first-bad-step counters are for callbacks."""
         result = super().get_metrics_result()
         return {key: value for key, value in result.items() if "first_non_finite" not in key}
+
+    def adapt(self, images, seed=17):
+        """Estimates over `images`, the training set, what training leaves to be estimated.
+
+        That is the scale of a floating prior and of a BAGGINS likelihood. Training scripts do it
+        whenever they save; after a `fit` of your own, call it before you sample, evaluate or
+        publish. Models without such parts are left as they are.
+
+        Args:
+            images: Images [N, H, W, C], or a data set with `float_images`.
+            seed: Int, of posterior samples where there is no closed form.
+        """
+        for part in (self.marginal, self.decoder.likelihood):
+            if part.adapts:
+                part.adapt(images, self, seed)
+
+    @property
+    def adapts(self):
+        """Whether `adapt` has something to estimate."""
+        return self.marginal.adapts or self.decoder.likelihood.adapts
+
+    def check_adapted(self):
+        """Raises ValueError if there is something to estimate, and `adapt` was never called."""
+        self.marginal.check_adapted()
+        self.decoder.likelihood.check_adapted()
 
     # Use.
 
@@ -258,6 +289,17 @@ class VAE(keras.Model):
 
 def _is_part(value):
     return isinstance(value, keras.layers.Layer)
+
+
+def _labels_of(data, objective):
+    """Returns the labels of a batch `(x, y)`."""
+    labels = keras.utils.unpack_x_y_sample_weight(data)[1]
+    if labels is None:
+        raise ValueError(
+            f"The objective {type(objective).registered_name!r} needs labels: "
+            "`fit(images, labels)`. Received: images alone"
+        )
+    return labels
 
 
 def _in_batches(function, x, batch_size):

@@ -1,6 +1,7 @@
 """The decoder room: d(x|z)."""
 
 from zoo.decoders.autoregressive import AutoregressiveDecoder
+from zoo.decoders.baggins import Baggins
 from zoo.decoders.decoder import Decoder
 from zoo.decoders.deconv import GatedDeconvDecoder, SmallDeconvDecoder
 from zoo.decoders.likelihood import Bernoulli, Gaussian, Likelihood
@@ -9,6 +10,7 @@ from zoo.decoders.pixelcnn import PixelCNNDecoder
 
 __all__ = [
     "AutoregressiveDecoder",
+    "Baggins",
     "Bernoulli",
     "Decoder",
     "GatedDeconvDecoder",

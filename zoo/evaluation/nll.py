@@ -120,6 +120,7 @@ def log_terms(model, x, num_samples, seed, batch_size=None, max_rows=MAX_ROWS, p
         ValueError: If `num_samples` or `max_rows` is not a positive int.
     """
     _check_positive(num_samples=num_samples, max_rows=max_rows)
+    model.check_adapted()
     seed = tfp_seed(seed)
     prior = to_numpy(compile_step(model, _marginal_parameters)())
     for count, tile, x_tile, parameters in tiles(model, x, batch_size, progress):
@@ -131,7 +132,7 @@ def log_terms(model, x, num_samples, seed, batch_size=None, max_rows=MAX_ROWS, p
         for offset in range(0, len(x_tile), width):
             images = x_tile[offset : offset + width]
             rows = slice(tile * TILE + offset, tile * TILE + offset + len(images))
-            padded = _pad(images, width)
+            padded = pad(images, width)
             for first in range(0, num_samples, draws):
                 at = tile_seed, _int(first), _int(offset)
                 terms = to_numpy(step(parameters, prior, padded, *at))
@@ -170,13 +171,13 @@ def tiles(model, images, batch_size=None, progress=False):
         pieces = []
         for first in range(0, len(x), batch_size):
             piece = x[first : first + batch_size]
-            parameters = to_numpy(encode(_pad(piece, batch_size)))
+            parameters = to_numpy(encode(pad(piece, batch_size)))
             pieces.append({name: value[: len(piece)] for name, value in parameters.items()})
         yield (
             count,
             start // TILE,
             x,
-            {name: _pad(np.concatenate([p[name] for p in pieces]), TILE) for name in pieces[0]},
+            {name: pad(np.concatenate([p[name] for p in pieces]), TILE) for name in pieces[0]},
         )
         if bar is not None:
             bar.update(start + len(x))
@@ -263,7 +264,7 @@ def _source(model, images):
     return len(images), lambda rows: np.asarray(read(rows), "float32")
 
 
-def _pad(array, size):
+def pad(array, size):
     """Repeats the last row up to `size` rows, so that no partial batch needs a trace of its own."""
     missing = size - len(array)
     return np.concatenate([array, np.repeat(array[-1:], missing, axis=0)]) if missing else array

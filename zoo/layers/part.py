@@ -10,7 +10,24 @@ class Part(keras.layers.Layer):
 
     That rule gives `get_config` for all parts at once, so a part can be saved, loaded and named
     in a config without writing any of it again. An argument may be another part.
+
+    A part that `adapts` has a weight that no gradient learns: `adapt` estimates it over the
+    training set after training. See `zoo.VAE.adapt`.
     """
+
+    adapts = False
+
+    def adapt(self, images, model=None, seed=17):
+        """Sets from `images` what no gradient learns. Nothing to do for most parts.
+
+        Args:
+            images: Images [N, H, W, C], or a data set with `float_images`.
+            model: The `zoo.VAE` that this part is of.
+            seed: Int.
+        """
+
+    def check_adapted(self):
+        """Raises ValueError if this part adapts and `adapt` was never called."""
 
     @classmethod
     def argument_names(cls):

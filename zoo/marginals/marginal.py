@@ -20,6 +20,18 @@ class Marginal(Part):
     def connect(self, encoder, image_shape):
         """Takes notice of the encoder of the same model. Nothing to do for most marginals."""
 
+    def batch_distribution(self, posterior, z):
+        """Returns m(z) as an objective sees it, batch shape [], event shape [Z].
+
+        `distribution()` for most marginals; one that floats (`bilbo`, section 4.3) is made anew
+        from each batch.
+
+        Args:
+            posterior: e(z|x) of a batch.
+            z: A sample of each, [B, Z].
+        """
+        return self.distribution()
+
     def distribution(self):
         """Returns m(z), batch shape [], event shape [Z]."""
         raise NotImplementedError

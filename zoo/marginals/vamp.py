@@ -93,13 +93,15 @@ class VampPrior(Marginal):
         """Returns phi, images [N, H, W, C] in [0, 1]."""
         return ops.clip(ops.convert_to_tensor(self.raw_pseudo_inputs), 0.0, 1.0)
 
-    def adapt(self, images, seed=17):
+    def adapt(self, images, model=None, seed=17):
         """Starts the pseudo-inputs at N of `images`, drawn without repetition.
 
-        Their pixels are brought into [0.01, 0.99], so that every one can still learn.
+        Their pixels are brought into [0.01, 0.99], so that every one can still learn. For use
+        before training, by hand: the pseudo-inputs are learned, so `adapts` is False.
 
         Args:
             images: Float images [M, H, W, C] in [0, 1], M >= N.
+            model: Not needed.
             seed: Int.
         """
         if len(images) < self.num_pseudo_inputs:

@@ -46,10 +46,10 @@ class Beta(RateDistortion):
             self.term_names = (*self.term_names, "beta")
 
     def call(self, x, encoder=None, decoder=None, marginal=None, training=False, step=None):
-        """Returns `loss` [], `distortion`, `rate`, `elbo` [B] in nats, and `beta` []."""
+        """Returns `loss` [], `beta` [] and what `terms` gives."""
         terms = self.terms(x, encoder, decoder, marginal, training)
         beta = self.beta * ops.ones(())
         if training and step is not None:
             beta = beta * linear_ramp(step, self.anneal_steps)
-        loss = ops.mean(terms["distortion"] + beta * terms["rate"])
+        loss = ops.mean(terms["cost"] + beta * terms["rate"])
         return {"loss": loss, **terms, "beta": beta}

@@ -19,6 +19,8 @@ class Objective(Part):
     """
 
     term_names = ()
+    # Whether `call` takes `labels`, integers [B]: then `fit(images, labels)`, or the loop, gives it.
+    needs_labels = False
 
     def __init__(self, seed=17, **kwargs):
         super().__init__(**{**kwargs, "dtype": "float32"})
@@ -27,3 +29,6 @@ class Objective(Part):
 
     def build(self, input_shape=None):
         pass
+
+    def check_parts(self, encoder, decoder, marginal):
+        """Called when a model is composed; raises ValueError if this cannot train these parts."""

@@ -1,6 +1,10 @@
 """What the objectives of rate and distortion share: both, from one posterior sample an example."""
 
+from keras import ops
+
 from zoo.backend import next_seed
+from zoo.decoders.baggins import Baggins
+from zoo.distributions import aggregate_variance, gaussian_of
 from zoo.divergences import kl
 from zoo.objectives.objective import Objective
 
@@ -12,6 +16,9 @@ class RateDistortion(Objective):
 
         z ~ e(z|x);  D = -log d(x|z);  R = KL(e(z|x) || m(z));  elbo = -(D + R)
 
+    A marginal that floats (`zoo.Floating`) is that of the batch. What a loss takes is `cost`: D,
+    except for a likelihood that the batch bounds (`zoo.Baggins`).
+
     Args:
         rate: "analytic" (closed form, or an error where there is none), "sampled" (at the same
             z as the distortion), or "auto" (closed form where there is one).
@@ -22,20 +29,45 @@ class RateDistortion(Objective):
     """
 
     term_names = ("distortion", "rate", "elbo")
+    rates = RATES
 
     def __init__(self, rate="auto", seed=17, **kwargs):
-        if rate not in RATES:
-            raise ValueError(f"`rate` must be one of {list(RATES)}. Received: rate={rate!r}")
+        if rate not in self.rates:
+            raise ValueError(f"`rate` must be one of {list(self.rates)}. Received: rate={rate!r}")
         super().__init__(seed=seed, **kwargs)
         self.rate = rate
 
     def terms(self, x, encoder, decoder, marginal, training):
-        """Returns `distortion`, `rate` and `elbo`, each [B], in nats."""
+        """Returns `distortion`, `rate`, `elbo` and `cost`, each [B], in nats, and `z` [B, Z]."""
+        posterior, z, _ = self.draw(x, encoder, training)
+        prior = marginal.batch_distribution(posterior, z)
+        return self.terms_at(z, x, posterior, decoder, prior, training)
+
+    def draw(self, x, encoder, training):
+        """Returns e(z|x), z ~ e(z|x) [B, Z], and the stateless seed of the draw.
+
+        Whoever draws more folds that seed: the same generator then gives every objective the same z.
+        """
+        seed = next_seed(self.seed_generator)
         posterior = encoder.distribution(x, training=training)
-        z = posterior.sample(seed=next_seed(self.seed_generator))
-        rate = self._rate(posterior, marginal.distribution(), z)
+        return posterior, posterior.sample(seed=seed), seed
+
+    def terms_at(self, z, x, posterior, decoder, prior, training):
+        """Returns what `terms` does, at z ~ e(z|x)."""
+        rate = self._rate(posterior, prior, z)
+        distortion, cost = self.distortion_at(z, x, posterior, decoder, training)
+        elbo = -(distortion + rate)
+        return {"distortion": distortion, "rate": rate, "elbo": elbo, "cost": cost, "z": z}
+
+    def distortion_at(self, z, x, posterior, decoder, training):
+        """Returns D at z ~ e(z|x), and what a loss takes for it, each [B], in nats."""
+        if isinstance(decoder.likelihood, Baggins):
+            _, scale = gaussian_of(posterior)
+            variance = aggregate_variance(posterior, z)
+            information = ops.sum(variance / ops.square(scale), axis=-1)
+            return decoder.likelihood.batch_terms(decoder(z, training=training), x, information)
         distortion = -decoder.distribution(z, training=training).log_prob(x)
-        return {"distortion": distortion, "rate": rate, "elbo": -(distortion + rate)}
+        return distortion, distortion
 
     def _rate(self, posterior, marginal, z):
         if self.rate == "sampled":

@@ -40,7 +40,7 @@ class TargetRate(RateDistortion):
         self.weight = weight
 
     def call(self, x, encoder=None, decoder=None, marginal=None, training=False, step=None):
-        """Returns `loss` [], and `distortion`, `rate`, `elbo`, each [B], in nats."""
+        """Returns `loss` [] and what `terms` gives."""
         terms = self.terms(x, encoder, decoder, marginal, training)
         distance = ops.abs(self.target - ops.mean(terms["rate"]))
-        return {"loss": ops.mean(terms["distortion"]) + self.weight * distance, **terms}
+        return {"loss": ops.mean(terms["cost"]) + self.weight * distance, **terms}

@@ -1,0 +1,92 @@
+"""BAGGINS: a Gaussian likelihood whose variance the batch's information bounds. `bilbo`, 5.1."""
+
+import math
+
+from keras import ops
+
+from zoo.decoders.likelihood import Gaussian
+from zoo.estimates import Estimate
+from zoo.registry import LIKELIHOODS
+
+# Keeps the logarithm of a residual of exactly zero finite; no float32 image comes this near.
+SMALLEST_SQUARE = 1e-30
+
+
+@LIKELIHOODS.register("baggins")
+class Baggins(Gaussian):
+    """p(x|z) = N(x; mean(z), T), isotropic; T from the residual and the batch's information.
+
+        T_i = tau |x_i - nu(z_i)|^2 / tr(Sigma_i^-1 S_B^2),   S_B^2 = E_B[Sigma + mu mu^T]
+
+    so -log p(x_i|z_i) = (tr(Sigma_i^-1 S_B^2) / tau + m log 2 pi T_i) / 2 is what objectives of
+    rate and distortion minimise, through T: with `zoo.Bilbo` it is eq. 30, with `zoo.Beta` the
+    ordinary ELBO with BAGGINS. T_i knows x_i, so that number is no log-density; what they log as
+    distortion takes one T for the batch, the mean of its T_i, and is one. After training `adapt`
+    estimates that mean over the training set, the variance of this likelihood from then on.
+    Scaling the data scales T, and shifts all by a constant.
+
+    Args:
+        tau: Positive number, the information factor; 1/5 in the paper's figures.
+        mean_activation: "linear" or "sigmoid"; with "sigmoid" means do not follow scaled data.
+
+    Raises:
+        ValueError: If an argument is none of these.
+
+    Reference:
+        `bilbo`, eq. 28 to 30.
+    """
+
+    adapts = True
+
+    def __init__(self, tau=0.2, mean_activation="linear", **kwargs):
+        if not tau > 0:
+            raise ValueError(f"`tau` must be a positive number. Received: tau={tau!r}")
+        super().__init__(mean_activation=mean_activation, **kwargs)
+        self.tau = tau
+
+    def build(self, input_shape=None):
+        self.variance = Estimate(self, "variance", (), "likelihood variance T")
+
+    def call(self, raw):
+        """Returns `{"mean": [..., H, W, C], "scale": the same shape}`; scale NaN till adapted."""
+        scale = ops.sqrt(self.variance.variable)
+        return {**super().call(raw), "scale": ops.ones_like(raw) * scale}
+
+    def distribution(self, parameters):
+        """Returns p(x|z) with the variance estimated over the training set.
+
+        Raises:
+            ValueError: If `adapt` was never called.
+        """
+        self.check_adapted()
+        return super().distribution(parameters)
+
+    def batch_terms(self, parameters, x, information):
+        """Returns the distortion with one T for the batch, and the cost with T_i: each [B], nats.
+
+        Args:
+            parameters: The dict of `call`, for one z an example.
+            x: Images [B, H, W, C].
+            information: tr(Sigma_i^-1 S_B^2) of each, [B].
+        """
+        squared = squared_residual(parameters, x)
+        pixels = math.prod(x.shape[1:])
+        variance = self.tau * squared / information
+        cost = 0.5 * (information / self.tau + pixels * ops.log(2 * math.pi * variance))
+        common = ops.mean(variance)
+        distortion = 0.5 * (squared / common + pixels * ops.log(2 * math.pi * common))
+        return distortion, cost
+
+    def adapt(self, images, model=None, seed=17):
+        from zoo.evaluation import aggregate
+
+        self.variance.assign(self.tau * aggregate.residual_per_information(model, images, seed))
+
+    def check_adapted(self):
+        self.variance.value()
+
+
+def squared_residual(parameters, x):
+    """Returns |x - mean|^2 of each image, [B], never quite zero."""
+    squared = ops.sum(ops.square(x - parameters["mean"]), axis=(1, 2, 3))
+    return ops.maximum(squared, SMALLEST_SQUARE)

@@ -1,0 +1,54 @@
+"""The floating prior: a Gaussian of the scale that the posteriors have together. `bilbo`, 4.3."""
+
+from keras import ops
+
+from zoo.distributions import aggregate_variance, diagonal_normal
+from zoo.estimates import Estimate
+from zoo.marginals.marginal import Marginal
+from zoo.registry import MARGINALS
+
+
+@MARGINALS.register("floating")
+class Floating(Marginal):
+    """m(z) = N(0, S^2) with the optimal diagonal S^2, nothing learned.
+
+        S^2 = E_p(x)[Sigma + mu mu^T]
+
+    An objective sees the S^2 of its batch, gradient included, so its rate and its ELBO are those
+    of N(0, S_B^2): for that prior they bound log p(x) as ever. After training `adapt` estimates
+    S^2 over the training set, a weight from then on: samples, evaluation and artifacts use it.
+    With a posterior that has no moments in closed form, z^2 of a sample stands for them.
+
+    Args:
+        latent_dim: Positive int, Z.
+
+    Reference:
+        `bilbo`, eq. 4 and section 4.3, "the floating prior trick".
+    """
+
+    adapts = True
+
+    def build(self, input_shape=None):
+        self.variance = Estimate(self, "variance", (self.latent_dim,), "prior variance S^2")
+
+    def batch_distribution(self, posterior, z):
+        return self._normal(aggregate_variance(posterior, z))
+
+    def distribution(self):
+        """Returns N(0, S^2) as estimated over the training set.
+
+        Raises:
+            ValueError: If `adapt` was never called.
+        """
+        return self._normal(self.variance.value())
+
+    def adapt(self, images, model=None, seed=17):
+        from zoo.evaluation import aggregate
+
+        self.variance.assign(aggregate.prior_variance(model, images, seed))
+
+    def check_adapted(self):
+        self.variance.value()
+
+    def _normal(self, variance):
+        return diagonal_normal(ops.zeros(self.latent_dim), ops.sqrt(variance))
