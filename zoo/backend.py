@@ -63,6 +63,16 @@ def to_numpy(value):
     return keras.ops.convert_to_numpy(value)
 
 
+def gradients(function, tensors):
+    """Returns the gradient of the scalar `function(*tensors)` by each tensor; differentiable."""
+    if BACKEND == "jax":
+        return list(jax.grad(function, argnums=tuple(range(len(tensors))))(*tensors))
+    with tf.GradientTape() as tape:
+        tape.watch(tensors)
+        value = function(*tensors)
+    return tape.gradient(value, tensors)
+
+
 def is_traced(tensor):
     """Returns whether `tensor` stands for values in code being compiled, and has none yet."""
     if BACKEND == "jax":

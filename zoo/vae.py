@@ -88,7 +88,7 @@ class VAE(keras.Model):
         if self.built:
             return
         self.marginal.connect(self.encoder, self.image_shape)
-        self.objective.check_parts(self.encoder, self.decoder, self.marginal)
+        self.objective.connect(self.encoder, self.image_shape)
         for part, shape in (
             (self.encoder, image_shape),
             (self.decoder, (None, self.latent_dim)),
@@ -97,6 +97,7 @@ class VAE(keras.Model):
         ):
             if not part.built:
                 part.build(shape)
+        self.objective.check_parts(self.encoder, self.decoder, self.marginal)
 
     def check_images(self, x):
         """Returns `x` as a float32 tensor [B, H, W, C].

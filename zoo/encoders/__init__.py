@@ -1,8 +1,19 @@
 """The encoder room: e(z|x)."""
 
+from zoo.encoders.around import ClippedEncoder, ScaledEncoder
 from zoo.encoders.conv import GatedConvEncoder, SmallConvEncoder
 from zoo.encoders.encoder import Encoder
 from zoo.encoders.iaf import IAFEncoder
 from zoo.encoders.mlp import MLPEncoder
+from zoo.encoders.pixel_noise import PixelNoiseEncoder
 
-__all__ = ["Encoder", "GatedConvEncoder", "IAFEncoder", "MLPEncoder", "SmallConvEncoder"]
+__all__ = [
+    "ClippedEncoder",
+    "Encoder",
+    "GatedConvEncoder",
+    "IAFEncoder",
+    "MLPEncoder",
+    "PixelNoiseEncoder",
+    "ScaledEncoder",
+    "SmallConvEncoder",
+]

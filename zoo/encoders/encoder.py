@@ -1,6 +1,6 @@
 """What every encoder is: e(z|x), a stochastic map from images to latents."""
 
-from zoo.distributions import VolumePreserving, diagonal_normal
+from zoo.distributions import Deterministic, VolumePreserving, diagonal_normal
 from zoo.layers.part import Part
 
 
@@ -13,7 +13,8 @@ class Encoder(Part):
     with event shape [Z]; `distribution` is the two in a row: what objectives read.
 
     e(z|x) is a diagonal Gaussian, whose loc and scale, both [B, Z], are called `gaussian_names` in
-    the dict; or z = f(u) with u from that Gaussian, where a subclass sets `flow`.
+    the dict; or z = f(u) with u from that Gaussian, where a subclass sets `flow`. Where the dict
+    has no scale, the encoder is deterministic: z = loc.
     """
 
     # What the dict of `call` calls loc and scale of the Gaussian.
@@ -26,11 +27,22 @@ class Encoder(Part):
         return self.posterior(self(x, training=training))
 
     def gaussian(self, parameters):
-        """Returns loc and scale of the diagonal Gaussian, before the flow if there is one."""
+        """Returns loc and scale of the diagonal Gaussian, before the flow if there is one.
+
+        Raises:
+            ValueError: If there is none, as the encoder is deterministic.
+        """
+        if self.gaussian_names[1] not in parameters:
+            raise ValueError(
+                "Expected an encoder with a Gaussian posterior. Received: a deterministic "
+                f"{type(self).__name__}, with {list(parameters)} alone"
+            )
         return tuple(parameters[name] for name in self.gaussian_names)
 
     def posterior(self, parameters):
         """Returns the distribution that `parameters`, the dict of `call`, stand for."""
+        if self.gaussian_names[1] not in parameters:
+            return Deterministic(parameters["loc"])
         base = diagonal_normal(*self.gaussian(parameters))
         return base if self.flow is None else VolumePreserving(base, self.flow, self.name)
 

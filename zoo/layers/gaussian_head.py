@@ -7,7 +7,7 @@ from zoo.layers.part import Part
 
 # A scale under this is noise of the arithmetic: float32 resolves loc / scale to about 1e7.
 SCALE_FLOOR = 1e-5
-_PARAMETERIZATIONS = ("softplus_scale", "softplus_variance", "log_variance")
+_PARAMETERIZATIONS = ("softplus_scale", "softplus_variance", "log_variance", "deterministic")
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -18,6 +18,7 @@ class GaussianHead(Part):
         softplus_variance  scale = sqrt(softplus(a) + 1e-10)  (`broken_elbo`, F.1)
         log_variance       scale = exp(a / 2) + 1e-5          (Kingma and Welling, 2014)
         a number           scale = that number, nothing learned (`bilbo`, section 4.3)
+        deterministic      no scale: all the mass is at loc (`vimae`, appendix)
 
     where `a` is a dense layer of the features.
 
@@ -43,7 +44,8 @@ class GaussianHead(Part):
         self.kernel_initializer = kernel_initializer
         options = {"kernel_initializer": kernel_initializer or "glorot_uniform", "dtype": "float32"}
         self.loc_layer = keras.layers.Dense(latent_dim, **options)
-        self.scale_layer = None if is_number else keras.layers.Dense(latent_dim, **options)
+        has_layer = not (is_number or scale == "deterministic")
+        self.scale_layer = keras.layers.Dense(latent_dim, **options) if has_layer else None
 
     def build(self, input_shape):
         self.loc_layer.build(input_shape)
@@ -51,8 +53,10 @@ class GaussianHead(Part):
             self.scale_layer.build(input_shape)
 
     def call(self, features):
-        """Returns `{"loc": [B, Z], "scale": [B, Z]}` from features [B, F]."""
+        """Returns `{"loc": [B, Z], "scale": [B, Z]}` from features [B, F], or `loc` alone."""
         loc = self.loc_layer(features)
+        if self.scale == "deterministic":
+            return {"loc": loc}
         if self.scale_layer is None:
             return {"loc": loc, "scale": ops.ones_like(loc) * self.scale}
         raw = self.scale_layer(features)

@@ -19,7 +19,7 @@ class Objective(Part):
     """
 
     term_names = ()
-    # Whether `call` takes `labels`, integers [B]: then `fit(images, labels)`, or the loop, gives it.
+    # Whether `call` takes `labels`, integers [B], from `fit(images, labels)`.
     needs_labels = False
 
     def __init__(self, seed=17, **kwargs):
@@ -32,3 +32,6 @@ class Objective(Part):
 
     def check_parts(self, encoder, decoder, marginal):
         """Called when a model is composed; raises ValueError if this cannot train these parts."""
+
+    def connect(self, encoder, image_shape):
+        """Called when a model is composed; builds layers of its own that need the parts' sizes."""

@@ -46,7 +46,7 @@ class RateDistortion(Objective):
     def draw(self, x, encoder, training):
         """Returns e(z|x), z ~ e(z|x) [B, Z], and the stateless seed of the draw.
 
-        Whoever draws more folds that seed: the same generator then gives every objective the same z.
+        Whoever draws more folds that seed: one generator then gives every objective the same z.
         """
         seed = next_seed(self.seed_generator)
         posterior = encoder.distribution(x, training=training)

@@ -1,0 +1,48 @@
+"""What every divergence of samples is: D(q(z) || p(z)), q(z) known by a batch of draws alone."""
+
+from keras import ops
+
+from zoo.layers.part import Part
+from zoo.registry import DIVERGENCES
+
+
+class Divergence(Part):
+    """D(q(z) || p(z)). A subclass writes `estimate`, and `build` where it owns weights.
+
+    z is one draw of e(z|x) for each x of a batch, and so a draw of q(z) = E_x[e(z|x)], the
+    aggregated posterior. p(z) is the target: gradients go into z, never into p, whose own weights,
+    if it has any, learn from the rate.
+    """
+
+    def __init__(self, **kwargs):
+        super().__init__(**{**kwargs, "dtype": "float32"})
+
+    def build(self, latent_shape=None):
+        pass
+
+    def estimate(self, z, prior, seed, training=False):
+        """Returns `divergence` [], the estimate itself, and `loss` [], whose gradient is followed.
+
+        The two differ where what is followed is no gradient of what is measured.
+
+        Args:
+            z: [B, Z].
+            prior: p(z), a distribution with `sample`, and `log_prob` for some.
+            seed: A stateless TFP seed, for the draws of p(z) and what else is random.
+            training: Whether weights of the divergence's own may learn.
+        """
+        raise NotImplementedError
+
+
+def draw_like(z, prior, seed):
+    """Returns draws of p(z), as many as there are in `z`, without a gradient."""
+    y = prior.sample(ops.shape(z)[0], seed=seed)
+    return ops.stop_gradient(ops.reshape(y, ops.shape(z)))
+
+
+@DIVERGENCES.register("none")
+class NoDivergence(Divergence):
+    """D = 0: q(z) goes where the other terms take it."""
+
+    def estimate(self, z, prior, seed, training=False):
+        return {"divergence": ops.zeros(()), "loss": ops.zeros(())}

@@ -1,0 +1,96 @@
+"""A classifier that trains beside the model, on its latents: `mu_vae`, section 5."""
+
+import keras
+from keras import ops
+
+from zoo.encoders.conv import fan_in_normal
+from zoo.objectives.objective import Objective
+from zoo.registry import OBJECTIVES
+
+
+@OBJECTIVES.register("classified")
+class Classified(Objective):
+    """The loss of `base`, and beside it the cross entropy of a classifier of z, which it owns.
+
+        loss = base loss + E[-log softmax(f(stop(z)))_label]
+
+    No gradient of the second term reaches the model: "classifier parameters are updated when
+    encoder and decoder parameters are frozen and vice versa". `accuracy` is 0 or 1 for each
+    example, at one sample z of its posterior, before the step.
+
+    It needs labels: `fit(images, labels)`; training scripts take those of the data set.
+
+    Args:
+        base: An objective that returns its sample `z` (those of rate and distortion do), its
+            name, or a mapping with `name`, which gets the same `seed`.
+        num_classes: Positive int.
+        hidden_units: Widths of the classifier's hidden layers; three of 1024 in Table 4.
+        negative_slope: Of their leaky ReLU.
+        seed: Int.
+
+    Reference:
+        `mu_vae`, section 5 and Table 4.
+    """
+
+    needs_labels = True
+
+    def __init__(
+        self,
+        base="beta",
+        num_classes=10,
+        hidden_units=(1024, 1024, 1024),
+        negative_slope=0.2,
+        seed=17,
+        **kwargs,
+    ):
+        super().__init__(seed=seed, **kwargs)
+        if not isinstance(base, Objective):
+            spec = {"name": base} if isinstance(base, str) else dict(base)
+            base = OBJECTIVES.create({"seed": seed, **spec})
+        self.base = base
+        self.num_classes = num_classes
+        self.hidden_units = tuple(hidden_units)
+        self.negative_slope = negative_slope
+        self.classifier = [
+            keras.layers.Dense(units, kernel_initializer=fan_in_normal(), dtype="float32")
+            for units in (*self.hidden_units, num_classes)
+        ]
+        self.term_names = (*base.term_names, "accuracy", "cross_entropy")
+
+    def connect(self, encoder, image_shape):
+        """Builds the classifier for the encoder's number of latents."""
+        self.base.connect(encoder, image_shape)
+        width = encoder.latent_dim
+        for layer in self.classifier:
+            if not layer.built:
+                layer.build((None, width))
+            width = layer.units
+
+    def check_parts(self, encoder, decoder, marginal):
+        self.base.check_parts(encoder, decoder, marginal)
+
+    def build(self, input_shape=None):
+        if not self.base.built:
+            self.base.build(input_shape)
+
+    def call(self, x, labels=None, **parts):
+        """Returns the terms of `base`, `loss` [], `accuracy` and `cross_entropy` [B]."""
+        terms = self.base(x, **parts)
+        if "z" not in terms:
+            raise ValueError(
+                "`base` must return its sample `z`. "
+                f"Received: base={type(self.base).__name__}, with {list(terms)}"
+            )
+        labels = ops.cast(ops.reshape(labels, (-1,)), "int32")
+        logits = self.classify(ops.stop_gradient(terms["z"]))
+        cross_entropy = keras.losses.sparse_categorical_crossentropy(labels, logits, True)
+        right = ops.equal(ops.cast(ops.argmax(logits, axis=-1), "int32"), labels)
+        beside = {"accuracy": ops.cast(right, "float32"), "cross_entropy": cross_entropy}
+        return {**terms, "loss": terms["loss"] + ops.mean(cross_entropy), **beside}
+
+    def classify(self, z):
+        """Returns the classifier's logits [B, num_classes] of latents [B, Z]."""
+        *hidden, last = self.classifier
+        for layer in hidden:
+            z = ops.leaky_relu(layer(z), self.negative_slope)
+        return last(z)

@@ -1,0 +1,90 @@
+"""InfoVAE: the information in z and the divergence of q(z) from p(z), each with its own weight."""
+
+from keras import ops
+
+from zoo.backend import fold_in
+from zoo.objectives.rate_distortion import RATES, RateDistortion
+from zoo.registry import DIVERGENCES, OBJECTIVES
+
+
+@OBJECTIVES.register("infovae")
+class InfoVAE(RateDistortion):
+    """loss = D + (1 - alpha) R + (alpha + lambda - 1) D(q(z) || p(z)), minus `infovae`, eq. 6.
+
+        z ~ e(z|x);  D = -log d(x|z);  R = KL(e(z|x) || m(z));  q(z) = E_x[e(z|x)];  p = m
+
+    Special cases: alpha = 0, lambda = 1 is the ELBO; alpha + lambda = 1 is a beta-VAE of beta =
+    lambda; alpha = lambda = 1 with the divergence "adversarial" is the adversarial autoencoder;
+    alpha = 1, lambda = 0 is the autoencoder without any regularisation.
+
+    The divergence is of the batch's z, and has no gradient into p(z), whose weights, if it has any,
+    learn from R alone.
+
+    Args:
+        alpha: Number of at most 1. The authors advise 0 with a simple decoder, and 1 with one that
+            could do without z, such as a PixelCNN.
+        lambda_: Number, at least 1 - alpha; 1000 in most of the paper, 500 in the toy.
+        divergence: A `zoo.Divergence`, its name ("mmd", "stein", "adversarial", "wgan_gp",
+            "none"), or a mapping `{"name": ..., **arguments}`.
+        rate: "analytic" (closed form, or an error where there is none), "sampled" (at the same
+            z as the distortion), "auto" (closed form where there is one), or, with alpha = 1,
+            "none": not even reported, as a deterministic encoder has none.
+        seed: Int, seeds all draws.
+
+    Raises:
+        ValueError: If an argument is none of these.
+
+    Reference:
+        `infovae`, eq. 6.
+    """
+
+    rates = (*RATES, "none")
+
+    def __init__(self, alpha=0.0, lambda_=1000.0, divergence="mmd", rate="auto", seed=17, **kwargs):
+        if not alpha <= 1:
+            raise ValueError(f"`alpha` must be a number of at most 1. Received: alpha={alpha!r}")
+        if not alpha + lambda_ >= 1:
+            raise ValueError(
+                "`lambda_` must be at least 1 - alpha, or divergence would be rewarded. "
+                f"Received: lambda_={lambda_!r}, alpha={alpha!r}"
+            )
+        if rate == "none" and alpha != 1:
+            raise ValueError(
+                f"A loss without the rate needs alpha=1. Received: rate={rate!r}, alpha={alpha!r}"
+            )
+        super().__init__(rate=rate, seed=seed, **kwargs)
+        self.alpha = alpha
+        self.lambda_ = lambda_
+        self.divergence = DIVERGENCES.create(divergence)
+        terms = ("distortion",) if rate == "none" else self.term_names
+        self.term_names = (*terms, "divergence")
+
+    def connect(self, encoder, image_shape):
+        """Builds the divergence for the encoder's number of latents."""
+        if not self.divergence.built:
+            self.divergence.build((None, encoder.latent_dim))
+
+    def call(self, x, encoder=None, decoder=None, marginal=None, training=False, step=None):
+        """Returns `loss`, `divergence` [], and what `terms` gives, all in nats."""
+        self._check_marginal(marginal)
+        posterior, z, seed = self.draw(x, encoder, training)
+        prior = marginal.batch_distribution(posterior, z)
+        if self.rate == "none":
+            distortion, cost = self.distortion_at(z, x, posterior, decoder, training)
+            terms = {"distortion": distortion, "cost": cost}
+        else:
+            terms = self.terms_at(z, x, posterior, decoder, prior, training)
+        loss = ops.mean(terms["cost"])
+        if self.alpha != 1:
+            loss = loss + (1.0 - self.alpha) * ops.mean(terms["rate"])
+        estimate = self.divergence.estimate(z, prior, fold_in(seed, 1), training=training)
+        loss = loss + (self.alpha + self.lambda_ - 1.0) * estimate["loss"]
+        return {"loss": loss, **terms, "divergence": estimate["divergence"]}
+
+    def _check_marginal(self, marginal):
+        # At the first step, as a marginal has its weights when all are built.
+        if self.alpha == 1 and marginal.trainable_weights:
+            raise ValueError(
+                "A marginal learns from the rate, which this loss has not: expected one without "
+                f"weights, or alpha < 1. Received: marginal={type(marginal).__name__}"
+            )
