@@ -57,19 +57,43 @@ class Validation(keras.callbacks.Callback):
         images: Float images [N, H, W, C].
         batch_size: Int.
         every: Epochs between two validations; the last epoch always has one.
+        labels: Integers [N] where the objective needs them.
     """
 
-    def __init__(self, images, batch_size, every):
+    def __init__(self, images, batch_size, every, labels=None):
         super().__init__()
         self.images, self.batch_size, self.every = images, batch_size, every
+        self.labels = labels
 
     def on_epoch_end(self, epoch, logs=None):
         if (epoch + 1) % self.every and epoch + 1 != self.params["epochs"]:
             return
         results = self.model.evaluate(
-            self.images, batch_size=self.batch_size, verbose=0, return_dict=True
+            self.images, self.labels, batch_size=self.batch_size, verbose=0, return_dict=True
         )
         logs.update({f"val_{name}": value for name, value in results.items()})
+
+
+class Adaptation(keras.callbacks.Callback):
+    """Estimates over the training set what no gradient learns, at the end of epochs.
+
+    A floating prior, say: see `zoo.VAE.adapt`. Training itself does not read it, so this is done
+    only where pictures are drawn or a checkpoint is made, and after the last epoch.
+
+    Args:
+        dataset: The training set.
+        every: Some numbers of epochs; due at the multiples of each.
+    """
+
+    def __init__(self, dataset, every):
+        super().__init__()
+        self.dataset, self.every = dataset, [number for number in every if number]
+
+    def on_epoch_end(self, epoch, logs=None):
+        number = epoch + 1
+        is_due = number == self.params["epochs"] or any(number % n == 0 for n in self.every)
+        if self.model.adapts and is_due:
+            self.model.adapt(self.dataset)
 
 
 class Recorder(keras.callbacks.Callback):
@@ -81,13 +105,15 @@ class Recorder(keras.callbacks.Callback):
         writer: A `trainers.tensorboard.Writer`.
         images: A few float images to reconstruct.
         pictures_every: Epochs between two rounds of pictures; 0 for none.
+        pixel_scale: What the images' white is.
     """
 
-    def __init__(self, workdir, history, writer, images, pictures_every):
+    def __init__(self, workdir, history, writer, images, pictures_every, pixel_scale=1.0):
         super().__init__()
         self.path = Path(workdir) / "metrics.csv"
         self.history = list(history)
         self.writer, self.images, self.pictures_every = writer, images, pictures_every
+        self.pixel_scale = pixel_scale
 
     def on_epoch_end(self, epoch, logs=None):
         step = int(self.model.step)
@@ -104,10 +130,12 @@ class Recorder(keras.callbacks.Callback):
         logging.info("epoch %d of %d  %s", epoch + 1, self.params["epochs"], shown)
 
     def _pictures(self, step):
-        reconstructions = to_numpy(self.model.reconstruct(self.images))
-        grid = grids.reconstruction_grid(self.images, np.clip(reconstructions, 0, 1))
+        images = self.images / self.pixel_scale
+        reconstructions = to_numpy(self.model.reconstruct(self.images)) / self.pixel_scale
+        grid = grids.reconstruction_grid(images, np.clip(reconstructions, 0, 1))
         self.writer.picture("reconstructions", grid, step)
-        samples = np.clip(to_numpy(self.model.sample(len(self.images))), 0, 1)
+        samples = to_numpy(self.model.sample(len(self.images))) / self.pixel_scale
+        samples = np.clip(samples, 0, 1)
         self.writer.picture("samples", grids.image_grid(samples), step)
 
 

@@ -109,7 +109,7 @@ def _with_defaults(spec, registry):
         if p.name not in (*_FROM_ELSEWHERE, "seed") and p.default is not p.empty
     }
     spec = {**defaults, **spec}
-    for key, inner in _nested().items():
+    for key, inner in _nested(registry).items():
         if key in spec:
             spec[key] = _with_defaults(spec[key], inner)
     return spec
@@ -124,11 +124,11 @@ def _rooms():
     return ROOMS
 
 
-def _nested():
+def _nested(registry):
     """Arguments of parts that are parts themselves: a decoder's likelihood, a flow's encoder."""
-    from zoo.registry import ENCODERS, LIKELIHOODS
+    from zoo.registry import LIKELIHOODS
 
-    return {"likelihood": LIKELIHOODS, "base": ENCODERS}
+    return {"likelihood": LIKELIHOODS, "base": registry}
 
 
 def model_config(config, image_shape):

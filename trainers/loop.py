@@ -53,6 +53,7 @@ def train(config, workdir, splits, progress=True):
     with runs.dtype_policy(config.train.dtype_policy):
         keras.utils.set_random_seed(config.seed)
         model = zoo.build(configs.model_config(config, train_set.image_shape))
+        check_likelihood(model, train_set)
         model.compile(
             configs.make_optimizer(config, steps),
             jit_compile=resolve_jit(config.train.jit_compile, model),
@@ -63,13 +64,21 @@ def train(config, workdir, splits, progress=True):
             logging.info("Resuming at step %d (epoch %d).", first_step, first_step // steps)
         history = checkpoint.history if checkpoint else []
         watched = splits["validation"] or splits["test"] or train_set
-        images = watched.float_images(slice(0, config.train.validation_examples))
+        rows = slice(0, config.train.validation_examples)
+        images = watched.float_images(rows)
+        labels = watched.labels[rows] if model.objective.needs_labels else None
         writer = Writer(workdir / "tensorboard")
         recorder = callbacks.Recorder(
-            workdir, history, writer, images[: runs.PICTURES], config.train.pictures_every
+            workdir,
+            history,
+            writer,
+            images[: runs.PICTURES],
+            config.train.pictures_every,
+            watched.pixel_scale,
         )
-        stream = data.training_batches(train_set, batch_size, config.seed, first_step)
-        if backend.BACKEND == "jax":
+        labelled = {"labels": True} if model.objective.needs_labels else {}
+        stream = data.training_batches(train_set, batch_size, config.seed, first_step, **labelled)
+        if backend.BACKEND == "jax" and not labelled:
             stream = ((batch,) for batch in stream)
         bar = callbacks.Progress(first_step, epochs * steps, disable=not progress)
         try:
@@ -83,7 +92,11 @@ def train(config, workdir, splits, progress=True):
                 callbacks=[
                     callbacks.Clock(),
                     callbacks.StopOnNonFinite(),
-                    callbacks.Validation(images, batch_size, config.train.validation_every),
+                    callbacks.Validation(images, batch_size, config.train.validation_every, labels),
+                    # Before whatever draws samples or keeps the weights.
+                    callbacks.Adaptation(
+                        train_set, (config.train.pictures_every, config.train.checkpoint_every)
+                    ),
                     recorder,
                     callbacks.Checkpoints(
                         workdir / "checkpoints",
@@ -101,6 +114,15 @@ def train(config, workdir, splits, progress=True):
         finally:
             bar.on_train_end()
             writer.close()
+
+
+def check_likelihood(model, dataset):
+    """Raises ValueError if pixels are scaled for a likelihood that needs them in [0, 1]."""
+    if dataset.pixel_scale != 1 and isinstance(model.decoder.likelihood, zoo.Bernoulli):
+        raise ValueError(
+            "Scaled pixels need a Gaussian likelihood. Received: "
+            f"data.pixel_scale={dataset.pixel_scale}, decoder.likelihood.name='bernoulli'"
+        )
 
 
 def resolve_jit(setting, model):

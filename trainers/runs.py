@@ -169,8 +169,10 @@ def _title(config):
 
 def _pictures(model, split, seed):
     images = split.float_images(slice(0, PICTURES))
-    rebuilt = np.clip(to_numpy(model.reconstruct(images)), 0, 1)
-    samples = np.clip(to_numpy(model.sample(4 * PICTURES, seed=seed)), 0, 1)
+    white = split.pixel_scale
+    rebuilt = np.clip(to_numpy(model.reconstruct(images)) / white, 0, 1)
+    samples = np.clip(to_numpy(model.sample(4 * PICTURES, seed=seed)) / white, 0, 1)
+    images = images / white
     rows = slice(0, CODES)
     codes = model.predict_codes(split.float_images(rows))
     labels = None if split.labels is None else split.labels[rows]

@@ -37,8 +37,14 @@ def second_moments(posterior, z):
 
 
 def gaussian_of(posterior):
-    """Returns loc and scale of a diagonal Gaussian, or of the one that a flow starts from."""
+    """Returns loc and scale of a diagonal Gaussian, or of the one that a flow starts from.
+
+    Raises:
+        ValueError: If `posterior` has no density.
+    """
     base = getattr(posterior, "base", posterior)
+    if not hasattr(base, "stddev"):
+        raise ValueError(f"Expected a Gaussian posterior. Received: posterior={posterior.name!r}")
     return base.mean(), base.stddev()
 
 

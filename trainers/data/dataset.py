@@ -32,6 +32,8 @@ class Dataset:
         binarisation: "none", "static" or "dynamic".
         source: One sentence on where the images come from.
         preprocessing: One sentence on what was done to them.
+        pixel_scale: Positive number that float pixels are multiplied by, whatever was done before:
+            the range of a Gaussian likelihood's data. Images are then in [0, pixel_scale].
 
     Raises:
         ValueError: If there are no images, a shape, a type or a value is wrong, the labels are not
@@ -46,8 +48,14 @@ class Dataset:
     binarisation: str = "none"
     source: str = ""
     preprocessing: str = "none"
+    pixel_scale: float = 1.0
 
     def __post_init__(self):
+        if not self.pixel_scale > 0:
+            raise ValueError(
+                "Expected a positive pixel_scale. "
+                f"Received: pixel_scale={self.pixel_scale!r} for {self._where()}"
+            )
         _check_images(self.images, self._where())
         if self.labels is not None:
             _check_labels(self.labels, len(self.images), self._where())
@@ -82,7 +90,7 @@ class Dataset:
         return dataclasses.replace(self, images=self.images[:count], labels=labels, split=split)
 
     def float_images(self, indices=None, seed=None):
-        """Returns images as float32 in [0, 1], binarised as the data set says.
+        """Returns images as float32 in [0, 1], binarised and scaled as the data set says.
 
         Dynamic noise is a function of (seed, index) alone, so an evaluation gives the same pixels
         however it is cut into batches.
@@ -104,7 +112,7 @@ class Dataset:
                 for i in np.arange(len(self))[indices]
             ]
             noise = np.stack(draws) if draws else noise
-        return as_float(self.pixels(indices, noise))
+        return as_float(self.pixels(indices, noise), self.pixel_scale)
 
     def pixels(self, indices, noise=None):
         """Returns binarised images in the stored type (uint8 0 and 255, or float32 0 and 1).
@@ -125,6 +133,7 @@ class Dataset:
 
     def describe(self):
         """Returns what a card says of the data: JSON types only."""
+        scaled = {} if self.pixel_scale == 1 else {"pixel_scale": self.pixel_scale}
         return {
             "name": self.name,
             "split": self.split,
@@ -135,6 +144,7 @@ class Dataset:
             "binarisation_rule": self._rule(),
             "preprocessing": self.preprocessing,
             "source": self.source,
+            **scaled,
         }
 
     def _rule(self):
@@ -151,13 +161,12 @@ class Dataset:
         return f"{self.name!r}, split {self.split!r}"
 
 
-def as_float(pixels):
-    """Returns float32 in [0, 1]: uint8 is divided by 255, float32 is passed on."""
-    if pixels.dtype != np.uint8:
-        return pixels
-    pixels = pixels.astype(np.float32)
-    pixels /= np.float32(255)
-    return pixels
+def as_float(pixels, scale=1.0):
+    """Returns float32 in [0, scale]: uint8 is divided by 255, float32 is passed on."""
+    if pixels.dtype == np.uint8:
+        pixels = pixels.astype(np.float32)
+        pixels /= np.float32(255)
+    return pixels if scale == 1 else pixels * np.float32(scale)
 
 
 def random_generator(seed, purpose, index):

@@ -41,19 +41,22 @@ def steps_per_epoch(dataset, batch_size):
     return -(-len(dataset) // int(batch_size))
 
 
-def training_batch(dataset, batch_size, seed, step):
-    """Returns the batch of one global step, float32 [B, H, W, C] in [0, 1].
+def training_batch(dataset, batch_size, seed, step, labels=False):
+    """Returns the batch of one global step, float32 [B, H, W, C] in [0, 1] times `pixel_scale`.
 
     Args:
         dataset: A `Dataset`.
         batch_size: B, examples a batch.
         seed: Seed of order and noise.
         step: Global step, from 0.
+        labels: Whether to return `(images, labels)`, with int64 [B].
     """
-    return as_float(_training_pixels(dataset, batch_size, seed, step))
+    indices = _training_indices(dataset, batch_size, seed, step)
+    images = as_float(_training_pixels(dataset, indices, seed, step), dataset.pixel_scale)
+    return (images, dataset.labels[indices]) if labels else images
 
 
-def training_batches(dataset, batch_size, seed, first_step=0, framework=None):
+def training_batches(dataset, batch_size, seed, first_step=0, framework=None, labels=False):
     """Returns the endless stream of training batches from global step `first_step` on.
 
     Args:
@@ -62,6 +65,7 @@ def training_batches(dataset, batch_size, seed, first_step=0, framework=None):
         seed: Seed of order and noise.
         first_step: Global step of the first batch, to resume.
         framework: "tensorflow" or "numpy"; None takes TensorFlow where it is Keras's backend.
+        labels: Whether batches are `(images, labels)`, with int64 [B].
 
     Returns:
         Batches float32 [B, H, W, C]: a `tf.data.Dataset` of unlimited length under TensorFlow,
@@ -69,9 +73,13 @@ def training_batches(dataset, batch_size, seed, first_step=0, framework=None):
         `((batch,) for batch in stream)`).
 
     Raises:
-        ValueError: If an argument is out of range.
+        ValueError: If an argument is out of range, or labels are wanted that are not there.
     """
     steps_per_epoch(dataset, batch_size)
+    if labels and dataset.labels is None:
+        raise ValueError(
+            f"Expected a data set with labels. Received: {dataset.name!r}, split {dataset.split!r}"
+        )
     if first_step < 0:
         raise ValueError(f"Expected first_step of at least 0. Received: first_step={first_step!r}")
     random_generator(seed, ORDER, 0)
@@ -81,8 +89,9 @@ def training_batches(dataset, batch_size, seed, first_step=0, framework=None):
             f"Expected framework among {list(FRAMEWORKS)}. Received: framework={framework!r}"
         )
     if framework == "tensorflow":
-        return _tensorflow_stream(dataset, batch_size, seed, first_step)
-    return _ahead(functools.partial(training_batch, dataset, batch_size, seed), first_step)
+        return _tensorflow_stream(dataset, batch_size, seed, first_step, labels)
+    produce = functools.partial(training_batch, dataset, batch_size, seed, labels=labels)
+    return _ahead(produce, first_step)
 
 
 def evaluation_batches(dataset, batch_size, seed=None):
@@ -113,16 +122,20 @@ def _order(count, seed, epoch):
     return random_generator(seed, ORDER, epoch).permutation(count)
 
 
-def _training_pixels(dataset, batch_size, seed, step):
-    """The batch in the stored type: a quarter of the bytes while it is uint8."""
+def _training_indices(dataset, batch_size, seed, step):
+    """Which examples the batch of one global step holds."""
     batch_size, step = int(batch_size), int(step)
     epoch, position = divmod(step, steps_per_epoch(dataset, batch_size))
     order = _order(len(dataset), seed, epoch)
-    indices = order[position * batch_size : (position + 1) * batch_size]
+    return order[position * batch_size : (position + 1) * batch_size]
+
+
+def _training_pixels(dataset, indices, seed, step):
+    """The batch in the stored type: a quarter of the bytes while it is uint8."""
     noise = None
     if dataset.binarisation == "dynamic":
         shape = (len(indices), *dataset.image_shape)
-        noise = uniform_noise(shape, dataset.images.dtype, seed, TRAINING_NOISE, step)
+        noise = uniform_noise(shape, dataset.images.dtype, seed, TRAINING_NOISE, int(step))
     return dataset.pixels(indices, noise)
 
 
@@ -136,18 +149,29 @@ def _keras_framework():
     return "tensorflow" if keras.backend.backend() == "tensorflow" else "numpy"
 
 
-def _tensorflow_stream(dataset, batch_size, seed, first_step):
+def _tensorflow_stream(dataset, batch_size, seed, first_step, with_labels):
     """A `tf.data.Dataset`: NumPy gathers and binarises bytes, TensorFlow makes floats of them."""
     import tensorflow as tf
 
     stored = tf.as_dtype(dataset.images.dtype)
 
+    def rows(step):
+        indices = _training_indices(dataset, batch_size, seed, step)
+        pixels = _training_pixels(dataset, indices, seed, step)
+        return (pixels, dataset.labels[indices]) if with_labels else (pixels,)
+
     def batch(step):
-        pixels = tf.numpy_function(
-            lambda s: _training_pixels(dataset, batch_size, seed, s), [step], stored
+        pixels, *labels = tf.numpy_function(
+            rows, [step], (stored, tf.int64) if with_labels else (stored,)
         )
         pixels.set_shape([None, *dataset.image_shape])
-        return tf.cast(pixels, tf.float32) / 255.0 if stored == tf.uint8 else pixels
+        images = tf.cast(pixels, tf.float32) / 255.0 if stored == tf.uint8 else pixels
+        if dataset.pixel_scale != 1:
+            images *= dataset.pixel_scale
+        if not with_labels:
+            return images
+        labels[0].set_shape([None])
+        return images, labels[0]
 
     options = tf.data.Options()
     options.deterministic = True

@@ -21,7 +21,7 @@ COMMON_NAMES = ("binarized_mnist", "celeb_a", "cifar10", "fashion_mnist", "mnist
 CONFIG_KEYS = (
     *("name", "data_dir", "binarisation", "image_size", "channels", "download", "limit"),
     *("train_split", "validation_split", "test_split"),
-    *("validation_fraction", "test_fraction", "split_seed", "distinct"),
+    *("validation_fraction", "test_fraction", "split_seed", "distinct", "pixel_scale"),
 )
 
 
@@ -89,8 +89,9 @@ def load_splits(config):
             `image_size`, `channels`, `train_split`, `validation_split`, `test_split`, `download`,
             `limit` (the first so many training examples), `validation_fraction`, `test_fraction`,
             `split_seed`, `distinct` (keep each picture once, in the first of train, validation and
-            test that has it). Empty values and None mean the default: the splits that the source
-            calls train, validation and test. A split called "none" is left out.
+            test that has it), `pixel_scale` (multiplies all pixels). Empty values and
+            None mean the default: the splits that the source calls train, validation and test. A
+            split called "none" is left out.
 
     Returns:
         A dict with `train`, a `Dataset`, and `validation` and `test`, each a `Dataset` or None.
@@ -138,7 +139,11 @@ def load_splits(config):
         loaded = _distinct(loaded)
     if value("limit"):
         loaded["train"] = loaded["train"].take(value("limit"))
-    return loaded
+    scale = float(value("pixel_scale", 1.0))
+    return {
+        role: None if dataset is None else dataclasses.replace(dataset, pixel_scale=scale)
+        for role, dataset in loaded.items()
+    }
 
 
 def _distinct(loaded):

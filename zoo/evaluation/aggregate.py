@@ -23,11 +23,12 @@ def prior_variance(model, images, seed=17, batch_size=None):
     Reference:
         `bilbo`, eq. 4.
     """
-    seed, total = tfp_seed(seed), np.zeros(model.latent_dim)
+    seed, total, count = tfp_seed(seed), np.zeros(model.latent_dim), 0
     step = nll.compile_step(model, _moments)
-    for count, tile, x, parameters in nll.tiles(model, images, batch_size):
+    for _, tile, x, parameters in nll.tiles(model, images, batch_size):
         moments = to_numpy(step(parameters, fold_in(seed, tile)))
         total += moments[: len(x)].sum(axis=0, dtype="float64")
+        count += len(x)
     return total / count
 
 
@@ -42,12 +43,13 @@ def residual_per_information(model, images, seed=17, batch_size=None):
         `bilbo`, eq. 28 and 29.
     """
     prior = prior_variance(model, images, seed, batch_size).astype("float32")
-    seed, total = tfp_seed(seed), 0.0
+    seed, total, count = tfp_seed(seed), 0.0, 0
     step = nll.compile_step(model, _residuals)
-    for count, tile, x, parameters in nll.tiles(model, images, batch_size):
+    for _, tile, x, parameters in nll.tiles(model, images, batch_size):
         padded = nll.pad(x, nll.TILE)
         ratios = to_numpy(step(parameters, padded, prior, fold_in(seed, tile)))
         total += ratios[: len(x)].sum(dtype="float64")
+        count += len(x)
     return total / count
 
 

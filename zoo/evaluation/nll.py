@@ -13,6 +13,7 @@ import numpy as np
 from keras import ops
 
 from zoo.backend import compiled, fold_in, tfp_seed, to_numpy
+from zoo.distributions import Deterministic
 from zoo.divergences import kl
 
 # Examples that share a stream of noise; a power of two, so that smaller widths divide it.
@@ -227,7 +228,13 @@ def _score(encoder, decoder, marginal, draws, width):
 
 
 def _sample_and_log_prob(posterior, seed):
-    """Returns z and log e(z|x): in one pass where a flow would have to invert itself."""
+    """Returns z and log e(z|x): in one pass where a flow would have to invert itself.
+
+    A deterministic posterior's is infinite, and so is every bound with it; the distortion is not.
+    """
+    if isinstance(posterior, Deterministic):
+        z = posterior.sample(seed=seed)
+        return z, ops.full(ops.shape(z)[:-1], np.inf)
     if hasattr(posterior, "experimental_sample_and_log_prob"):
         return posterior.experimental_sample_and_log_prob(seed=seed)
     z = posterior.sample(seed=seed)

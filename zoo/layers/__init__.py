@@ -1,6 +1,7 @@
 """Layers that the rooms share."""
 
 from zoo.layers.causal import CausalConv2D, GatedResidual
+from zoo.layers.clipping import NormClipping
 from zoo.layers.flow import MeanFlow
 from zoo.layers.gated import GatedConv2D, GatedConv2DTranspose, GatedDense
 from zoo.layers.gaussian_head import GaussianHead
@@ -16,5 +17,6 @@ __all__ = [
     "GatedResidual",
     "GaussianHead",
     "MeanFlow",
+    "NormClipping",
     "Part",
 ]
