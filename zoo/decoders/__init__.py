@@ -7,6 +7,7 @@ from zoo.decoders.deconv import GatedDeconvDecoder, SmallDeconvDecoder
 from zoo.decoders.likelihood import Bernoulli, Gaussian, Likelihood
 from zoo.decoders.mlp import MLPDecoder
 from zoo.decoders.pixelcnn import PixelCNNDecoder
+from zoo.decoders.scaled import ScaledDecoder
 
 __all__ = [
     "AutoregressiveDecoder",
@@ -18,5 +19,6 @@ __all__ = [
     "Likelihood",
     "MLPDecoder",
     "PixelCNNDecoder",
+    "ScaledDecoder",
     "SmallDeconvDecoder",
 ]
