@@ -21,6 +21,7 @@ ENCODERS = {
     "mlp": {"hidden_units": [7, 5]},
     "gated_conv": {"depth": 2},
     "small_conv": {"depth": 4},
+    "dcgan": {"filters": [4, 6], "kernel_size": 4},
     "iaf": {
         "base": {"name": "mlp", "hidden_units": [7, 5]},
         "num_flows": 3,
@@ -31,6 +32,7 @@ DECODERS = {
     "mlp": {"hidden_units": [7, 5]},
     "gated_deconv": {"depth": 2},
     "small_deconv": {"depth": 4},
+    "dcgan": {"filters": [6, 4, 4], "kernel_size": 4},
     "pixelcnn": {"depth": 4, "num_resnets": 1},
 }
 # What cannot be composed, tested by the error that it raises.
@@ -48,6 +50,9 @@ WEIGHTS = {
     ("encoder", "gated_conv"): 5 * 2 + 4,
     ("encoder", "small_conv"): 3 * 2 + 4,
     ("encoder", "iaf"): 2 * 2 + 4 + 3 * 3 * 2,
+    # A convolution before a batch norm has no bias; a batch norm has scale and offset.
+    ("encoder", "dcgan"): 2 * 3 + 4,
+    ("decoder", "dcgan"): 2 + 2 * 3 + 2,
     ("decoder", "mlp"): 2 * 2 + 2,
     ("decoder", "gated_deconv"): 6 * 2 + 2,
     ("decoder", "small_deconv"): 4 * 2,

@@ -22,6 +22,8 @@ _PUBLIC = {
     "Classified": "zoo.objectives",
     "ClippedEncoder": "zoo.encoders",
     "ConstantThenLinear": "zoo.optimizers",
+    "DCGANDecoder": "zoo.decoders",
+    "DCGANEncoder": "zoo.encoders",
     "Decoder": "zoo.decoders",
     "Divergence": "zoo.divergences",
     "Encoder": "zoo.encoders",

@@ -2,6 +2,7 @@
 
 from zoo.decoders.autoregressive import AutoregressiveDecoder
 from zoo.decoders.baggins import Baggins
+from zoo.decoders.dcgan import DCGANDecoder
 from zoo.decoders.decoder import Decoder
 from zoo.decoders.deconv import GatedDeconvDecoder, SmallDeconvDecoder
 from zoo.decoders.likelihood import Bernoulli, Gaussian, Likelihood
@@ -13,6 +14,7 @@ __all__ = [
     "AutoregressiveDecoder",
     "Baggins",
     "Bernoulli",
+    "DCGANDecoder",
     "Decoder",
     "GatedDeconvDecoder",
     "Gaussian",

@@ -2,6 +2,7 @@
 
 from zoo.encoders.around import ClippedEncoder, ScaledEncoder
 from zoo.encoders.conv import GatedConvEncoder, SmallConvEncoder
+from zoo.encoders.dcgan import DCGANEncoder
 from zoo.encoders.encoder import Encoder
 from zoo.encoders.iaf import IAFEncoder
 from zoo.encoders.mlp import MLPEncoder
@@ -9,6 +10,7 @@ from zoo.encoders.pixel_noise import PixelNoiseEncoder
 
 __all__ = [
     "ClippedEncoder",
+    "DCGANEncoder",
     "Encoder",
     "GatedConvEncoder",
     "IAFEncoder",
