@@ -74,9 +74,14 @@ class Critic(Part):
             variable.assign(weights[i] - rate * m / (ops.sqrt(v) + EPSILON))
 
 
+def activation(h):
+    """Returns the leaky ReLU of `h`."""
+    return ops.leaky_relu(h, NEGATIVE_SLOPE)
+
+
 def network(z, weights):
     """Returns f(z), [B]: kernels and biases in turn, the last layer linear, of one unit."""
     h = z
     for kernel, bias in zip(weights[:-2:2], weights[1:-2:2]):
-        h = ops.leaky_relu(ops.matmul(h, kernel) + bias, NEGATIVE_SLOPE)
+        h = activation(ops.matmul(h, kernel) + bias)
     return (ops.matmul(h, weights[-2]) + weights[-1])[:, 0]

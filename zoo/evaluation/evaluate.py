@@ -2,12 +2,15 @@
 
 import numpy as np
 
-from zoo.evaluation import generative, information, nll, probes
+from zoo.evaluation import generative, information, latents, nll, probes
 from zoo.registry import nearest
 
 METRICS = ("rate", "distortion", "elbo", "nll", "active_units", "linear_probe")
-# Those that are measured only when asked for, as they fit a density of their own, as well.
-ALL_METRICS = METRICS + generative.METRICS
+# Those that are measured only when asked for as well: they take every pair of codes, or fit a
+# density of their own.
+ALL_METRICS = METRICS + latents.METRICS + generative.METRICS
+# What a deterministic encoder has none of, as log e(z|x) is in it.
+NEED_DENSITY = ("rate", "elbo", "nll", "generative_lower")
 
 
 def evaluate(
@@ -28,11 +31,14 @@ def evaluate(
         nll                      minus the importance-weighted bound with K samples
         active_units             latents with Var_x[E[z|x]] > 0.01
         linear_probe             logistic regression from codes to labels: test accuracy
+        mmd                      MMD^2(q(z), m(z)), q(z) = E_x[e(z|x)]: U-statistic, RBF, h = Z^2
+        log_det_cov              of q(z); `per_dimension`, divided by Z, beside it
         generative_lower, generative_upper    E <= I(x; z) <= G of m(z) d(x|z), the model's own
         u, cross_entropy         E_p*[log d(x|z) - log q(x)] and -E_p*[log q(x)], with G's q
 
-    The last four are not in the default: they draw images from the model and fit a density q(x)
-    to them (`zoo.evaluation.generative`).
+    The last six are not in the default. The last four draw images from the model and fit a density
+    q(x) to them (`zoo.evaluation.generative`). A deterministic encoder has no rate, elbo, nll or
+    generative_lower: their value is None, with a `note`.
 
     Args:
         model: A `zoo.VAE`.
@@ -62,6 +68,7 @@ def evaluate(
     dataset = _as_dataset(dataset)
     options = {"seed": seed, "batch_size": batch_size, "max_rows": max_rows, "progress": progress}
     results = {}
+    asked, metrics = metrics, _with_density(model, metrics, results)
     if {"rate", "distortion", "elbo"} & set(metrics):
         _say(progress, "rate and distortion")
         terms = information.rate_distortion(model, dataset, num_samples=1, **options)
@@ -75,10 +82,42 @@ def evaluate(
     if "linear_probe" in metrics:
         _say(progress, "linear probe")
         results["linear_probe"] = _linear_probe(model, dataset, train_dataset, seed, batch_size)
+    if set(latents.METRICS) & set(metrics):
+        _say(progress, "aggregated posterior")
+        results.update(_latents(model, dataset, metrics, seed, batch_size))
     if set(generative.METRICS) & set(metrics):
         _say(progress, "generative bounds")
         results.update(_generative(model, dataset, metrics, options))
-    return {name: results[name] for name in metrics}
+    return {name: results[name] for name in asked}
+
+
+def _with_density(model, metrics, results):
+    """Returns the metrics that the model has; notes the others, and why, in `results`."""
+    if not information.is_deterministic(model):
+        return metrics
+    note = "left out: the encoder is deterministic and has no density"
+    results.update({name: _left_out("nats", note) for name in metrics if name in NEED_DENSITY})
+    return [name for name in metrics if name not in NEED_DENSITY]
+
+
+def _latents(model, dataset, metrics, seed, batch_size):
+    z, results = latents.aggregated_samples(model, dataset, seed, batch_size), {}
+    if "mmd" in metrics:
+        if len(z) < 2:
+            results["mmd"] = _left_out("", "needs at least two examples")
+        else:
+            found = latents.mmd(model, dataset, seed=seed, z=z)
+            _check_finite("mmd", [found["value"]], "model")
+            results["mmd"] = {**found, "num_examples": len(z), "unit": "", "kernel": "rbf"}
+    if "log_det_cov" in metrics:
+        if len(z) <= z.shape[1]:
+            results["log_det_cov"] = _left_out("nats", "needs more examples than latents")
+        else:
+            found = latents.log_det_cov(z)
+            _check_finite("log_det_cov", [found["value"]], "model")
+            found["variances"] = [float(value) for value in found["variances"]]
+            results["log_det_cov"] = {**found, "num_examples": len(z), "unit": "nats"}
+    return results
 
 
 def _generative(model, dataset, metrics, options):

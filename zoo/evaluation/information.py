@@ -4,6 +4,7 @@ import numpy as np
 from keras import ops
 
 from zoo.backend import fold_in, tfp_seed, to_numpy
+from zoo.distributions import Deterministic
 from zoo.evaluation import nll
 
 # Var_x[E[z|x]] above which a unit is active: Burda et al., 2016, section 5.1.
@@ -122,6 +123,12 @@ def active_units(model_or_codes, images=None, threshold=ACTIVE_THRESHOLD, batch_
         "active": active,
         "num_examples": len(means),
     }
+
+
+def is_deterministic(model):
+    """Returns whether e(z|x) is a single z, without a density."""
+    x = np.zeros((1, *model.image_shape), "float32")
+    return isinstance(model.encoder.distribution(x), Deterministic)
 
 
 def _mean_step(model, parameters, num_samples):

@@ -1,0 +1,386 @@
+"""Divergences on samples against closed forms and finite differences; both backends."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+import zoo
+from zoo import registry
+from zoo.backend import fold_in, tfd, tfp_seed, to_numpy
+from zoo.divergences import adversarial, kernels, stein
+from zoo.divergences.mmd import mmd, mmd_of_sets
+
+Z = 2
+NORMAL = zoo.Normal(Z).distribution()
+
+
+def _gaussians(rng, count, loc=0.7, scale=0.6, size=Z):
+    """Returns draws of q = N(loc, scale^2 I) and of p = N(0, I), float32."""
+    z = loc + scale * rng.normal(size=(count, size))
+    return z.astype("float32"), rng.normal(size=(count, size)).astype("float32")
+
+
+def _exact_mmd(h, loc=0.7, scale=0.6, size=Z):
+    """Returns MMD^2 between q and p: E exp(-|d|^2 / h) is closed for Gaussian d."""
+
+    def mean(shift, variance):
+        return (h / (h + 2 * variance)) ** (size / 2) * np.exp(
+            -size * shift**2 / (h + 2 * variance)
+        )
+
+    return mean(0, 2 * scale**2) - 2 * mean(loc, 1 + scale**2) + mean(0, 2)
+
+
+def _kernel_matrix(x, y, kernel, h):
+    r = np.sum((x[:, None].astype("float64") - y[None]) ** 2, axis=-1)
+    if kernel == "rbf":
+        return np.exp(-r / h)
+    return sum(s * h / (s * h + r) for s in (0.1, 0.2, 0.5, 1, 2, 5, 10))
+
+
+@pytest.mark.parametrize("kernel", ["rbf", "imq"])
+@pytest.mark.parametrize("estimator", ["u", "v"])
+def test_mmd_is_the_mean_over_pairs(kernel, estimator, rng):
+    z, y = _gaussians(rng, 40)
+    y = y[:30]
+    h = {"rbf": Z**2, "imq": 2 * Z}[kernel]
+    within = []
+    for x in (z, y):
+        k = _kernel_matrix(x, x, kernel, h)
+        pairs = ~np.eye(len(x), dtype=bool) if estimator == "u" else np.ones(k.shape, bool)
+        within.append(k[pairs].mean())
+    expected = sum(within) - 2 * _kernel_matrix(z, y, kernel, h).mean()
+    ours = to_numpy(mmd(ops.convert_to_tensor(z), ops.convert_to_tensor(y), kernel, estimator))
+    np.testing.assert_allclose(ours, expected, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("h", [0.5, 4.0])
+def test_mmd_between_gaussians_is_the_closed_form(h, rng):
+    found = mmd_of_sets(*_gaussians(rng, 4000), bandwidth=h)
+    assert 0 < found["stderr"] < 0.02
+    assert abs(found["value"] - _exact_mmd(h)) < 5 * found["stderr"]
+
+
+def test_the_u_statistic_is_unbiased_and_the_v_statistic_is_not(rng):
+    values = {"u": [], "v": []}
+    for _ in range(400):
+        z, y = (ops.convert_to_tensor(part) for part in _gaussians(rng, 8))
+        for estimator, found in values.items():
+            found.append(float(to_numpy(mmd(z, y, "rbf", estimator))))
+    error = np.std(values["u"], ddof=1) / np.sqrt(400)
+    assert abs(np.mean(values["u"]) - _exact_mmd(Z**2)) < 5 * error
+    assert np.mean(values["v"]) > _exact_mmd(Z**2) + 5 * error
+    assert min(values["u"]) < 0 <= min(values["v"])
+
+
+def test_the_standard_error_is_that_of_repeated_draws(rng):
+    found = [mmd_of_sets(*_gaussians(rng, 200)) for _ in range(100)]
+    spread = np.std([one["value"] for one in found], ddof=1)
+    # The spread of 100 draws is itself known to 7 percent, 28 at four standard errors.
+    assert np.mean([one["stderr"] for one in found]) == pytest.approx(spread, rel=0.28)
+
+
+@pytest.mark.parametrize("kernel", ["rbf", "imq"])
+def test_the_v_statistic_of_equal_samples_is_zero(kernel, rng):
+    z, _ = _gaussians(rng, 50)
+    tensor = ops.convert_to_tensor(z)
+    assert abs(float(to_numpy(mmd(tensor, tensor, kernel, "v")))) < 1e-5
+    assert abs(mmd_of_sets(z, z, kernel, "v", chunk=16)["value"]) < 1e-6
+
+
+@pytest.mark.parametrize("bandwidth", ["paper", "median", "median_over_log", 1.5])
+@pytest.mark.parametrize("kernel", ["rbf", "imq"])
+@pytest.mark.parametrize("estimator", ["u", "v"])
+def test_chunks_give_the_value_of_the_whole(kernel, estimator, bandwidth, rng):
+    z, y = _gaussians(rng, 130)
+    tensors = ops.convert_to_tensor(z), ops.convert_to_tensor(y)
+    whole = float(to_numpy(mmd(*tensors, kernel, estimator, bandwidth)))
+    chunked = [mmd_of_sets(z, y, kernel, estimator, bandwidth, chunk=n) for n in (50, 130, 999)]
+    for found in chunked:
+        assert found["value"] == pytest.approx(whole, abs=3e-6)
+        assert found["stderr"] == pytest.approx(chunked[0]["stderr"], rel=1e-4)
+
+
+def test_60000_codes_are_taken_tile_by_tile(monkeypatch):
+    tiles = []
+
+    def counted(function, variables):
+        def step(x, y):
+            tiles.append((len(x), len(y)))
+            return np.full(len(x), len(y)), np.full(len(y), len(x))
+
+        return step
+
+    monkeypatch.setattr("zoo.divergences.mmd.compiled", counted)
+    z = np.zeros((60_000, Z), "float32")
+    # k = 1 for every pair, so each must be counted once: then the statistic is 1 + 1 - 2.
+    assert mmd_of_sets(z, z, estimator="u")["value"] == pytest.approx(0, abs=1e-12)
+    assert max(rows * columns for rows, columns in tiles) <= 1024**2
+    assert len(tiles) == 59**2 + 59 * 60
+
+
+def test_the_median_is_over_pairs_of_both_sets(rng):
+    z, y = _gaussians(rng, 60)
+    r = np.sum((z[:, None] - y[None]) ** 2, axis=-1)
+    tensors = ops.convert_to_tensor(z), ops.convert_to_tensor(y)
+    h = to_numpy(kernels.bandwidth("median", "rbf", *tensors))
+    np.testing.assert_allclose(h, np.median(r), rtol=1e-4)
+    h = to_numpy(kernels.bandwidth("median_over_log", "rbf", *tensors))
+    np.testing.assert_allclose(h, np.median(r) / np.log(61), rtol=1e-4)
+
+
+@pytest.fixture
+def smooth(monkeypatch):
+    """Critics of tanh, as a kink between the two points would spoil a difference."""
+    monkeypatch.setattr("zoo.divergences.critic.activation", ops.tanh)
+
+
+def _slope(function, z, size=1e-2):
+    """Returns the gradient of a NumPy function by central differences, like `z`."""
+    found = np.zeros(z.shape)
+    for index in np.ndindex(*z.shape):
+        step = np.zeros(z.shape, "float32")
+        step[index] = size
+        found[index] = (function(z + step) - function(z - step)) / (2 * size)
+    return found
+
+
+def _gradient(function, z):
+    """Returns the gradient of `function`, tensor to scalar, at `z`, as NumPy."""
+    from zoo.backend import gradients
+
+    return to_numpy(gradients(function, [ops.convert_to_tensor(z)])[0])
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"name": "mmd"},
+        {"name": "mmd", "kernel": "imq", "estimator": "v"},
+        {"name": "mmd", "kernel": "imq", "bandwidth": 1.0},
+        {"name": "adversarial", "hidden_units": [16]},
+        {"name": "adversarial", "hidden_units": [16], "saturating": True},
+        {"name": "wgan_gp", "hidden_units": [16]},
+    ],
+    ids=str,
+)
+def test_gradients_are_those_of_finite_differences(spec, rng, smooth):
+    keras.utils.set_random_seed(17)
+    divergence = registry.DIVERGENCES.create(spec)
+    divergence.build((None, Z))
+    z, _ = _gaussians(rng, 5)
+    seed = tfp_seed(3)
+
+    def loss(values):
+        return divergence.estimate(ops.convert_to_tensor(values), NORMAL, seed)["loss"]
+
+    # Differences err by size^2 and by rounding of 1e-7 / size.
+    expected = _slope(lambda values: float(to_numpy(loss(values))), z, 1e-2)
+    gradient = _gradient(loss, z)
+    assert np.abs(gradient).max() > 1e-3
+    np.testing.assert_allclose(gradient, expected, atol=2e-4 + 2e-3 * np.abs(expected).max())
+
+
+def _direction(z, score, h):
+    """Returns SVGD's direction as the reference writes it, a double loop in float64."""
+    found = np.zeros(z.shape)
+    for i in range(len(z)):
+        for j in range(len(z)):
+            k = np.exp(-np.sum((z[j] - z[i]) ** 2) / h)
+            found[i] += k * score[j] - 2 / h * (z[j] - z[i]) * k
+    return found / len(z)
+
+
+@pytest.mark.parametrize("marginal", ["normal", "logistic"])
+def test_stein_gradient_is_minus_the_svgd_direction(marginal, rng):
+    z, _ = _gaussians(rng, 12)
+    prior = registry.MARGINALS.create({"name": marginal, "latent_dim": Z}).distribution()
+    scale = np.sqrt(3) / np.pi
+    score = {"normal": -z, "logistic": -np.tanh(z / (2 * scale)) / scale}[marginal]
+    divergence = zoo.Stein(bandwidth=1.5)
+    gradient = _gradient(lambda x: divergence.estimate(x, prior, tfp_seed(1))["loss"], z)
+    expected = -_direction(z.astype("float64"), score, 1.5) / len(z)
+    np.testing.assert_allclose(gradient, expected, rtol=1e-3, atol=1e-6)
+
+
+def test_stein_direction_is_zero_at_the_target_on_average(rng):
+    # phi at fixed points, over draws of p: Stein's identity says E[k s + grad k] = 0.
+    points, h = np.array([[0.0, 0.0], [1.0, -0.5], [2.0, 1.0]]), 2.0
+    z = rng.normal(size=(200_000, Z))
+    for point in points:
+        k = np.exp(-np.sum((z - point) ** 2, axis=1, keepdims=True) / h)
+        draws = k * -z - 2 / h * (z - point) * k
+        error = draws.std(axis=0) / np.sqrt(len(z))
+        assert np.all(np.abs(draws.mean(axis=0)) < 5 * error)
+    # Ours, of samples of p against samples of another q: smaller by far.
+    norms = []
+    for loc in (0.0, 0.7):
+        x = (loc + z[:2000]).astype("float32")
+        phi = to_numpy(
+            stein.stein_direction(ops.convert_to_tensor(x), ops.convert_to_tensor(-x), h)
+        )
+        norms.append(np.linalg.norm(phi, axis=1).mean())
+    assert norms[0] < 0.1 * norms[1]
+
+
+def test_stein_discrepancy_is_its_sum_over_pairs_and_zero_at_the_target(rng):
+    z = rng.normal(size=(15, Z)).astype("float32")
+    h, total = 1.3, 0.0
+    for x in z.astype("float64"):
+        for y in z.astype("float64"):
+            d = x - y
+            k = np.exp(-d @ d / h)
+            total += k * (x @ y + 2 * Z / h - 4 * d @ d / h**2)
+            total += k * 2 / h * (-x + y) @ d  # s(x) . grad_y k + s(y) . grad_x k, s(x) = -x
+    tensors = ops.convert_to_tensor(z), ops.convert_to_tensor(-z)
+    ours = float(to_numpy(stein.squared_discrepancy(*tensors, h)))
+    assert ours == pytest.approx(total / 15**2, rel=1e-4)
+    found = {}
+    for loc in (0.0, 1.0):
+        x = ops.convert_to_tensor((loc + rng.normal(size=(1000, Z))).astype("float32"))
+        found[loc] = float(to_numpy(stein.squared_discrepancy(x, -x, h)))
+    # At the target only the diagonal is left, E|s|^2 + 2 Z / h over N.
+    assert 0 < found[0.0] < 3 * (Z + 2 * Z / h) / 1000 < 0.1 * found[1.0]
+
+
+def test_gradient_penalty_of_a_linear_critic(rng):
+    w = rng.normal(size=Z)
+    points = ops.convert_to_tensor(rng.normal(size=(20, Z)).astype("float32"))
+    for length in (1.0, 3.0, 0.0):
+        slope = (length * w / np.linalg.norm(w)).astype("float32")
+        found = adversarial.gradient_penalty(lambda z, slope=slope: ops.sum(z * slope, -1), points)
+        assert float(to_numpy(found)) == pytest.approx((length - 1) ** 2, abs=1e-5)
+
+
+CRITICS = {"adversarial": {}, "wgan_gp": {"beta_1": 0.5}}
+
+
+@pytest.mark.parametrize("name", CRITICS)
+def test_the_critic_follows_the_gradient_of_its_own_loss(name, rng, smooth):
+    keras.utils.set_random_seed(17)
+    divergence = registry.DIVERGENCES.create(
+        {"name": name, "hidden_units": [8], "critic_steps": 1, **CRITICS[name]}
+    )
+    divergence.build((None, Z))
+    z, y = _gaussians(rng, 6)
+    seed, critic = tfp_seed(5), divergence.critic
+    tensors = ops.convert_to_tensor(z), ops.convert_to_tensor(y)
+    start = [to_numpy(w).copy() for w in critic.network_weights]
+
+    def loss():
+        return float(to_numpy(divergence.critic_loss(critic.call, *tensors, seed)))
+
+    def slope(i):
+        def at(values):
+            critic.network_weights[i].assign(values)
+            return loss()
+
+        found = _slope(at, start[i], 5e-3)
+        critic.network_weights[i].assign(start[i])
+        return found
+
+    expected = [slope(i) for i in range(len(start))]
+    critic.learn(lambda f: divergence.critic_loss(f, *tensors, seed))
+    # From zero, the first moment is (1 - beta_1) of the gradient.
+    for moment, wanted in zip(critic.moments[::2], expected):
+        found = to_numpy(moment) / (1 - critic.beta_1)
+        # Differences err by size^2 and, rounded at a few nats, by 3e-7 / size.
+        np.testing.assert_allclose(found, wanted, atol=5e-4 + 2e-3 * np.abs(wanted).max())
+
+
+def test_the_critic_moves_as_keras_adam_would(rng):
+    keras.utils.set_random_seed(17)
+    critic = zoo.Adversarial([4], 1e-2, 0.5, 0.9).critic
+    critic.build((None, Z))
+    twin = [keras.Variable(to_numpy(w)) for w in critic.network_weights]
+    optimizer = keras.optimizers.Adam(1e-2, 0.5, 0.9, epsilon=1e-8)
+    z = ops.convert_to_tensor(rng.normal(size=(5, Z)).astype("float32"))
+    for _ in range(3):
+        critic.learn(lambda f: ops.mean(ops.square(f(z) - 1.0)))
+        slopes = [
+            ops.convert_to_tensor((to_numpy(now) - 0.5 * before) / 0.5)
+            for now, before in zip(critic.moments[::2], _first_moments(critic, optimizer))
+        ]
+        optimizer.apply(slopes, twin)
+    for ours, theirs in zip(critic.network_weights, twin):
+        np.testing.assert_allclose(to_numpy(ours), to_numpy(theirs), rtol=1e-5, atol=1e-6)
+
+
+def _first_moments(critic, optimizer):
+    if not optimizer.built:
+        return [np.zeros(w.shape, "float32") for w in critic.network_weights]
+    return [to_numpy(m) for m in optimizer._momentums]
+
+
+@pytest.mark.parametrize("name", CRITICS)
+def test_a_critic_learns_only_in_training_and_before_it_is_asked(name, rng):
+    divergence = registry.DIVERGENCES.create({"name": name, "hidden_units": [8]})
+    divergence.build((None, Z))
+    z, _ = _gaussians(rng, 6)
+    z, seed = ops.convert_to_tensor(z), tfp_seed(5)
+    first = to_numpy(divergence.estimate(z, NORMAL, seed))
+    assert int(to_numpy(divergence.critic.updates)) == 0
+    trained = to_numpy(divergence.estimate(z, NORMAL, seed, training=True))
+    assert int(to_numpy(divergence.critic.updates)) == divergence.critic_steps
+    after = to_numpy(divergence.estimate(z, NORMAL, seed))
+    assert trained["loss"] == pytest.approx(float(after["loss"]), rel=1e-5)
+    assert abs(trained["loss"] - first["loss"]) > 1e-6
+
+
+def test_jensen_shannon_is_approached_from_below(rng):
+    # q = N(1.5, 1), p = N(0, 1): JS by the trapezium rule, the best critic is the log-odds.
+    x = np.linspace(-12, 14, 20_001)
+    q, p = (np.exp(-0.5 * (x - m) ** 2) / np.sqrt(2 * np.pi) for m in (1.5, 0.0))
+    middle = 0.5 * (q + p)
+    exact = 0.5 * np.trapezoid(q * np.log(q / middle) + p * np.log(p / middle), x)
+    z = ops.convert_to_tensor((1.5 + rng.normal(size=(20_000, 1))).astype("float32"))
+    y = ops.convert_to_tensor(rng.normal(size=(20_000, 1)).astype("float32"))
+    best = zoo.Adversarial().judge(lambda v: (0.5 * 1.5**2 - 1.5 * v)[:, 0], z, y)
+    # Each term's deviation is under one, of 20,000: five standard errors of the half sum.
+    assert float(to_numpy(best["divergence"])) == pytest.approx(exact, abs=5 * 0.5 * 2**0.5 / 141)
+    worse = zoo.Adversarial().judge(lambda v: -0.3 * v[:, 0], z, y)
+    assert worse["divergence"] < best["divergence"]
+
+
+def test_the_prior_is_a_target_without_a_gradient(rng):
+    z, _ = _gaussians(rng, 6)
+    z = ops.convert_to_tensor(z)
+
+    def loss(shift):
+        prior = tfd.Independent(tfd.Normal(shift, ops.ones(Z)), 1)
+        return zoo.MMD().estimate(z, prior, tfp_seed(1))["loss"] + 0.0 * ops.sum(shift)
+
+    assert np.all(_gradient(loss, np.zeros(Z, "float32")) == 0)
+
+
+def test_a_batch_of_one_is_finite(rng):
+    z, _ = _gaussians(rng, 1)
+    for name in registry.DIVERGENCES.names():
+        divergence = registry.DIVERGENCES.create(name)
+        divergence.build((None, Z))
+        found = divergence.estimate(
+            ops.convert_to_tensor(z), NORMAL, fold_in(tfp_seed(1), 2), training=True
+        )
+        assert all(np.isfinite(to_numpy(value)) for value in found.values()), name
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ({"name": "mmd", "kernel": "rfb"}, "`kernel` must be .*kernel='rfb'.*\"rbf\""),
+        ({"name": "mmd", "estimator": "w"}, "`estimator` must be .*estimator='w'"),
+        ({"name": "mmd", "bandwidth": -1.0}, "`bandwidth` must be .*bandwidth=-1.0"),
+        ({"name": "stein", "bandwidth": "mean"}, "`bandwidth` must be .*bandwidth='mean'"),
+        ({"name": "adversarial", "critic_steps": 0}, "`critic_steps` must be .*critic_steps=0"),
+        ({"name": "wgan_gp", "penalty": -1.0}, "`penalty` must be .*penalty=-1.0"),
+    ],
+)
+def test_bad_arguments(spec, message):
+    with pytest.raises(ValueError, match=message):
+        registry.DIVERGENCES.create(spec)
+
+
+def test_sets_must_be_alike(rng):
+    with pytest.raises(ValueError, match=r"Received: shapes \(5, 2\) and \(4, 2\)"):
+        mmd_of_sets(np.zeros((5, 2)), np.zeros((4, 2)))
