@@ -8,6 +8,7 @@ from export import onnx
 from export.report import TOLERANCE
 from trainers.environment import versions
 from zoo import files
+from zoo.backend import to_numpy
 from zoo.releases import card as cards
 
 LICENCE = "Apache-2.0"
@@ -20,7 +21,8 @@ def make_card(model, name, data, golden, config, step, evaluation):
 
     Keys: `format`, `format_version`, `name`, `paper` (or None), `licence`; `image_shape` [H, W,
     C], `latent_dim`; `model` (the four parts, for `zoo.build`); `posterior` and `prior`
-    (`family`; for a flow posterior also `sampler`, the graph that draws from it); `data`;
+    (`family`; for a flow posterior also `sampler`, the graph that draws from it; for a Gaussian
+    prior of another scale than 1 also `scale` [Z]); `data`;
     `preprocessing` (see `zoo.runtime.prepare_images`); `metrics` (name -> {"value", "stderr",
     ...}) and `evaluation` (split, number of examples, seed, command); `step` (optimiser steps
     taken) and `run_config`; `graphs` (encoder, decoder and, for a flow encoder, posterior:
@@ -50,7 +52,7 @@ def make_card(model, name, data, golden, config, step, evaluation):
         "posterior": posterior(model),
         "prior": prior(model),
         "data": data,
-        "preprocessing": preprocessing(data.get("binarisation")),
+        "preprocessing": preprocessing(data.get("binarisation"), data.get("pixel_scale", 1)),
         "metrics": metrics,
         "evaluation": evaluation,
         "step": int(step),
@@ -123,19 +125,28 @@ def posterior(model):
 
 
 def prior(model):
-    """Returns `{"family": "standard_normal"}`, or the marginal's registered name."""
+    """Returns what latents are drawn from: `{"family": ...}`, and its `scale` where it has one.
+
+    "standard_normal"; "diagonal_normal", N(0, diag(scale)^2) with `scale` [Z]; or the marginal's
+    registered name, which NumPy alone cannot sample.
+    """
     name = type(model.marginal).registered_name
+    if name == "floating":
+        scale = model.marginal.distribution().stddev()
+        return {"family": "diagonal_normal", "scale": [float(s) for s in to_numpy(scale)]}
     return {"family": "standard_normal" if name == "normal" else name}
 
 
-def preprocessing(binarisation):
+def preprocessing(binarisation, pixel_scale=1):
     """Returns how images become what the encoder takes; see `zoo.runtime.prepare_images`.
 
     A model of statically binarised images gets them thresholded as its data were. One of
-    dynamically binarised images gets grey levels: the mean of what it was trained on.
+    dynamically binarised images gets grey levels: the mean of what it was trained on. One of
+    scaled data gets pixels multiplied likewise; its decoder's images are as large.
     """
     threshold = "threshold 0.5" if binarisation == "static" else None
-    return {"scale": "uint8/255", "range": [0.0, 1.0], "binarise": threshold}
+    multiply = {} if pixel_scale == 1 else {"multiply": pixel_scale}
+    return {"scale": "uint8/255", "range": [0.0, 1.0], "binarise": threshold, **multiply}
 
 
 def file_entries(folder):

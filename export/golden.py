@@ -11,10 +11,10 @@ NUM_LATENTS = 7
 LARGE = 4.0
 
 
-def golden_arrays(model, images=None, seed=SEED):
+def golden_arrays(model, images=None, seed=SEED, white=1):
     """Returns the arrays of the golden file, `PART.NAME` -> float32.
 
-    Images: up to 8 real ones, then all 0 and all 1. Latents: 7 draws of the prior, the origin,
+    Images: up to 8 real ones, then all 0 and all white. Latents: 7 draws of the prior, the origin,
     +4 in the first coordinate, -4 in the last. A flow encoder's sampler, the part `posterior`, gets
     the Gaussians of the images and normal noise; an autoregressive decoder gets the images too, in
     turn. Outputs are those of Keras on the CPU (a GPU may
@@ -25,12 +25,13 @@ def golden_arrays(model, images=None, seed=SEED):
         images: Float images [N, H, W, C] in [0, 1] as the model was trained on, or `None` for
             random ones.
         seed: Int, for the prior's draws and random images.
+        white: The largest value of a pixel: another than 1 where the data was scaled.
 
     Raises:
         ValueError: If the images do not fit, or an output is not finite; names it.
     """
     with tf.device("CPU:0"):
-        image, z = _images(model, images, seed), _latents(model, seed)
+        image, z = _images(model, images, seed, white), _latents(model, seed)
         decoded = {"z": z}
         if model.decoder.is_autoregressive:
             decoded["image"] = image[np.arange(len(z)) % len(image)]
@@ -55,17 +56,17 @@ def _gaussian_and_noise(encoder, parameters, seed):
     return {**given, "noise": np.random.default_rng(seed).standard_normal(shape, np.float32)}
 
 
-def _images(model, images, seed):
+def _images(model, images, seed, white):
     shape = tuple(model.image_shape)
     if images is None:
-        images = np.random.default_rng(seed).random((NUM_IMAGES, *shape))
+        images = white * np.random.default_rng(seed).random((NUM_IMAGES, *shape))
     images = np.asarray(images[:NUM_IMAGES], np.float32)
-    if images.shape[1:] != shape or images.min() < 0 or images.max() > 1:
+    if images.shape[1:] != shape or images.min() < 0 or images.max() > white:
         raise ValueError(
-            f"Expected golden images [N, {', '.join(map(str, shape))}] in [0, 1]. Received: "
+            f"Expected golden images [N, {', '.join(map(str, shape))}] in [0, {white}]. Received: "
             f"shape={images.shape}, values from {images.min():g} to {images.max():g}"
         )
-    return np.concatenate([images, np.zeros((1, *shape), "f4"), np.ones((1, *shape), "f4")])
+    return np.concatenate([images, np.zeros((1, *shape), "f4"), np.full((1, *shape), white, "f4")])
 
 
 def _latents(model, seed):

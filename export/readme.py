@@ -35,6 +35,7 @@ reconstructions = model.predict(x)
 ```
 
 `decoder.onnx` takes {decoder_inputs} and gives {decoder_outputs}. {saved_model}
+{prior}
 
 `python -m export.verify FOLDER` proves that all files are whole and that every number of
 `golden.npz` comes out again.
@@ -65,7 +66,7 @@ reconstructions = model.predict(x)
 _PREPROCESSING = """`encoder.features` does this; whoever calls a graph directly does it first.
 
 1. uint8 is divided by 255, bool becomes 0 or 1, floats must lie in [0, 1].
-2. {binarise}"""
+2. {binarise}{multiply}"""
 
 _BINARISE = {
     None: "Nothing else: grey levels go in as they are.",
@@ -108,13 +109,34 @@ def make_readme(card):
         ),
         decoder_outputs=", ".join(outputs),
         saved_model=_SAVED_MODEL if card["saved_model"] else "",
-        preprocessing=_PREPROCESSING.format(binarise=_BINARISE[card["preprocessing"]["binarise"]]),
+        preprocessing=_PREPROCESSING.format(
+            binarise=_BINARISE[card["preprocessing"]["binarise"]],
+            multiply=_multiply(card["preprocessing"].get("multiply", 1)),
+        ),
+        prior=_prior(card["prior"]),
         data=_data(card["data"]),
         metrics=_metrics(card),
         limits=f"Trained on {card['data'].get('name')} alone: features of other images may mean "
         "little.",
         licence=card["licence"],
     )
+
+
+def _multiply(number):
+    return f"\n3. Pixels are multiplied by {number}; so are decoded images." if number != 1 else ""
+
+
+def _prior(prior):
+    """Returns how to draw latents for the decoder."""
+    if prior["family"] == "standard_normal":
+        return "New images: z from the prior, N(0, I); `zoo.load_decoder` has `sample`."
+    if prior["family"] == "diagonal_normal":
+        return (
+            "New images: z from the prior, which is **not** N(0, I): each coordinate of z is a "
+            "standard normal number times that of `prior.scale` in `card.json`. "
+            "`zoo.load_decoder` has `sample`, which does so."
+        )
+    return f"New images: the prior is a `{prior['family']}`, which `zoo.load(...).sample(n)` draws."
 
 
 def _summary(card):

@@ -230,17 +230,32 @@ class Decoder(_Model):
             batch_size: As in `decode`.
 
         Raises:
-            ValueError: If `n` is not positive, or the card's prior is not the standard normal.
+            ValueError: If `n` is not positive, or the card's prior is no Gaussian around 0.
         """
-        family = self.card["prior"].get("family")
-        if family != "standard_normal":
-            raise ValueError(
-                "Sampling without Keras needs a prior of the family 'standard_normal'; use "
-                f"zoo.load(...).sample(n) for this model. Received: family={family!r}"
-            )
+        scale = self._prior_scale()
         n = _positive("n", n)
         z = np.random.default_rng(seed).standard_normal((n, self.latent_dim), np.float32)
-        return self.decode(z, batch_size=batch_size)
+        return self.decode(z * scale, batch_size=batch_size)
+
+    def _prior_scale(self):
+        """Returns the prior's standard deviations, float32 [Z] or a 1 for all."""
+        prior = self.card["prior"]
+        family, scale = prior.get("family"), prior.get("scale")
+        if family == "standard_normal":
+            return np.float32(1)
+        if family != "diagonal_normal":
+            raise ValueError(
+                "Sampling without Keras needs a prior of the family 'standard_normal' or "
+                "'diagonal_normal'; use zoo.load(...).sample(n) for this model. "
+                f"Received: family={family!r}"
+            )
+        numbers = isinstance(scale, list) and all(isinstance(s, (int, float)) for s in scale)
+        if not (numbers and len(scale) == self.latent_dim and min(scale) > 0):
+            raise ValueError(
+                f"Expected {self.latent_dim} positive numbers as the prior's scale in the card. "
+                f"Received: scale={scale!r}"
+            )
+        return np.asarray(scale, np.float32)
 
     def _latents(self, z):
         z = np.asarray(z)
@@ -298,7 +313,8 @@ def prepare_images(images, preprocessing):
         float    as it is, and must lie in [0, 1]
         others   refused: their range is not known
 
-    then, if the card says `binarise: "threshold 0.5"`, 1 where x >= 0.5 and 0 elsewhere.
+    then, if the card says `binarise: "threshold 0.5"`, 1 where x >= 0.5 and 0 elsewhere; and if it
+    says `multiply`, times that number.
 
     Args:
         images: Array of any shape.
@@ -309,6 +325,9 @@ def prepare_images(images, preprocessing):
         ValueError: If a float is NaN or outside [0, 1], or the card's rule is unknown.
     """
     scale, binarise = preprocessing.get("scale"), preprocessing.get("binarise")
+    multiply = preprocessing.get("multiply", 1)
+    if not (isinstance(multiply, (int, float)) and multiply > 0):
+        raise ValueError(f"Expected a positive number as `multiply`. Received: {preprocessing!r}")
     if scale != "uint8/255" or binarise not in (None, THRESHOLD):
         raise ValueError(
             f"Expected preprocessing with scale='uint8/255' and binarise=None or {THRESHOLD!r}. "
@@ -331,7 +350,8 @@ def prepare_images(images, preprocessing):
             "Expected images of dtype uint8 (0 to 255), bool, or a float in [0, 1]. "
             f"Received: dtype={images.dtype}"
         )
-    return (x >= 0.5).astype(np.float32) if binarise else x
+    x = (x >= 0.5).astype(np.float32) if binarise else x
+    return x if multiply == 1 else x * np.float32(multiply)
 
 
 def _positive(name, value):

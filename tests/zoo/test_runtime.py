@@ -183,9 +183,24 @@ def test_samples_decode_standard_normal_latents(decoder):
     np.testing.assert_array_equal(decoder.sample(2), decoder.sample(2, seed=17))
 
 
+def with_prior(decoder, **prior):
+    return runtime.Decoder({**decoder.card, "prior": prior}, decoder._graph)
+
+
+def test_a_gaussian_prior_is_drawn_at_its_scale(decoder):
+    scale = [2.0, 0.5, 3.0]
+    other = with_prior(decoder, family="diagonal_normal", scale=scale)
+    z = np.random.default_rng(3).standard_normal((6, 3), np.float32) * np.float32(scale)
+    np.testing.assert_allclose(other.sample(6, seed=3), decoder.decode(z), atol=1e-6)
+    for bad in (None, [1.0, 2.0], [1.0, 2.0, 0.0], [1.0, "2", 3.0]):
+        other = with_prior(decoder, family="diagonal_normal", scale=bad)
+        with pytest.raises(ValueError, match="3 positive numbers as the prior's scale.*Received"):
+            other.sample(1)
+
+
 def test_another_prior_is_not_sampled(decoder):
-    other = runtime.Decoder({**decoder.card, "prior": {"family": "vamp"}}, decoder._graph)
-    with pytest.raises(ValueError, match="'standard_normal'; use zoo.load.*family='vamp'"):
+    other = with_prior(decoder, family="vamp")
+    with pytest.raises(ValueError, match="'diagonal_normal'; use zoo.load.*family='vamp'"):
         other.sample(1)
 
 

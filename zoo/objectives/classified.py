@@ -73,9 +73,12 @@ class Classified(Objective):
         if not self.base.built:
             self.base.build(input_shape)
 
-    def call(self, x, labels=None, **parts):
+    def call(
+        self, x, encoder=None, decoder=None, marginal=None, training=False, step=None, labels=None
+    ):
         """Returns the terms of `base`, `loss` [], `accuracy` and `cross_entropy` [B]."""
-        terms = self.base(x, **parts)
+        parts = {"encoder": encoder, "decoder": decoder, "marginal": marginal}
+        terms = self.base(x, **parts, training=training, step=step)
         if "z" not in terms:
             raise ValueError(
                 "`base` must return its sample `z`. "
