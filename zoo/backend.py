@@ -115,14 +115,15 @@ def scan(function, carry, inputs):
         function: Takes the carry and one slice of `inputs`; returns the carry, of the same shapes
             and dtypes, and a dict of tensors.
         carry: A dict of tensors.
-        inputs: A dict of tensors, cut along their first dimension, of one static size in all.
+        inputs: A dict of tensors, cut along their first dimension, of one size in all.
     """
     if BACKEND == "jax":
         return jax.lax.scan(function, carry, inputs)
     first = {name: value[0] for name, value in inputs.items()}
     function = tf.function(function, autograph=False)  # traced once, for the shapes and the loop
     traced = function.get_concrete_function(carry, first)
-    length = next(iter(inputs.values())).shape[0]
+    one = next(iter(inputs.values()))
+    length = tf.shape(one)[0]
     outputs = {
         name: tf.TensorArray(spec.dtype, length, element_shape=spec.shape)
         for name, spec in traced.structured_outputs[1].items()
@@ -135,7 +136,8 @@ def scan(function, carry, inputs):
     _, carry, outputs = tf.while_loop(lambda i, *_: i < length, body, (0, carry, outputs))
     stacked = {name: array.stack() for name, array in outputs.items()}
     return carry, {
-        name: tf.ensure_shape(value, [length, *value.shape[1:]]) for name, value in stacked.items()
+        name: tf.ensure_shape(value, [one.shape[0], *value.shape[1:]])
+        for name, value in stacked.items()
     }
 
 
