@@ -343,6 +343,30 @@ def test_jensen_shannon_is_approached_from_below(rng):
     assert worse["divergence"] < best["divergence"]
 
 
+FLOWS = {
+    "mmd": {},
+    "stein": {},
+    "adversarial": {"hidden_units": [32], "learning_rate": 1e-2, "critic_steps": 3},
+    "wgan_gp": {"hidden_units": [32], "learning_rate": 1e-2, "critic_steps": 3},
+}
+
+
+@pytest.mark.parametrize("name", FLOWS)
+def test_each_divergence_brings_samples_of_q_to_p(name, rng):
+    keras.utils.set_random_seed(17)
+    divergence = registry.DIVERGENCES.create({"name": name, **FLOWS[name]})
+    divergence.build((None, Z))
+    z, y = _gaussians(rng, 100, loc=1.5, scale=0.5)
+    start = mmd_of_sets(z, y)["value"]
+    for step in range(150):
+        seed = fold_in(tfp_seed(1), step)
+        divergence.estimate(ops.convert_to_tensor(z), NORMAL, seed, training=True)
+        slope = _gradient(lambda x, seed=seed: divergence.estimate(x, NORMAL, seed)["loss"], z)
+        z = z - 0.2 * len(z) * slope
+    assert start > 0.3
+    assert mmd_of_sets(z, y)["value"] < 0.1 * start
+
+
 def test_the_prior_is_a_target_without_a_gradient(rng):
     z, _ = _gaussians(rng, 6)
     z = ops.convert_to_tensor(z)
