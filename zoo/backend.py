@@ -73,6 +73,15 @@ def gradients(function, tensors):
     return tape.gradient(value, tensors)
 
 
+def jacobian_product(function, primal, tangent):
+    """Returns `function(primal)` and its derivative along `tangent`, in one forward pass."""
+    if BACKEND == "jax":
+        return jax.jvp(function, (primal,), (tangent,))
+    with tf.autodiff.ForwardAccumulator(primal, tangent) as accumulator:
+        value = function(primal)
+    return value, accumulator.jvp(value)
+
+
 def is_traced(tensor):
     """Returns whether `tensor` stands for values in code being compiled, and has none yet."""
     if BACKEND == "jax":

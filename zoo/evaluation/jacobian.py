@@ -1,0 +1,252 @@
+"""What the decoder's Jacobian says of a model with a Gaussian posterior: `bilbo`, section 4.
+
+    J = d nu / d z at z = mu,   G = J^T T^-1 J,   A = S^-2 + G
+
+The paper writes unit normal likelihoods; G is the metric that any likelihood induces on latents,
+here of Gaussians (T the variances of the pixels) and of Bernoullis (J of the logits, T^-1 their
+variance p (1 - p)). All of it is a linear view of the decoder at mu.
+"""
+
+import numpy as np
+from keras import ops
+
+from zoo.backend import jacobian_product, to_numpy
+from zoo.distributions import gaussian_of
+from zoo.encoders.encoder import Encoder
+from zoo.evaluation import nll
+
+METRICS = ("log_evidence", "evidence_gap", "variance_penalty")
+
+
+def jacobians(model, z, max_rows=nll.MAX_ROWS):
+    """Returns the Jacobian of the decoder's mean image at each latent.
+
+    Args:
+        model: A `zoo.VAE`.
+        z: Latents [N, Z].
+        max_rows: Images decoded in one step, of which each latent takes Z.
+
+    Returns:
+        NumPy [N, H, W, C, Z].
+
+    Reference:
+        `bilbo`, eq. 8.
+    """
+    check_model(model)
+    step = nll.compile_step(model, _mean_jacobian)
+    return np.concatenate([_rows(step, block, size) for block, size in _blocks(model, z, max_rows)])
+
+
+def geometry(model, images, max_rows=nll.MAX_ROWS, batch_size=None):
+    """Yields what the diagnostics need, block by block, in the order of the images.
+
+    Args:
+        model: A `zoo.VAE` with a Gaussian posterior and a Gaussian prior around 0.
+        images: [N, H, W, C], or a data set with `float_images`.
+        max_rows: Images decoded in one step, of which each example takes Z.
+        batch_size: Images encoded in one step.
+
+    Yields:
+        A dict of NumPy arrays for n images: `loc`, `scale` [n, Z] of e(z|x); `metric` [n, Z, Z],
+        G at loc; `log_likelihood` [n], log d(x|loc); `prior_scale` [Z], S. All but loc and scale
+        are float64.
+
+    Raises:
+        ValueError: If the model is not such a one.
+    """
+    check_model(model)
+    prior = to_numpy(model.marginal.distribution().stddev()).astype("float64")
+    step = nll.compile_step(model, _metric)
+    for _, _, x, parameters in nll.tiles(model, images, batch_size):
+        loc, scale = (to_numpy(v) for v in gaussian_of(model.encoder.posterior(parameters)))
+        for first, rows, size in _cuts(model, len(x), max_rows):
+            found = to_numpy(step(nll.pad(loc[rows], size), nll.pad(x[rows], size)))
+            kept = {name: value[: rows.stop - first] for name, value in found.items()}
+            yield {
+                "loc": loc[rows],
+                "scale": scale[rows],
+                "prior_scale": prior,
+                **{name: value.astype("float64") for name, value in kept.items()},
+            }
+
+
+def log_evidence(model, images, **options):
+    """Returns the exact log evidence of the model linearised at each mu, float64 [N], nats.
+
+        log p(x) = log d(x|mu) - 1/2 (|S^-1 mu|^2 + log|G S^2 + I|)
+
+    Exact for a linear decoder where mu is the posterior's mean, eq. 11. Options: as `geometry`.
+
+    Reference:
+        `bilbo`, eq. 16, with T as in eq. 26; the determinant is that of Z x Z, eq. 20.
+    """
+    return np.concatenate([log_evidence_of(block) for block in geometry(model, images, **options)])
+
+
+def evidence_gap(model, images, **options):
+    """Returns log p(x) - ELBO as the linear view predicts it, float64 [N], nats; at least 0.
+
+        gap = 1/2 (tr(A Sigma) - log|e A Sigma|)
+
+    Zero where Sigma = A^-1, eq. 12. A diagonal Sigma gets there if A is diagonal. Options: as
+    `geometry`.
+
+    Reference:
+        `bilbo`, eq. 18.
+    """
+    return np.concatenate([evidence_gap_of(block) for block in geometry(model, images, **options)])
+
+
+def predicted_scales(model, images, **options):
+    """Returns the posterior's learned scales and those that the Jacobian predicts.
+
+        Sigma^-1 = A = S^-2 + G
+
+    of which a diagonal posterior takes the diagonal: the minimum of `evidence_gap` over diagonal
+    Sigma is at Sigma_dd = 1 / A_dd. Options: as `geometry`.
+
+    Returns:
+        `{"loc": [N, Z], "scale": [N, Z], "predicted": [N, Z]}`, NumPy.
+
+    Reference:
+        `bilbo`, eq. 12.
+    """
+    blocks = [
+        {**block, "predicted": 1.0 / np.sqrt(np.diagonal(precision_of(block), axis1=1, axis2=2))}
+        for block in geometry(model, images, **options)
+    ]
+    return {
+        name: np.concatenate([block[name] for block in blocks])
+        for name in ("loc", "scale", "predicted")
+    }
+
+
+def variance_penalty(model, images, **options):
+    """Returns the price of one posterior variance for all images, nats an example.
+
+        approximate = 1/4 tr E[((A - E[A]) E[A]^-1)^2],   the squared coefficient of variation
+        exact       = 1/2 (log|E[A]| - E[log|A|]),        eq. 18 at Sigma = E[A]^-1
+
+    "exact" still within the linear view. Options: as `geometry`.
+
+    Returns:
+        `{"approximate": float, "exact": float}`.
+
+    Reference:
+        `bilbo`, eq. 22.
+    """
+    return variance_penalty_of(precision_of(block) for block in geometry(model, images, **options))
+
+
+# Of one block of `geometry`.
+
+
+def precision_of(block):
+    """Returns A = S^-2 + G, [n, Z, Z]."""
+    return np.diag(block["prior_scale"] ** -2.0) + block["metric"]
+
+
+def log_evidence_of(block):
+    """Returns eq. 16 of each image, [n]."""
+    scale = block["prior_scale"]
+    determinant = np.linalg.slogdet(precision_of(block) * np.outer(scale, scale))[1]
+    return block["log_likelihood"] - 0.5 * (
+        np.sum((block["loc"] / scale) ** 2, axis=1) + determinant
+    )
+
+
+def evidence_gap_of(block):
+    """Returns eq. 18 of each image, [n]."""
+    scale = block["scale"].astype("float64")
+    precision = precision_of(block) * scale[:, :, None] * scale[:, None, :]
+    trace = np.trace(precision, axis1=1, axis2=2)
+    return 0.5 * (trace - scale.shape[1] - np.linalg.slogdet(precision)[1])
+
+
+def variance_penalty_of(precisions):
+    """Returns eq. 22 of the matrices A of some blocks; see `variance_penalty`."""
+    precisions = np.concatenate(list(precisions))
+    mean = np.mean(precisions, axis=0)
+    relative = np.linalg.solve(mean, precisions - mean)
+    return {
+        "approximate": 0.25 * float(np.mean(np.einsum("nij,nji->n", relative, relative))),
+        "exact": 0.5
+        * float(np.linalg.slogdet(mean)[1] - np.mean(np.linalg.slogdet(precisions)[1])),
+    }
+
+
+def check_model(model):
+    """Raises ValueError if posterior, prior or likelihood is none that these formulas are of."""
+    model.check_adapted()
+    is_gaussian = model.encoder.flow is None and type(model.encoder).posterior is Encoder.posterior
+    marginal = type(model.marginal).registered_name
+    if not is_gaussian or marginal not in ("normal", "floating"):
+        raise ValueError(
+            "The decoder's Jacobian is read beside a diagonal Gaussian posterior and a Gaussian "
+            f"prior around 0. Received: encoder={type(model.encoder).__name__}, "
+            f"marginal={type(model.marginal).__name__}"
+        )
+    if model.decoder.is_autoregressive:
+        raise ValueError(
+            "The pixels of an autoregressive decoder have no Jacobian by z alone. "
+            f"Received: decoder={type(model.decoder).__name__}"
+        )
+
+
+# Compiled steps: Z copies of each latent, one for each direction, in one forward pass.
+
+
+def _along_all(function, z):
+    """Returns `function(z)` of rows z [n, Z], and its Jacobian [n, ..., Z]."""
+    count, size = ops.shape(z)[0], z.shape[1]
+    repeated = ops.repeat(z, size, axis=0)
+    directions = ops.tile(ops.eye(size, dtype=z.dtype), (count, 1))
+    value, along = jacobian_product(function, repeated, directions)
+    shape = value.shape[1:]
+    along = ops.reshape(along, (count, size, *shape))
+    return ops.reshape(value, (count, size, *shape))[:, 0], ops.moveaxis(along, 1, -1)
+
+
+def _mean_jacobian(encoder, decoder, marginal):
+    def mean(z):
+        return decoder.mean(decoder(z, training=False))
+
+    return lambda z: _along_all(mean, z)[1]
+
+
+def _metric(encoder, decoder, marginal):
+    def step(z, x):
+        parameters = decoder(z, training=False)
+        name = "logits" if "logits" in parameters else "mean"
+        _, jacobian = _along_all(lambda z: decoder(z, training=False)[name], z)
+        if name == "logits":
+            probability = ops.sigmoid(parameters["logits"])
+            precision = probability * (1.0 - probability)
+        else:
+            precision = ops.square(1.0 / parameters["scale"])
+        count, size = ops.shape(z)[0], z.shape[1]
+        whitened = ops.reshape(jacobian * ops.sqrt(precision)[..., None], (count, -1, size))
+        log_likelihood = decoder.distribution(z, training=False).log_prob(x)
+        metric = ops.matmul(ops.transpose(whitened, (0, 2, 1)), whitened)
+        return {"metric": metric, "log_likelihood": log_likelihood}
+
+    return step
+
+
+def _cuts(model, count, max_rows):
+    """Yields (first, slice, padded size) of pieces of `count` rows: Z images decoded for each."""
+    size = min(count, max(1, max_rows // model.latent_dim))
+    for first in range(0, count, size):
+        yield first, slice(first, min(first + size, count)), size
+
+
+def _blocks(model, z, max_rows):
+    z = np.asarray(z, "float32")
+    if z.ndim != 2 or z.shape[1] != model.latent_dim or not len(z):
+        raise ValueError(f"Expected latents [N, {model.latent_dim}]. Received: shape={z.shape}")
+    for _, rows, size in _cuts(model, len(z), max_rows):
+        yield z[rows], size
+
+
+def _rows(step, block, size):
+    return to_numpy(step(nll.pad(block, size)))[: len(block)]
