@@ -24,6 +24,7 @@ ENCODERS = {
     "dcgan": {"filters": [4, 6], "kernel_size": 4},
     "clipped": {"base": {"name": "mlp", "hidden_units": [7, 5]}},
     "scaled": {"base": {"name": "mlp", "hidden_units": [7, 5]}, "factor": 3.0},
+    "pixel_noise": {"base": {"name": "mlp", "hidden_units": [7, 5]}},
     "iaf": {
         "base": {"name": "mlp", "hidden_units": [7, 5]},
         "num_flows": 3,
@@ -41,6 +42,7 @@ DECODERS = {
 MARGINALS = {
     "normal": {},
     "floating": {},
+    "logistic": {},
     "maf": {"num_flows": 3, "hidden_units": [8, 6]},
     "vamp": {"num_pseudo_inputs": 4},
 }
@@ -49,6 +51,8 @@ OBJECTIVES = {
     "target_rate": {"target": 2.0},
     "bilbo": {},
     "mu": {},
+    "infovae": {"lambda_": 3.0, "divergence": {"name": "mmd", "kernel": "imq"}},
+    "infomax": {"lambda_": 2.0, "divergence": {"name": "wgan_gp", "hidden_units": [6]}},
     "classified": {"base": {"name": "beta", "beta": 0.5}, "num_classes": 3, "hidden_units": [6]},
 }
 LIKELIHOODS = {"bernoulli": {}, "gaussian": {"scale": "learned"}, "baggins": {}}
@@ -62,6 +66,9 @@ INCOMPATIBLE = {
     ("marginal normal", "objective bilbo"): "marginal 'floating'. Received: marginal=Normal",
     ("marginal maf", "objective bilbo"): "Received: marginal=MAFMarginal",
     ("marginal vamp", "objective bilbo"): "Received: marginal=VampPrior",
+    ("marginal logistic", "objective bilbo"): "Received: marginal=Logistic",
+    ("marginal maf", "objective infomax"): "without weights.* Received: marginal=MAFMarginal",
+    ("marginal vamp", "objective infomax"): "without weights.* Received: marginal=VampPrior",
     ("marginal maf", "objective mu"): "without weights. Received: marginal=MAFMarginal",
     ("marginal vamp", "objective mu"): "without weights. Received: marginal=VampPrior",
 }
@@ -72,6 +79,7 @@ WEIGHTS = {
     ("encoder", "small_conv"): 3 * 2 + 4,
     ("encoder", "clipped"): 2 * 2 + 4,
     ("encoder", "scaled"): 2 * 2 + 4,
+    ("encoder", "pixel_noise"): 2 * 2 + 4,
     ("encoder", "iaf"): 2 * 2 + 4 + 3 * 3 * 2,
     # A convolution before a batch norm has no bias; a batch norm has scale and offset.
     ("encoder", "dcgan"): 2 * 3 + 4,
@@ -84,12 +92,16 @@ WEIGHTS = {
     ("decoder", "pixelcnn"): 2 + 6 + (3 * 4 + 3 * 5 + 8) + (6 * 5 + 8) + 2,
     ("marginal", "normal"): 0,
     ("marginal", "floating"): 0,
+    ("marginal", "logistic"): 0,
     ("marginal", "maf"): 3 * 3 * 2,
     ("marginal", "vamp"): 2,
     ("objective", "beta"): 0,
     ("objective", "target_rate"): 0,
     ("objective", "bilbo"): 0,
     ("objective", "mu"): 0,
+    ("objective", "infovae"): 0,
+    # The critic's are not the optimiser's.
+    ("objective", "infomax"): 0,
     ("objective", "classified"): 2 * 2,
 }
 EXAMPLES = {

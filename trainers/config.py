@@ -125,10 +125,10 @@ def _rooms():
 
 
 def _nested(registry):
-    """Arguments of parts that are parts themselves: a decoder's likelihood, a flow's encoder."""
-    from zoo.registry import LIKELIHOODS
+    """Arguments of parts that are parts themselves: likelihood, inner encoder, divergence."""
+    from zoo.registry import DIVERGENCES, LIKELIHOODS
 
-    return {"likelihood": LIKELIHOODS, "base": registry}
+    return {"likelihood": LIKELIHOODS, "base": registry, "divergence": DIVERGENCES}
 
 
 def model_config(config, image_shape):
@@ -142,7 +142,9 @@ def model_config(config, image_shape):
     for room in ("encoder", "decoder", "marginal"):
         rooms[room]["latent_dim"] = config["latent_dim"]
     rooms["decoder"]["image_shape"] = list(image_shape)
-    rooms["objective"]["seed"] = config["seed"]
+    for room, registry in _rooms().items():
+        if "seed" in registry.get(rooms[room]["name"]).argument_names():
+            rooms[room]["seed"] = config["seed"]
     return rooms
 
 

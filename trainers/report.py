@@ -27,6 +27,8 @@ METRICS = {
     "elbo": "-(rate + distortion), a lower bound on log p(x). Higher is better.",
     "nll": "-log p(x), estimated from above by importance sampling. Lower is better.",
     "active_units": "Latent units whose posterior mean varies with the image.",
+    "mmd": "Squared distance of all codes from the marginal; near 0 where they agree.",
+    "log_det_cov": "log det Cov of the codes: 0 for N(0, I), above it too wide.",
     "generative_lower": "E: lower bound on the information of latents in generated images.",
     "generative_upper": "G: upper bound on it, by a density q(x) fitted to generated images.",
     "u": "E[log p(x|z) - log q(x)] on data; less the cross entropy it is minus the distortion.",
@@ -41,6 +43,8 @@ MEASURED = {
     "num_fit": "generated images q(x) was fitted to: {}",
     "latent_dim": "latent units: {}",
     "threshold": "threshold: {}",
+    "per_dimension": "a latent: {:.4g}",
+    "bandwidth": "bandwidth: {:.4g}",
 }
 MAGNIFIED = 640  # CSS pixels that small pictures are magnified to, by whole factors
 EXPECTED_PICTURES = ("reconstructions", "samples", "latent")

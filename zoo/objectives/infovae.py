@@ -59,6 +59,18 @@ class InfoVAE(RateDistortion):
         terms = ("distortion",) if rate == "none" else self.term_names
         self.term_names = (*terms, "divergence")
 
+    def check_parts(self, encoder, decoder, marginal):
+        """Checks the parts.
+
+        Raises:
+            ValueError: If the marginal has weights to learn, and the loss no rate to learn from.
+        """
+        if self.alpha == 1 and marginal.trainable_weights:
+            raise ValueError(
+                "A marginal learns from the rate, which this loss has not: expected one without "
+                f"weights, or alpha < 1. Received: marginal={type(marginal).__name__}"
+            )
+
     def connect(self, encoder, image_shape):
         """Builds the divergence for the encoder's number of latents."""
         if not self.divergence.built:
@@ -66,7 +78,6 @@ class InfoVAE(RateDistortion):
 
     def call(self, x, encoder=None, decoder=None, marginal=None, training=False, step=None):
         """Returns `loss`, `divergence` [], and what `terms` gives, all in nats."""
-        self._check_marginal(marginal)
         posterior, z, seed = self.draw(x, encoder, training)
         prior = marginal.batch_distribution(posterior, z)
         if self.rate == "none":
@@ -80,11 +91,3 @@ class InfoVAE(RateDistortion):
         estimate = self.divergence.estimate(z, prior, fold_in(seed, 1), training=training)
         loss = loss + (self.alpha + self.lambda_ - 1.0) * estimate["loss"]
         return {"loss": loss, **terms, "divergence": estimate["divergence"]}
-
-    def _check_marginal(self, marginal):
-        # At the first step, as a marginal has its weights when all are built.
-        if self.alpha == 1 and marginal.trainable_weights:
-            raise ValueError(
-                "A marginal learns from the rate, which this loss has not: expected one without "
-                f"weights, or alpha < 1. Received: marginal={type(marginal).__name__}"
-            )
