@@ -32,4 +32,4 @@ def get_config(argument=""):
     config.train.epochs = 100
     config.train.validation_every = 5
     config.train.pictures_every = 25
-    return families.family_config(config, argument, reduced_epochs=3)
+    return families.family_config(config, argument, reduced_epochs=2)
