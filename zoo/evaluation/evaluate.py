@@ -72,8 +72,8 @@ def evaluate(
     if {"rate", "distortion", "elbo"} & set(metrics):
         _say(progress, "rate and distortion")
         terms = information.rate_distortion(model, dataset, num_samples=1, **options)
-        for name, values in terms.items():
-            results[name] = {**_mean(name, values), "num_samples": 1, "unit": "nats"}
+        for name in set(terms) & set(metrics):
+            results[name] = {**_mean(name, terms[name]), "num_samples": 1, "unit": "nats"}
     if "nll" in metrics:
         _say(progress, f"nll with {num_samples} samples")
         results["nll"] = _nll(model, dataset, num_samples, nll_examples, options)
