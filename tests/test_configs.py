@@ -10,7 +10,7 @@ import pytest
 
 from configs.broken_elbo import families
 from trainers import data, loop
-from trainers.config import complete, default_config, make_optimizer
+from trainers.config import complete, default_config, make_optimizer, model_config, plain
 
 ROOT = pathlib.Path(__file__).parents[1]
 CONFIGS = sorted(
@@ -127,3 +127,19 @@ def test_optimizer_names():
     config.train.epochs = 200
     schedule = make_optimizer(config, 10).get_config()["learning_rate"]["config"]
     assert (schedule["constant_steps"], schedule["total_steps"]) == (1000, 2000)
+
+
+def test_a_divergence_gets_its_defaults_and_parts_that_draw_get_the_seed():
+    config = default_config()
+    config.seed = 5
+    with config.unlocked():
+        config.objective = {"name": "infomax", "divergence": "mmd"}
+        config.encoder = {"name": "pixel_noise", "base": {"name": "mlp", "scale": "deterministic"}}
+    complete(config)
+    defaults = {"name": "mmd", "kernel": "rbf", "estimator": "u", "bandwidth": "paper"}
+    assert plain(config.objective.divergence) == defaults
+    with pytest.raises(AttributeError, match="kernle"):
+        config.objective.divergence.kernle = "imq"
+    rooms = model_config(config, (4, 4, 1))
+    assert rooms["encoder"]["seed"] == rooms["objective"]["seed"] == 5
+    assert "seed" not in rooms["decoder"]
