@@ -11,14 +11,17 @@ import pytest
 HERE = pathlib.Path(__file__).parent
 SAME_TESTS = [
     "test_conformance.py",
+    "zoo/test_bilbo.py",
     "zoo/test_divergences.py",
     "zoo/test_flows.py",
     "zoo/test_infovae.py",
     "zoo/test_likelihood.py",
     "zoo/test_made.py",
+    "zoo/test_mu.py",
     "zoo/test_objectives.py",
     "zoo/test_vae.py",
     "zoo/test_vamp.py",
+    "zoo/evaluation/test_jacobian.py",
     # Compiles three kinds of rows for each decoder: over a minute.
     pytest.param("zoo/test_pixelcnn.py", marks=pytest.mark.slow),
 ]

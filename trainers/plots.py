@@ -28,7 +28,10 @@ CSS_DPI = 100  # an inch of figure is 100 CSS pixels of a page
 DENSITY = 2  # PNG pixels for one CSS pixel, so that figures are crisp on dense screens
 NOT_TERMS = ("epoch", "step", "seconds")
 # Words in the names of terms that are not in nats; every other term is.
-UNITLESS = ("accuracy", "beta", "learning_rate", "active_units", "mmd", "divergence", "lambda")
+UNITLESS = (
+    *("accuracy", "beta", "learning_rate", "active_units", "mmd", "divergence", "lambda"),
+    *("prior_trace", "regulariser"),
+)
 STYLE = {
     "font.size": 9,
     "axes.titlesize": 10,

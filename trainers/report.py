@@ -34,6 +34,9 @@ METRICS = {
     "u": "E[log p(x|z) - log q(x)] on data; less the cross entropy it is minus the distortion.",
     "cross_entropy": "-E[log q(x)] of the data, q fitted to generated images. S is this less H.",
     "linear_probe": "Test accuracy of logistic regression on the codes. Higher is better.",
+    "log_evidence": "log p(x) of the decoder taken as linear around each code, exactly.",
+    "evidence_gap": "That less the ELBO, as the decoder's Jacobian and the scales predict it.",
+    "variance_penalty": "What one posterior variance for all images would cost, likewise.",
 }
 # Keys of a metric that say how it was measured -> their words.
 MEASURED = {
@@ -43,6 +46,7 @@ MEASURED = {
     "num_fit": "generated images q(x) was fitted to: {}",
     "latent_dim": "latent units: {}",
     "threshold": "threshold: {}",
+    "exact": "without the expansion to second order: {:.4g}",
     "per_dimension": "a latent: {:.4g}",
     "bandwidth": "bandwidth: {:.4g}",
 }

@@ -262,3 +262,36 @@ def test_jit_choice():
         loop.resolve_jit("yes", None)
     assert loop.resolve_jit("on", None) is True
     assert loop.resolve_jit("off", None) is False
+
+
+def test_labels_scaled_pixels_and_what_is_estimated_after_training(tmp_path):
+    config = default_config()
+    config.data.name = _images(tmp_path)
+    config.data.pixel_scale = 3.0
+    base = {"name": "mlp", "hidden_units": [12], "scale": 1.0}
+    config.encoder = {"name": "clipped", "base": base}
+    config.decoder = {"name": "mlp", "hidden_units": [12], "likelihood": {"name": "baggins"}}
+    config.marginal = {"name": "floating"}
+    mu = {"name": "mu", "variance_term": "none"}
+    config.objective = {"name": "classified", "base": mu, "num_classes": 3, "hidden_units": [6]}
+    config.train.epochs, config.train.batch_size = 3, 8
+    config.train.checkpoint_every, config.train.pictures_every = 2, 0
+    config.train.jit_compile = "off"
+    config.evaluation.num_samples = 3
+    config = complete(config)
+    assert config.objective.base.mean_term == "batch"  # defaults of a part inside a part
+    result = loop.train_and_evaluate(config, tmp_path / "run", progress=False)
+    assert {"accuracy", "val_accuracy", "regulariser"} <= set(result.history[-1])
+    assert result.evaluation["data"]["pixel_scale"] == 3.0
+    from trainers import data
+
+    images = data.load_splits(config.data)["train"].float_images()
+    assert images.max() > 2
+    loc = to_numpy(result.model.encode(images)["loc"])
+    expected = np.mean(1 + loc.astype("float64") ** 2, axis=0)
+    np.testing.assert_allclose(to_numpy(result.model.marginal.variance.value()), expected, 1e-5)
+    assert np.isfinite(result.evaluation["metrics"]["nll"]["value"])
+    config.unlock()
+    config.decoder.likelihood = {"name": "bernoulli"}
+    with pytest.raises(ValueError, match="Gaussian likelihood. Received: data.pixel_scale=3.0"):
+        loop.train(config, tmp_path / "other", data.load_splits(config.data), progress=False)

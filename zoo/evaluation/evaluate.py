@@ -2,15 +2,15 @@
 
 import numpy as np
 
-from zoo.evaluation import generative, information, latents, nll, probes
+from zoo.evaluation import generative, information, jacobian, latents, nll, probes
 from zoo.registry import nearest
 
 METRICS = ("rate", "distortion", "elbo", "nll", "active_units", "linear_probe")
 # Those that are measured only when asked for as well: they take every pair of codes, or fit a
 # density of their own.
-ALL_METRICS = METRICS + latents.METRICS + generative.METRICS
+ALL_METRICS = METRICS + latents.METRICS + generative.METRICS + jacobian.METRICS
 # What a deterministic encoder has none of, as log e(z|x) is in it.
-NEED_DENSITY = ("rate", "elbo", "nll", "generative_lower")
+NEED_DENSITY = ("rate", "elbo", "nll", "generative_lower", *jacobian.METRICS)
 
 
 def evaluate(
@@ -35,10 +35,12 @@ def evaluate(
         log_det_cov              of q(z); `per_dimension`, divided by Z, beside it
         generative_lower, generative_upper    E <= I(x; z) <= G of m(z) d(x|z), the model's own
         u, cross_entropy         E_p*[log d(x|z) - log q(x)] and -E_p*[log q(x)], with G's q
+        log_evidence, evidence_gap, variance_penalty    by the decoder's Jacobian; Gaussians alone
 
-    The last six are not in the default. The last four draw images from the model and fit a density
-    q(x) to them (`zoo.evaluation.generative`). A deterministic encoder has no rate, elbo, nll or
-    generative_lower: their value is None, with a `note`.
+    From mmd on they are not in the default. Those from generative_lower to cross_entropy draw
+    images from the model and fit a density q(x) to them (`zoo.evaluation.generative`); the last
+    line is of `zoo.evaluation.jacobian`. A deterministic encoder has no rate, elbo, nll or
+    generative_lower, nor the last line: their value is None, with a `note`.
 
     Args:
         model: A `zoo.VAE`.
@@ -88,6 +90,9 @@ def evaluate(
     if set(generative.METRICS) & set(metrics):
         _say(progress, "generative bounds")
         results.update(_generative(model, dataset, metrics, options))
+    if set(jacobian.METRICS) & set(metrics):
+        _say(progress, "decoder Jacobians")
+        results.update(_jacobian(model, dataset, max_rows, batch_size))
     return {name: results[name] for name in asked}
 
 
@@ -118,6 +123,31 @@ def _latents(model, dataset, metrics, seed, batch_size):
             found["variances"] = [float(value) for value in found["variances"]]
             results["log_det_cov"] = {**found, "num_examples": len(z), "unit": "nats"}
     return results
+
+
+def _jacobian(model, dataset, max_rows, batch_size):
+    """Returns all three in one pass, as one set of Jacobians serves them."""
+    evidence, gaps, precisions = [], [], []
+    try:
+        jacobian.check_model(model)
+    except ValueError as error:
+        return {name: _left_out("nats", f"left out: {error}") for name in jacobian.METRICS}
+    for block in jacobian.geometry(model, dataset, max_rows, batch_size):
+        evidence.append(jacobian.log_evidence_of(block))
+        gaps.append(jacobian.evidence_gap_of(block))
+        precisions.append(jacobian.precision_of(block))
+    penalty = jacobian.variance_penalty_of(precisions)
+    return {
+        "log_evidence": {**_mean("log_evidence", np.concatenate(evidence)), "unit": "nats"},
+        "evidence_gap": {**_mean("evidence_gap", np.concatenate(gaps)), "unit": "nats"},
+        "variance_penalty": {
+            "value": penalty["approximate"],
+            "stderr": None,
+            "num_examples": len(dataset),
+            "unit": "nats",
+            "exact": penalty["exact"],
+        },
+    }
 
 
 def _generative(model, dataset, metrics, options):

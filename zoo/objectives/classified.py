@@ -55,7 +55,7 @@ class Classified(Objective):
             keras.layers.Dense(units, kernel_initializer=fan_in_normal(), dtype="float32")
             for units in (*self.hidden_units, num_classes)
         ]
-        self.term_names = (*base.term_names, "accuracy", "cross_entropy")
+        self.term_names = (*base.term_names, "accuracy", "classifier_loss")
 
     def connect(self, encoder, image_shape):
         """Builds the classifier for the encoder's number of latents."""
@@ -76,7 +76,7 @@ class Classified(Objective):
     def call(
         self, x, encoder=None, decoder=None, marginal=None, training=False, step=None, labels=None
     ):
-        """Returns the terms of `base`, `loss` [], `accuracy` and `cross_entropy` [B]."""
+        """Returns the terms of `base`, `loss` [], `accuracy` and `classifier_loss` [B]."""
         parts = {"encoder": encoder, "decoder": decoder, "marginal": marginal}
         terms = self.base(x, **parts, training=training, step=step)
         if "z" not in terms:
@@ -88,7 +88,7 @@ class Classified(Objective):
         logits = self.classify(ops.stop_gradient(terms["z"]))
         cross_entropy = keras.losses.sparse_categorical_crossentropy(labels, logits, True)
         right = ops.equal(ops.cast(ops.argmax(logits, axis=-1), "int32"), labels)
-        beside = {"accuracy": ops.cast(right, "float32"), "cross_entropy": cross_entropy}
+        beside = {"accuracy": ops.cast(right, "float32"), "classifier_loss": cross_entropy}
         return {**terms, "loss": terms["loss"] + ops.mean(cross_entropy), **beside}
 
     def classify(self, z):

@@ -8,7 +8,7 @@ from oracles import SIGMA, WEIGHTS, LinearGaussian
 
 import zoo
 from zoo.backend import to_numpy
-from zoo.evaluation import jacobian
+from zoo.evaluation import evaluate, jacobian
 
 SHAPE = (8, 8, 1)
 # Without kinks, which would spoil a difference quotient.
@@ -107,6 +107,20 @@ def test_penalty_of_small_variation_is_the_squared_coefficient_of_variation(rng)
     assert penalty["approximate"] == pytest.approx(0.25 * 2 * relative, rel=1e-6)
     # The third moment of a normal variation is its sampling error: 15 / 2000 of sd^3, a hundredth.
     assert penalty["exact"] == pytest.approx(penalty["approximate"], rel=0.02)
+
+
+def test_as_metrics_of_an_evaluation(rng):
+    model = _model("mlp")
+    x = rng.integers(0, 2, (7, *SHAPE)).astype("float32")
+    found = evaluate(model, x, metrics=jacobian.METRICS, progress=False)
+    assert found["log_evidence"]["value"] == pytest.approx(jacobian.log_evidence(model, x).mean())
+    assert found["evidence_gap"]["value"] == pytest.approx(jacobian.evidence_gap(model, x).mean())
+    penalty = jacobian.variance_penalty(model, x)
+    assert found["variance_penalty"]["value"] == pytest.approx(penalty["approximate"])
+    assert found["variance_penalty"]["exact"] == pytest.approx(penalty["exact"])
+    other = _model("mlp", {"name": "maf", "latent_dim": 3, "hidden_units": [8]})
+    found = evaluate(other, x, metrics=["log_evidence"], progress=False)["log_evidence"]
+    assert found["value"] is None and "marginal=MAFMarginal" in found["note"]
 
 
 def test_other_models_are_refused():
