@@ -1,7 +1,13 @@
 import numpy as np
 import pytest
 
-from zoo.evaluation.probes import linear_probe
+from zoo.evaluation.probes import (
+    few_classes,
+    knn_probe,
+    labelled_subset,
+    linear_probe,
+    svm_probe,
+)
 
 
 def blobs(rng, number, distance):
@@ -52,3 +58,71 @@ def test_unfit_input_is_refused(rng):
     codes[7, 1] = np.nan
     with pytest.raises(ValueError, match=r"train codes\. Received: 1 of 10 .* first at example 7"):
         linear_probe(codes, labels, codes, labels)
+
+
+def test_nearest_neighbours_vote_in_standardised_codes():
+    # Latent 0 is of another unit; unscaled it would decide, and against the labels.
+    codes = np.array([[0.0, 0.0], [9e3, 0.1], [1e3, 0.9], [8e3, 1.0]])
+    test = np.array([[8e3, 0.05], [1e3, 0.95], [0.0, 1.0]])
+    found = knn_probe(codes / [1e6, 1.0], [0, 0, 1, 1], test / [1e6, 1.0], [0, 1, 0], 1)
+    standard = codes / codes.std(axis=0)
+    nearest = [np.argmin(np.sum((standard - t / codes.std(axis=0)) ** 2, axis=1)) for t in test]
+    expected = np.mean(np.array([0, 0, 1, 1])[nearest] == [0, 1, 0])
+    assert found["accuracy"] == expected
+    assert found["num_neighbours"] == 1
+    assert knn_probe(codes, [0, 0, 1, 1], test, [0, 1, 0], 9)["num_neighbours"] == 4
+
+
+def test_a_support_vector_machine_bends_where_a_line_cannot(rng):
+    codes = rng.normal(size=(600, 2)) * [1e3, 1e-3]
+    labels = (codes[:, 0] * codes[:, 1] > 0).astype(int)
+    split = codes[:300], labels[:300], codes[300:], labels[300:]
+    found = svm_probe(*split)
+    assert found["accuracy"] > 0.9 > 0.7 > linear_probe(*split)["accuracy"]
+    assert (found["num_train"], found["transductive"]) == (300, False)
+    np.testing.assert_allclose(
+        found["stderr"], np.sqrt(found["accuracy"] * (1 - found["accuracy"]) / 300)
+    )
+    assert svm_probe(*split) == found
+
+
+def test_transductive_standardises_by_all_inputs(rng):
+    from sklearn.svm import SVC
+
+    codes, labels = blobs(rng, 400, 2.0)
+    few = codes[:12], labels[:12]
+    found = svm_probe(*few, codes[12:], labels[12:], codes)
+    standard = (codes - codes.mean(axis=0)) / codes.std(axis=0)
+    reference = SVC().fit(standard[:12], labels[:12]).score(standard[12:], labels[12:])
+    assert found["accuracy"] == pytest.approx(reference)
+    assert found["transductive"]
+    with pytest.raises(ValueError, match="finite unlabelled codes"):
+        svm_probe(*few, codes, labels, codes * np.nan)
+
+
+def test_the_labelled_subset_is_fixed_and_even():
+    labels = np.repeat([0, 1, 2], [500, 300, 2])
+    rows = labelled_subset(labels, 20)
+    np.testing.assert_array_equal(rows, labelled_subset(labels, 20))
+    assert np.any(rows != labelled_subset(labels, 20, seed=18))
+    assert len(np.unique(rows)) == 20
+    assert list(np.bincount(labels[rows])) == [9, 9, 2]  # the third has no more
+    assert list(np.bincount(labels[labelled_subset(labels, 5)])) == [2, 2, 1]
+    # As it was when results were made with it.
+    assert list(labelled_subset(np.arange(40) % 4, 8)) == [2, 13, 16, 27, 28, 37, 38, 39]
+    np.testing.assert_array_equal(labelled_subset(labels, 802), np.arange(802))
+    with pytest.raises(ValueError, match="between 1 and 802 .* number=803"):
+        labelled_subset(labels, 803)
+
+
+def test_a_task_of_few_classes():
+    labels = np.repeat(np.arange(6), [80, 80, 79, 80, 80, 80])
+    train, test = few_classes(labels)
+    assert (len(train), len(test)) == (300, 100)
+    assert not set(train) & set(test)
+    assert 2 not in labels[train]  # it has too few
+    assert set(np.bincount(labels[train])) == {0, 60}
+    assert set(np.bincount(labels[test])) == {0, 20}
+    np.testing.assert_array_equal(train, few_classes(labels)[0])
+    with pytest.raises(ValueError, match="Expected 6 classes .* Received: 5 such classes of 6"):
+        few_classes(labels, 6)

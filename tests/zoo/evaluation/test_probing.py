@@ -1,0 +1,83 @@
+import numpy as np
+import oracles
+import pytest
+
+from zoo.evaluation import information, probes, probing
+from zoo.evaluation.corruption import Corrupted
+from zoo.evaluation.evaluate import _Arrays, _Subset
+
+
+@pytest.fixture
+def setting(rng):
+    oracle, model = oracles.exact()
+    x = oracle.images(rng, 260)
+    labels = (oracle.loc(x)[:, 0] > 0).astype("int64")
+    return model, _Arrays(x[:60], labels[:60]), _Arrays(x[60:], labels[60:])
+
+
+def test_noise_and_masks_have_their_strength_and_are_the_same_on_every_reading(rng, seed):
+    x = rng.uniform(0.2, 0.8, (400, 4, 5, 3)).astype("float32")
+    data = _Arrays(x, np.zeros(400))
+    noisy = Corrupted(data, "noise", 0.3, seed)
+    added = noisy.float_images() - x
+    assert abs(added.std() - 0.3) < 5 * 0.3 / np.sqrt(2 * added.size)
+    assert abs(added.mean()) < 5 * 0.3 / np.sqrt(added.size)
+    np.testing.assert_array_equal(noisy.float_images(slice(7, 9)), noisy.float_images()[7:9])
+    np.testing.assert_array_equal(noisy.float_images(np.array([3])), noisy.float_images()[3:4])
+
+    masked = Corrupted(data, "mask", 0.2, seed).float_images()
+    zero = masked == 0
+    assert np.all(zero.all(axis=-1) == zero.any(axis=-1))  # a pixel with all its channels
+    assert abs(zero.mean() - 0.2) < 5 * np.sqrt(0.16 / 8000)
+    np.testing.assert_array_equal(masked[~zero], x[~zero])
+    assert np.all(Corrupted(data, "mask", 1.0).float_images(slice(2)) == 0)
+    np.testing.assert_array_equal(x[:1], Corrupted(data, "noise", 0.0).float_images(slice(1)))
+
+
+def test_noise_is_in_units_of_the_pixels_range(rng):
+    class Scaled(_Arrays):
+        pixel_scale = 10.0
+
+    x = rng.uniform(size=(5, 2, 2, 1)).astype("float32")
+    plain = Corrupted(_Arrays(x), "noise", 0.2).float_images() - x
+    scaled = Corrupted(Scaled(x), "noise", 0.2).float_images() - x
+    np.testing.assert_allclose(scaled, 10 * plain, atol=1e-5)
+
+
+def test_bad_corruptions():
+    with pytest.raises(ValueError, match="kind='blur'"):
+        Corrupted(_Arrays([]), "blur", 0.1)
+    with pytest.raises(ValueError, match="strength=1.5"):
+        Corrupted(_Arrays([]), "mask", 1.5)
+
+
+def test_names_say_what_is_measured():
+    assert probing.parse("svm_1000") == ("svm", 1000, False, None)
+    assert probing.parse("svm_100_transductive_noise_0.2") == ("svm", 100, True, ("noise", 0.2))
+    assert probing.parse("knn_probe_mask_0.5") == ("knn_probe", None, False, ("mask", 0.5))
+    assert len(set(probing.METRICS)) == len(probing.METRICS)
+    assert all(probing.parse(name) for name in probing.METRICS)
+
+
+def test_the_test_images_alone_are_corrupted(setting, seed):
+    model, test, train = setting
+    names = ["svm_100", "svm_100_transductive", "svm_100_noise_0.3", "knn_probe", "svm_1000"]
+    found = probing.measure(model, test, train, names, seed=seed)
+    assert found["svm_1000"] == "left out: there are only 200 training examples"
+    rows = probes.labelled_subset(train.labels, 100)
+    labelled = information.codes(model, _Subset(train, rows)), train.labels[rows]
+    clean = information.codes(model, test)
+    noisy = information.codes(model, Corrupted(test, "noise", 0.3, seed))
+    everything = np.concatenate([information.codes(model, train), clean])
+    assert found["svm_100"] == probes.svm_probe(*labelled, clean, test.labels)
+    assert found["svm_100_transductive"] == probes.svm_probe(
+        *labelled, clean, test.labels, everything
+    )
+    noise = {"corruption": "noise", "strength": 0.3}
+    assert found["svm_100_noise_0.3"] == {
+        **probes.svm_probe(*labelled, noisy, test.labels),
+        **noise,
+    }
+    assert found["svm_100"]["accuracy"] > 0.85  # the label is the sign of one latent
+    assert found["knn_probe"]["num_train"] == 200
+    assert probing.measure(model, test, train, names, seed=seed) == found

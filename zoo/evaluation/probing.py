@@ -1,0 +1,85 @@
+"""The probes as metrics of a model, their test images corrupted where asked."""
+
+import functools
+import re
+
+import numpy as np
+
+from zoo.evaluation import information, probes
+from zoo.evaluation.corruption import Corrupted
+
+PROBES = (
+    *("linear_probe", "knn_probe", "svm_1000", "svm_100"),
+    *("svm_1000_transductive", "svm_100_transductive"),
+)
+CORRUPTIONS = ("noise_0.2", "noise_0.3", "noise_0.4", "mask_0.2", "mask_0.5")
+METRICS = PROBES + tuple(f"{probe}_{how}" for probe in PROBES for how in CORRUPTIONS)
+
+
+def measure(model, dataset, train_dataset, names, seed=17, batch_size=None):
+    """Returns what the probes `names` find on the codes of `dataset`.
+
+    Images are encoded once for each corruption, whatever the number of probes.
+
+    Args:
+        model: A `zoo.VAE`.
+        dataset: Has `float_images(rows)`, `labels` and a length; the test split.
+        train_dataset: Likewise, or None.
+        names: Among `METRICS`: a probe, and a corruption of the test images behind it. `svm_1000`
+            has 1000 labels, always the same (`probes.labelled_subset`).
+        seed: Int, of the linear probe and of corruptions.
+        batch_size: Images encoded in one step.
+
+    Returns:
+        name -> what the probe returns, or a sentence on why there is nothing.
+    """
+    if train_dataset is None:
+        return dict.fromkeys(names, "left out: no train_dataset was given")
+    for data, what in ((dataset, "dataset"), (train_dataset, "train_dataset")):
+        if data.labels is None:
+            return dict.fromkeys(names, f"left out: {what} has no labels")
+    codes = _Codes(model, dataset, train_dataset, seed, batch_size)
+    return {name: _probe(name, codes, seed) for name in names}
+
+
+def parse(name):
+    """Returns (probe, its number of labels or None, transductive, (kind, strength) or None)."""
+    pattern = r"(linear_probe|knn_probe|svm)(?:_(\d+))?(_transductive)?(?:_(noise|mask)_([\d.]+))?"
+    probe, labels, transductive, kind, strength = re.fullmatch(pattern, name).groups()
+    corruption = (kind, float(strength)) if kind else None
+    return probe, labels and int(labels), bool(transductive), corruption
+
+
+class _Codes:
+    """Codes of the two splits, each made when it is first needed."""
+
+    def __init__(self, model, dataset, train_dataset, seed, batch_size):
+        self.dataset = dataset
+        self.labels = np.asarray(dataset.labels)
+        self.train_labels = np.asarray(train_dataset.labels)
+        encode = functools.partial(information.codes, model, batch_size=batch_size)
+        self.train = functools.cache(lambda: encode(train_dataset))
+
+        @functools.cache
+        def test(corruption):
+            return encode(Corrupted(dataset, *corruption, seed=seed) if corruption else dataset)
+
+        self.test = test
+
+
+def _probe(name, codes, seed):
+    probe, number, transductive, corruption = parse(name)
+    if number is not None and number > len(codes.train_labels):
+        return f"left out: there are only {len(codes.train_labels)} training examples"
+    train, test = (codes.train(), codes.train_labels), (codes.test(corruption), codes.labels)
+    if probe == "linear_probe":
+        found = probes.linear_probe(*train, *test, seed=seed)
+    elif probe == "knn_probe":
+        found = probes.knn_probe(*train, *test)
+    else:
+        rows = probes.labelled_subset(codes.train_labels, number)
+        inputs = np.concatenate([train[0], test[0]]) if transductive else None
+        found = probes.svm_probe(train[0][rows], train[1][rows], *test, inputs)
+    if corruption:
+        found.update(corruption=corruption[0], strength=corruption[1])
+    return found
