@@ -1,0 +1,127 @@
+import bars
+import numpy as np
+import oracles
+import pytest
+import scipy.stats
+
+import zoo
+from zoo.evaluation import frechet, generated
+from zoo.evaluation.classifier import fit_classifier
+from zoo.evaluation.evaluate import _Arrays
+from zoo.evaluation.parzen import BANDWIDTHS, Parzen, fit_parzen
+
+
+def test_cross_entropy_is_the_divergence_of_class_distributions(rng):
+    c, c_hat = np.array([0.5, 0.3, 0.2]), np.array([0.2, 0.7, 0.1])
+    certain = np.repeat(np.eye(3), [20, 70, 10], axis=0)
+    found = generated.class_cross_entropy(c, certain)
+    np.testing.assert_allclose(found["value"], scipy.stats.entropy(c, c_hat), rtol=1e-12)
+    assert generated.class_cross_entropy(c_hat, certain)["value"] == pytest.approx(0.0, abs=1e-12)
+    # The error, against that of many draws of the same kind.
+    values = [
+        generated.class_cross_entropy(c, np.eye(3)[rng.choice(3, 400, p=c_hat)]) for _ in range(400)
+    ]
+    spread = np.std([v["value"] for v in values])
+    np.testing.assert_allclose(np.mean([v["stderr"] for v in values]), spread, rtol=0.25)
+
+
+def test_a_class_that_is_never_generated_costs_everything_and_an_absent_one_nothing():
+    never = np.eye(2)[[0, 0]]
+    assert generated.class_cross_entropy([0.5, 0.5], never)["value"] == np.inf
+    assert generated.class_cross_entropy([1.0, 0.0], np.eye(2)[[0, 1]])["value"] == np.log(2)
+
+
+def test_parzen_against_scipy(rng):
+    centres, x = rng.normal(size=(5, 4)), rng.normal(size=(7, 2, 2, 1))
+    found = Parzen(centres, 0.3).log_prob(x)
+    normal = [
+        scipy.stats.multivariate_normal(c, 0.09 * np.eye(4)).pdf(x.reshape(7, 4)) for c in centres
+    ]
+    np.testing.assert_allclose(found, np.log(np.mean(normal, axis=0)), rtol=1e-8)
+
+
+def test_parzen_finds_the_bandwidth_and_keeps_apart_what_chooses_it(rng):
+    # Four points with noise of 0.1: the best Gaussian around each centre is about as wide.
+    points = rng.integers(0, 2, (800, 2, 1, 1)) + 0.1 * rng.normal(size=(800, 2, 1, 1))
+    parzen = fit_parzen(_Arrays(points), num_centres=600, num_tune=200)
+    assert 0.02 < parzen.bandwidth < 0.1
+    assert (len(parzen.centres), min(BANDWIDTHS) < parzen.bandwidth) == (600, True)
+    # Data that occur twice would choose the least bandwidth if they were their own centres.
+    wide = fit_parzen(_Arrays(rng.normal(size=(200, 3, 3, 1))))
+    assert wide.bandwidth > 0.4
+    assert len(wide.centres) == 150
+
+
+def test_images_are_means_or_draws_and_do_not_depend_on_their_number(seed):
+    _, model = oracles.exact()
+    means = generated.generated_images(model, 3000, seed)
+    draws = generated.generated_images(model, 3000, seed, draw_pixels=True)
+    np.testing.assert_array_equal(means[:5], generated.generated_images(model, 5, seed))
+    signal = np.diag(oracles.WEIGHTS @ oracles.WEIGHTS.T)
+    for images, variance in ((means, signal), (draws, signal + oracles.SIGMA**2)):
+        found = images.reshape(3000, 4)
+        np.testing.assert_allclose(found.var(axis=0) / variance, 1, atol=5 * np.sqrt(2 / 3000))
+        assert np.all(np.abs(found.mean(0) - oracles.OFFSET) < 5 * np.sqrt(variance / 3000))
+
+
+@pytest.fixture(scope="module")
+def data():
+    rng = np.random.default_rng(17)
+    train, test = bars.bars(rng, 300), bars.bars(rng, 100)
+    return train, test, fit_classifier(train, **{**bars.TINY, "epochs": 6})
+
+
+@pytest.fixture(scope="module")
+def model():
+    return zoo.build(
+        {
+            "encoder": {"name": "mlp", "latent_dim": 2, "hidden_units": [4]},
+            "decoder": {
+                "name": "mlp",
+                "latent_dim": 2,
+                "image_shape": [8, 8, 1],
+                "hidden_units": [4],
+            },
+        }
+    )
+
+
+def test_all_measures_of_a_model(data, model, monkeypatch, tmp_path, seed):
+    def absent():
+        raise OSError("InceptionV3's weights could not be loaded: no network")
+
+    monkeypatch.setattr(frechet, "inception_features", absent)
+    train, test, classifier = data
+    found = generated.measure(model, test, train, generated.METRICS, 40, classifier, seed)
+    images = generated.generated_images(model, 40, seed)
+    features, probabilities = classifier.measure(images)
+    c = [np.mean(test.labels == 3), np.mean(test.labels == 7)]
+    expected = generated.class_cross_entropy(c, probabilities)
+    entry = found["class_cross_entropy"]
+    assert entry["value"] == expected["value"]
+    assert (entry["num_generated"], entry["images"], entry["num_examples"]) == (40, "means", 100)
+    distance = frechet.distance_of_features(features, classifier.measure(test)[0])
+    assert found["frechet_classifier"]["value"] == distance
+    assert "could not be loaded: no network" in found["frechet_inception"]
+    nll = -fit_parzen(train).log_prob(images)
+    np.testing.assert_allclose(found["generated_nll"]["value"], nll.mean(), rtol=1e-12)
+
+    options = {"num_generated": 4, "seed": seed}
+    bare = generated.measure(model, _Arrays(test.images), train, generated.METRICS, **options)
+    assert bare["class_cross_entropy"] == "left out: dataset has no labels"
+    assert isinstance(bare["generated_nll"], dict)
+    alone = generated.measure(model, test, None, ["generated_nll"], **options)
+    assert alone["generated_nll"] == "left out: no train_dataset was given"
+
+
+def test_binary_data_are_compared_with_draws(data, model, seed):
+    _, test, classifier = data
+    binary = _Arrays(np.round(test.images), test.labels)
+    names = ["frechet_classifier"]
+    found = generated.measure(model, binary, None, names, 30, classifier, seed)[names[0]]
+    assert found["images"] == "draws"
+    images = generated.generated_images(model, 30, seed, draw_pixels=True)
+    assert set(np.unique(images)) == {0.0, 1.0}
+    others = classifier.measure(binary)[0]
+    expected = frechet.distance_of_features(classifier.measure(images)[0], others)
+    assert found["value"] == expected
