@@ -13,6 +13,11 @@ WORKDIR = flags.DEFINE_string("workdir", None, "A run's folder.")
 MODEL = flags.DEFINE_string("model", None, "A released name or an artifact's folder, instead.")
 METRICS = flags.DEFINE_list("metrics", None, "Names; those of the run's config by default.")
 NUM_SAMPLES = flags.DEFINE_integer("num_samples", None, "Samples an example, of nll.")
+NLL_EXAMPLES = flags.DEFINE_integer("nll_examples", None, "Examples, of nll and nll_ais.")
+NUM_CHAINS = flags.DEFINE_integer("num_chains", None, "Chains an example, of nll_ais.")
+NUM_TEMPERATURES = flags.DEFINE_integer("num_temperatures", None, "Of nll_ais.")
+NUM_GENERATED = flags.DEFINE_integer("num_generated", None, "Images of generated_nll and others.")
+CLASSIFIER = flags.DEFINE_string("classifier", None, "A folder that keeps the image classifier.")
 DATA_DIR = flags.DEFINE_string("data_dir", None, "Where TensorFlow Datasets keeps its data.")
 OUT = flags.DEFINE_string("out", None, "With --model: where evaluation.json goes.")
 
@@ -29,6 +34,11 @@ def main(argv):
         model=MODEL.value,
         metrics=METRICS.value,
         num_samples=NUM_SAMPLES.value,
+        nll_examples=NLL_EXAMPLES.value,
+        num_chains=NUM_CHAINS.value,
+        num_temperatures=NUM_TEMPERATURES.value,
+        num_generated=NUM_GENERATED.value,
+        classifier=CLASSIFIER.value,
         data_dir=DATA_DIR.value,
         out=OUT.value,
         progress=scripts.is_terminal(),

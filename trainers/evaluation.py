@@ -8,6 +8,11 @@ from trainers import runs, scripts
 from zoo import files
 from zoo.evaluation.evaluate import ALL_METRICS
 
+SETTINGS = (
+    *("num_samples", "nll_examples", "num_chains", "num_temperatures", "num_generated"),
+    "classifier",
+)
+
 
 def evaluate(
     workdir=None,
@@ -17,6 +22,7 @@ def evaluate(
     data_dir=None,
     out=None,
     progress=True,
+    **settings,
 ):
     """Evaluates a run (`workdir`) or an artifact (`model`) and writes `evaluation.json`.
 
@@ -30,18 +36,22 @@ def evaluate(
         data_dir: Where TensorFlow Datasets keeps its data.
         out: With `model`, where `evaluation.json` goes; the present folder by default.
         progress: Whether to draw progress bars.
+        **settings: Others of `SETTINGS`, as of `zoo.evaluation.evaluate`; None leaves the config's.
+            `classifier` is the folder that keeps the classifier of images, by default one in the
+            run's folder; runs on the same data can share it.
 
     Returns:
         What `evaluation.json` holds.
 
     Raises:
-        ValueError: If a metric is unknown.
+        ValueError: If a metric or a setting is unknown.
     """
     scripts.check_names(metrics or (), ALL_METRICS, "metrics")
     run = runs.load_run(workdir) if workdir else _released(model)
     config = copy.deepcopy(run.config)
-    if num_samples:
-        config["evaluation"]["num_samples"] = num_samples
+    settings = {"num_samples": num_samples, **settings}
+    scripts.check_names(settings, SETTINGS, "settings")
+    config["evaluation"].update({name: value for name, value in settings.items() if value})
     if data_dir:
         config["data"]["data_dir"] = data_dir
     asked = dataclasses.replace(run, config=config)

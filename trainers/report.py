@@ -8,6 +8,7 @@ import base64
 import io
 import json
 import math
+import re
 from collections.abc import Mapping
 from html import escape
 from pathlib import Path
@@ -37,6 +38,23 @@ METRICS = {
     "log_evidence": "log p(x) of the decoder taken as linear around each code, exactly.",
     "evidence_gap": "That less the ELBO, as the decoder's Jacobian and the scales predict it.",
     "variance_penalty": "What one posterior variance for all images would cost, likewise.",
+    "nll_ais": "-log p(x), estimated from above by annealed importance sampling. Lower is better.",
+    "reconstruction_l2": "Squared error of an image's mean reconstruction. Lower is better.",
+    "class_cross_entropy": "KL of the data's classes from the generated ones; 0 where they agree.",
+    "frechet_classifier": "Distance of generated images from the data, by features of a classifier "
+    "trained on the data: not an FID. Lower is better.",
+    "frechet_inception": "The same by features of InceptionV3 (FID). Lower is better.",
+    "generated_nll": "-log density of the data at generated images. Lower is better.",
+    "knn_probe": "Test accuracy of the nearest training codes. Higher is better.",
+    "svm_1000": "Test accuracy of an SVM on the codes of 1000 labels. Higher is better.",
+    "svm_100": "Test accuracy of an SVM on the codes of 100 labels. Higher is better.",
+}
+# Names of variants, and what is said of them behind the sentence of the name without.
+VARIANT = re.compile(r"(.*?)(_transductive)?(?:_(noise|mask)_([0-9.]+))?", re.DOTALL)
+TRANSDUCTIVE = "Codes are standardised by all inputs."
+CORRUPTIONS = {
+    "noise": "Test images have Gaussian noise of standard deviation {}.",
+    "mask": "A share {} of the test images' pixels is set to 0.",
 }
 # Keys of a metric that say how it was measured -> their words.
 MEASURED = {
@@ -49,6 +67,13 @@ MEASURED = {
     "exact": "without the expansion to second order: {:.4g}",
     "per_dimension": "a latent: {:.4g}",
     "bandwidth": "bandwidth: {:.4g}",
+    "num_chains": "chains: {}",
+    "num_temperatures": "temperatures: {}",
+    "num_leapfrog_steps": "leapfrog steps: {}",
+    "num_generated": "generated images: {}",
+    "images": "generated images are {}",
+    "num_neighbours": "neighbours: {}",
+    "classifier_accuracy": "test accuracy of the classifier: {:.4g}",
 }
 MAGNIFIED = 640  # CSS pixels that small pictures are magnified to, by whole factors
 EXPECTED_PICTURES = ("reconstructions", "samples", "latent")
@@ -261,7 +286,7 @@ def _metric(name, entry):
     value, stderr = entry.get("value"), entry.get("stderr")
     details = [text.format(entry[key]) for key, text in MEASURED.items() if entry.get(key)]
     words = [
-        entry.get("description") or METRICS.get(name, ""),
+        entry.get("description") or describe(name),
         ", ".join(details),
         entry.get("note"),
     ]
@@ -272,6 +297,14 @@ def _metric(name, entry):
         f'<td class="number"{exact}>{escape(with_error(value, stderr))}</td>'
         f"<td>{escape(str(entry.get('unit', '')))}</td></tr>"
     )
+
+
+def describe(name):
+    """Returns what a metric is, from `METRICS`, and what is done otherwise for a variant."""
+    base, transductive, corruption, strength = VARIANT.fullmatch(name).groups()
+    words = [METRICS.get(base, ""), TRANSDUCTIVE if transductive else ""]
+    words.append(CORRUPTIONS[corruption].format(strength) if corruption else "")
+    return " ".join(word for word in words if word)
 
 
 def _training(history):

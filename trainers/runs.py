@@ -20,6 +20,10 @@ PICTURES = 10  # Images in a round of pictures.
 CODES = 10000  # Points in the latent picture.
 
 
+# Of `evaluate`, where a config or a flag gives them.
+OPTIONAL_SETTINGS = ("num_chains", "num_temperatures", "num_generated")
+
+
 @dataclasses.dataclass(frozen=True)
 class Run:
     """A run read back: `model` (float32), `config` (dict), `evaluation` (dict or None), `step`."""
@@ -85,6 +89,8 @@ def evaluate_run(workdir, run, splits=None, metrics=None, progress=True):
         metrics=tuple(metrics or settings["metrics"]),
         num_samples=settings["num_samples"],
         nll_examples=settings["nll_examples"] or None,
+        classifier=settings.get("classifier") or Path(workdir) / "classifier",
+        **{name: settings[name] for name in OPTIONAL_SETTINGS if settings.get(name)},
         seed=run.config["seed"],
         progress=progress,
     )

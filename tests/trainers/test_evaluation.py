@@ -24,6 +24,18 @@ def test_a_run_again_with_more_samples(workdir):
     assert "nll" in (workdir / "report.html").read_text()
 
 
+def test_settings_reach_the_metrics(workdir):
+    names = ["nll_ais", "generated_nll", "reconstruction_l2"]
+    settings = {"nll_examples": 3, "num_chains": 2, "num_temperatures": 4, "num_generated": 5}
+    found = evaluation.evaluate(workdir, metrics=names, progress=False, **settings)["metrics"]
+    entry = found["nll_ais"]
+    assert (entry["num_chains"], entry["num_temperatures"], entry["num_examples"]) == (2, 4, 3)
+    assert found["generated_nll"]["num_generated"] == 5
+    assert "chains: 2, temperatures: 4" in (workdir / "report.html").read_text()
+    with pytest.raises(ValueError, match='"num_chains"'):
+        evaluation.evaluate(workdir, metrics=names, num_chain=3)
+
+
 def test_wrong_names(workdir):
     with pytest.raises(ValueError, match=r'--metrics among.*Received: \'nnl\'. Did you mean "nll"'):
         evaluation.evaluate(workdir=workdir, metrics=["nnl"])

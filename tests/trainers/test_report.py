@@ -230,3 +230,17 @@ def test_numbers_have_two_digits_of_their_error(value, stderr, text):
 )
 def test_durations_in_words(seconds, text):
     assert report.duration(seconds) == text
+
+
+def test_every_metric_has_its_sentence_and_variants_say_what_is_otherwise():
+    from zoo.evaluation import ALL_METRICS
+
+    assert all(report.describe(name) for name in ALL_METRICS)
+    plain = report.METRICS["svm_1000"]
+    assert report.describe("svm_1000") == plain
+    assert report.describe("svm_1000_transductive_mask_0.5") == (
+        f"{plain} Codes are standardised by all inputs. "
+        "A share 0.5 of the test images' pixels is set to 0."
+    )
+    assert report.describe("linear_probe_noise_0.2").endswith("of standard deviation 0.2.")
+    assert report.describe("another") == ""

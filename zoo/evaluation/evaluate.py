@@ -2,13 +2,29 @@
 
 import numpy as np
 
-from zoo.evaluation import generative, information, jacobian, latents, nll, probes
+from zoo.evaluation import (
+    ais,
+    generated,
+    generative,
+    information,
+    jacobian,
+    latents,
+    nll,
+    probing,
+    reconstruction,
+)
 from zoo.registry import nearest
 
 METRICS = ("rate", "distortion", "elbo", "nll", "active_units", "linear_probe")
 # Those that are measured only when asked for as well: they take every pair of codes, or fit a
-# density of their own.
-ALL_METRICS = METRICS + latents.METRICS + generative.METRICS + jacobian.METRICS
+# density of their own, or are one of many variants.
+ALL_METRICS = (
+    *(*METRICS, "nll_ais", "reconstruction_l2", *latents.METRICS, *generative.METRICS),
+    *(*jacobian.METRICS, *generated.METRICS),
+    *(name for name in probing.METRICS if name not in METRICS),
+)
+GENERATED_UNITS = {"class_cross_entropy": "nats", "generated_nll": "nats"}
+LEAPFROG_STEPS = 10  # of each transition of annealed importance sampling
 # What a deterministic encoder has none of, as log e(z|x) is in it.
 NEED_DENSITY = ("rate", "elbo", "nll", "generative_lower", *jacobian.METRICS)
 
@@ -24,6 +40,10 @@ def evaluate(
     batch_size=None,
     max_rows=nll.MAX_ROWS,
     progress=True,
+    num_chains=16,
+    num_temperatures=1000,
+    num_generated=None,
+    classifier=None,
 ):
     """Returns the metrics of `model` on every example of `dataset`.
 
@@ -36,11 +56,21 @@ def evaluate(
         generative_lower, generative_upper    E <= I(x; z) <= G of m(z) d(x|z), the model's own
         u, cross_entropy         E_p*[log d(x|z) - log q(x)] and -E_p*[log q(x)], with G's q
         log_evidence, evidence_gap, variance_penalty    by the decoder's Jacobian; Gaussians alone
+        nll_ais                  minus the bound by annealed importance sampling from the prior
+        reconstruction_l2        |x - nu(z)|^2 of the mean reconstruction
+        class_cross_entropy      KL of the data's classes from the generated ones, by a classifier
+        frechet_classifier, frechet_inception    distance of generated images from the data, by
+                                 features of that classifier, or of InceptionV3
+        generated_nll            -log p_data(x) of generated images, p_data of training images
+        knn_probe, svm_1000, svm_1000_transductive, svm_100, ...    test accuracy on codes, the SVM
+                                 from 1000 labels; each also as svm_1000_noise_0.2, _noise_0.3,
+                                 _noise_0.4, _mask_0.2, _mask_0.5, on corrupted test images
 
     From mmd on they are not in the default. Those from generative_lower to cross_entropy draw
-    images from the model and fit a density q(x) to them (`zoo.evaluation.generative`); the last
-    line is of `zoo.evaluation.jacobian`. A deterministic encoder has no rate, elbo, nll or
-    generative_lower, nor the last line: their value is None, with a `note`.
+    images from the model and fit a density q(x) to them (`zoo.evaluation.generative`); those of
+    the line after are of `zoo.evaluation.jacobian`, of generated images `zoo.evaluation.generated`,
+    and the probes `zoo.evaluation.probing`. A deterministic encoder has no rate, elbo, nll or
+    generative_lower, and nothing by the Jacobian: their value is None, with a `note`.
 
     Args:
         model: A `zoo.VAE`.
@@ -49,12 +79,18 @@ def evaluate(
         train_dataset: Likewise: what the probe is trained on.
         metrics: Names among the above.
         num_samples: K, of `nll`.
-        nll_examples: Take `nll` on so many examples, evenly spaced through the split, as K decoder
-            passes an example are costly; None means all.
+        nll_examples: Take `nll` and `nll_ais` on so many examples, evenly spaced through the split,
+            as K decoder passes an example are costly; None means all.
         seed: Int.
         batch_size: Images encoded in one step, at most 128, the default.
         max_rows: Images decoded in one step.
         progress: Whether to show a bar for each metric that takes time.
+        num_chains: Of `nll_ais`.
+        num_temperatures: Of `nll_ais`; each takes a dozen decoder passes a chain and example.
+        num_generated: Images that the model generates for metrics of generated images; 10000 by
+            default, or 1000 where the decoder is autoregressive.
+        classifier: For these a `zoo.evaluation.classifier.ImageClassifier`, or the folder that
+            keeps one: it is trained on `train_dataset` where there is none yet.
 
     Returns:
         For each metric a dict with `value`, `stderr` (over examples, sd / sqrt(N) with N - 1 in
@@ -79,11 +115,17 @@ def evaluate(
     if "nll" in metrics:
         _say(progress, f"nll with {num_samples} samples")
         results["nll"] = _nll(model, dataset, num_samples, nll_examples, options)
+    if "nll_ais" in metrics:
+        _say(progress, f"nll_ais with {num_chains} chains of {num_temperatures} temperatures")
+        chains = {"num_chains": num_chains, "num_temperatures": num_temperatures}
+        results["nll_ais"] = _nll_ais(model, dataset, chains, nll_examples, options)
+    if "reconstruction_l2" in metrics:
+        results["reconstruction_l2"] = _reconstruction(model, dataset, batch_size)
     if "active_units" in metrics:
         results["active_units"] = _active_units(model, dataset, batch_size)
-    if "linear_probe" in metrics:
-        _say(progress, "linear probe")
-        results["linear_probe"] = _linear_probe(model, dataset, train_dataset, seed, batch_size)
+    if set(probing.METRICS) & set(metrics):
+        _say(progress, "probes")
+        results.update(_probes(model, dataset, train_dataset, metrics, seed, batch_size))
     if set(latents.METRICS) & set(metrics):
         _say(progress, "aggregated posterior")
         results.update(_latents(model, dataset, metrics, seed, batch_size))
@@ -93,6 +135,10 @@ def evaluate(
     if set(jacobian.METRICS) & set(metrics):
         _say(progress, "decoder Jacobians")
         results.update(_jacobian(model, dataset, max_rows, batch_size))
+    if set(generated.METRICS) & set(metrics):
+        _say(progress, "generated images")
+        given = {"num_generated": num_generated, "classifier": classifier, "seed": seed}
+        results.update(_generated(model, dataset, train_dataset, metrics, given))
     return {name: results[name] for name in asked}
 
 
@@ -164,16 +210,34 @@ def _generative(model, dataset, metrics, options):
 
 
 def _nll(model, dataset, num_samples, nll_examples, options):
-    result = {}
-    if nll_examples is not None and nll_examples < len(dataset):
-        if nll_examples < 1:
-            raise ValueError(
-                f"Expected nll_examples >= 1 or None. Received: nll_examples={nll_examples!r}"
-            )
-        result["note"] = f"{nll_examples} examples evenly spaced through {len(dataset)}"
-        dataset = _Subset(dataset, np.arange(nll_examples) * len(dataset) // nll_examples)
+    dataset, note = _part(dataset, nll_examples)
     bound = nll.importance_weighted_bound(model, dataset, num_samples=num_samples, **options)
-    return {**_mean("nll", -bound), "num_samples": num_samples, "unit": "nats", **result}
+    return {**_mean("nll", -bound), "num_samples": num_samples, "unit": "nats", **note}
+
+
+def _nll_ais(model, dataset, chains, nll_examples, options):
+    dataset, note = _part(dataset, nll_examples)
+    chains = {**chains, "num_leapfrog_steps": LEAPFROG_STEPS}
+    options = {name: value for name, value in options.items() if name != "max_rows"}
+    bound = ais.annealed_bound(model, dataset, **chains, **options)
+    return {**_mean("nll_ais", -bound), **chains, "start": "prior", "unit": "nats", **note}
+
+
+def _part(dataset, number):
+    """Returns `number` examples, evenly spaced, or all for None; and a note that says so."""
+    if number is None or number >= len(dataset):
+        return dataset, {}
+    if number < 1:
+        raise ValueError(f"Expected nll_examples >= 1 or None. Received: nll_examples={number!r}")
+    note = {"note": f"{number} examples evenly spaced through {len(dataset)}"}
+    return _Subset(dataset, np.arange(number) * len(dataset) // number), note
+
+
+def _reconstruction(model, dataset, batch_size):
+    if model.decoder.is_autoregressive:
+        return _left_out("", "left out: an autoregressive decoder has no mean images")
+    errors = reconstruction.reconstruction_l2(model, dataset, batch_size)
+    return {**_mean("reconstruction_l2", errors), "unit": ""}
 
 
 def _active_units(model, dataset, batch_size):
@@ -192,21 +256,30 @@ def _active_units(model, dataset, batch_size):
     }
 
 
-def _linear_probe(model, dataset, train_dataset, seed, batch_size):
-    if train_dataset is None:
-        return _left_out("fraction", "left out: no train_dataset was given")
-    train_dataset = _as_dataset(train_dataset)
-    for data, what in ((dataset, "dataset"), (train_dataset, "train_dataset")):
-        if data.labels is None:
-            return _left_out("fraction", f"left out: {what} has no labels")
-    probe = probes.linear_probe(
-        information.codes(model, train_dataset, batch_size),
-        train_dataset.labels,
-        information.codes(model, dataset, batch_size),
-        dataset.labels,
-        seed=seed,
-    )
-    return {"value": probe.pop("accuracy"), "unit": "fraction", **probe}
+def _probes(model, dataset, train_dataset, metrics, seed, batch_size):
+    names = [name for name in metrics if name in probing.METRICS]
+    train_dataset = None if train_dataset is None else _as_dataset(train_dataset)
+    found = probing.measure(model, dataset, train_dataset, names, seed, batch_size)
+    return {
+        name: _left_out("fraction", probe)
+        if isinstance(probe, str)
+        else {"value": probe.pop("accuracy"), "unit": "fraction", **probe}
+        for name, probe in found.items()
+    }
+
+
+def _generated(model, dataset, train_dataset, metrics, given):
+    names = [name for name in generated.METRICS if name in metrics]
+    train_dataset = None if train_dataset is None else _as_dataset(train_dataset)
+    results = generated.measure(model, dataset, train_dataset, names, **given)
+    for name, entry in results.items():
+        unit = GENERATED_UNITS.get(name, "")
+        if isinstance(entry, str):
+            results[name] = _left_out(unit, entry)
+        else:
+            _check_finite(name, [entry["value"]], "model")
+            results[name] = {**entry, "unit": unit}
+    return results
 
 
 def _left_out(unit, note):
@@ -266,6 +339,8 @@ class _Subset:
     def __init__(self, dataset, indices):
         self.dataset = dataset
         self.indices = indices
+        labels = getattr(dataset, "labels", None)
+        self.labels = None if labels is None else np.asarray(labels)[indices]
 
     def __len__(self):
         return len(self.indices)

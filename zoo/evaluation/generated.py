@@ -157,7 +157,7 @@ def _by_density(images, train_dataset):
         "value": float(terms.mean()),
         "stderr": stderr,
         "num_examples": len(terms),
-        "num_fit": len(parzen.centres),
+        "num_train": len(parzen.centres),
         "bandwidth": parzen.bandwidth,
     }
 
