@@ -22,6 +22,7 @@ SAME_TESTS = [
     "zoo/test_vae.py",
     "zoo/test_vamp.py",
     "zoo/evaluation/test_jacobian.py",
+    "zoo/evaluation/test_posterior.py",
     # Compiles three kinds of rows for each decoder: over a minute.
     pytest.param("zoo/test_pixelcnn.py", marks=pytest.mark.slow),
 ]

@@ -10,7 +10,7 @@ from keras import ops
 from zoo import files
 from zoo.backend import to_numpy
 
-# About 99% on MNIST, in a minute on two cores.
+# 98.7% of MNIST's test split, after 75 seconds on a busy core.
 WIDTH, NUM_FEATURES, EPOCHS, BATCH_SIZE, LEARNING_RATE = 32, 128, 5, 128, 1e-3
 WEIGHTS, DESCRIPTION = "classifier.weights.h5", "classifier.json"
 # Images of the training split that its fingerprint is taken of.
