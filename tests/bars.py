@@ -1,6 +1,5 @@
 """Images of two classes that the least classifier tells apart."""
 
-
 from zoo.evaluation.evaluate import _Arrays
 
 TINY = {"epochs": 12, "width": 2, "num_features": 4}
