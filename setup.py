@@ -23,7 +23,7 @@ TRAIN = [
     "tqdm>=4.66",
 ]
 JAX = ["jax>=0.4.35"]
-TEST = ["pytest>=8", "ruff>=0.6", *JAX]
+TEST = ["pytest>=8", "pytest-xdist>=3.5", "ruff>=0.6", *JAX]
 
 setup(
     name="elbo-zoo",

@@ -21,7 +21,15 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
-    config.seed = secrets.randbelow(2**31) if config.getoption("--vary-seed") else 17
+    if hasattr(config, "workerinput"):  # one of several processes: the seed that all have
+        config.seed = config.workerinput["seed"]
+    else:
+        config.seed = secrets.randbelow(2**31) if config.getoption("--vary-seed") else 17
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node):
+    node.workerinput["seed"] = node.config.seed
 
 
 def pytest_report_header(config):

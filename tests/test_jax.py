@@ -11,27 +11,30 @@ import pytest
 HERE = pathlib.Path(__file__).parent
 SAME_TESTS = [
     "test_conformance.py",
-    "zoo/test_bilbo.py",
-    "zoo/test_divergences.py",
     "zoo/test_flows.py",
-    "zoo/test_infovae.py",
     "zoo/test_likelihood.py",
     "zoo/test_made.py",
-    "zoo/test_mu.py",
     "zoo/test_objectives.py",
     "zoo/test_vae.py",
     "zoo/test_vamp.py",
+]
+# Each about a minute, most of it compilation; every part takes its step in the conformance tests.
+SLOW_TESTS = [
+    "zoo/test_bilbo.py",
+    "zoo/test_divergences.py",
+    "zoo/test_infovae.py",
+    "zoo/test_mu.py",
+    "zoo/test_pixelcnn.py",
     "zoo/evaluation/test_jacobian.py",
     "zoo/evaluation/test_posterior.py",
-    # Compiles three kinds of rows for each decoder: over a minute.
-    pytest.param("zoo/test_pixelcnn.py", marks=pytest.mark.slow),
 ]
+SAME_TESTS += [pytest.param(path, marks=pytest.mark.slow) for path in SLOW_TESTS]
 
 
 @pytest.mark.skipif(not importlib.util.find_spec("jax"), reason="needs jax: pip install jax")
 @pytest.mark.parametrize("path", SAME_TESTS)
 def test_passes_on_jax(path, request):
-    command = [sys.executable, "-m", "pytest", "-q", "-x", str(HERE / path)]
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-n", "0", str(HERE / path)]
     if request.config.getoption("--vary-seed"):
         command.append("--vary-seed")
     environment = {**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
