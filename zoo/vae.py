@@ -230,7 +230,7 @@ class VAE(keras.Model):
         z = self.encoder.distribution(self.check_images(x)).sample(seed=tfp_seed(seed))
         return self.decoder.images(z, seed=seed)
 
-    def sample(self, num_samples, seed=17, sample_pixels=False):
+    def sample(self, num_samples, seed=17, sample_pixels=False, progress=False):
         """Returns images [N, H, W, C] from the model: z ~ m(z), then the mean of d(x|z).
 
         Args:
@@ -238,13 +238,17 @@ class VAE(keras.Model):
             seed: Int; the same seed gives the same images.
             sample_pixels: Draw x ~ d(x|z) instead of taking its mean; an autoregressive decoder
                 always draws.
+            progress: Show a bar while an autoregressive decoder draws its rows.
         """
         if num_samples < 1:
             raise ValueError(f"Expected num_samples >= 1. Received: num_samples={num_samples!r}")
         key = tfp_seed(seed)
         z = self.marginal.distribution().sample(num_samples, seed=key)
-        if sample_pixels or self.decoder.is_autoregressive:
-            return self.decoder.distribution(z).sample(seed=fold_in(key, 1))
+        draws = fold_in(key, 1)
+        if self.decoder.is_autoregressive:
+            return self.decoder.distribution(z).sample(seed=draws, progress=progress)
+        if sample_pixels:
+            return self.decoder.distribution(z).sample(seed=draws)
         return self.decoder.images(z)
 
     def elbo(self, x, num_samples=1, seed=17):

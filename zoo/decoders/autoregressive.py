@@ -111,12 +111,13 @@ class Autoregressive:
         parameters = self.decoder(self.z, x, training=self.training)
         return self.decoder.likelihood.distribution(parameters).log_prob(x)
 
-    def sample(self, sample_shape=(), seed=None):
+    def sample(self, sample_shape=(), seed=None, progress=False):
         """Returns images [*sample_shape, ..., H, W, 1], pixel by pixel.
 
         Args:
             sample_shape: An int or a tuple of them.
             seed: A seed of `zoo.backend`, or an int.
+            progress: Whether to show a bar.
         """
         seed = tfp_seed(seed) if isinstance(seed, int) else seed
         sample_shape = (sample_shape,) if isinstance(sample_shape, int) else tuple(sample_shape)
@@ -125,7 +126,7 @@ class Autoregressive:
         z = ops.reshape(z, (-1, self.decoder.latent_dim))
         shape = (ops.shape(z)[0], *self.event_shape)
         noise = tfd.Uniform(0.0, 1.0).sample(shape, seed=fold_in(seed, 0))
-        return ops.reshape(self.decoder.draw(z, noise), (*leading, *self.event_shape))
+        return ops.reshape(self.decoder.draw(z, noise, progress), (*leading, *self.event_shape))
 
 
 def draw_slowly(decoder, z, noise, progress=False):
