@@ -6,6 +6,8 @@ import pytest
 import zoo
 from zoo import registry
 
+zoo.load_parts()
+
 
 def test_unknown_name_offers_the_nearest():
     with pytest.raises(ValueError, match=r"one of .*Received: name='gated_con'.*\"gated_conv\""):
