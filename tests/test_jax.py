@@ -16,7 +16,6 @@ SAME_TESTS = [
     "zoo/test_made.py",
     "zoo/test_objectives.py",
     "zoo/test_vae.py",
-    "zoo/test_vamp.py",
 ]
 # Each about a minute, most of it compilation; every part takes its step in the conformance tests.
 SLOW_TESTS = [
@@ -25,6 +24,7 @@ SLOW_TESTS = [
     "zoo/test_infovae.py",
     "zoo/test_mu.py",
     "zoo/test_pixelcnn.py",
+    "zoo/test_vamp.py",
     "zoo/evaluation/test_jacobian.py",
     "zoo/evaluation/test_posterior.py",
 ]
