@@ -262,8 +262,11 @@ def test_processes_get_the_threads_and_run_side_by_side(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_stopped_sweep_stops_its_children(number, tmp_path, monkeypatch):
+def test_a_stopped_sweep_stops_its_children(number, tmp_path, monkeypatch, request):
     marker = tmp_path / "pid"
+    # A process that was started in the background may have been told to ignore it.
+    earlier = signal.signal(signal.SIGINT, signal.default_int_handler)
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, earlier))
     code = f"import os, time; open({str(marker)!r}, 'w').write(str(os.getpid())); time.sleep(60)"
     _fakes(tmp_path, monkeypatch, [code])
     killer = "import os, sys, time\nwhile not os.path.exists(sys.argv[1]): time.sleep(0.05)\n"
