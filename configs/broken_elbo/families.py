@@ -96,7 +96,7 @@ def _reduce(config, epochs):
     """Cuts a complete config to what one core trains in a few minutes, and says so in `cut`.
 
     Few steps need larger ones than the paper's 3e-4: 1e-3 for simple decoders, 2e-3 for
-    autoregressive ones (at 3e-3 some families with a flow gave up their latents). Simple decoders,
+    autoregressive ones (at 3e-3 the rate of `+-v` fell to zero). Simple decoders,
     which are faster and learn more slowly, get twice the epochs.
     """
     is_simple = config.family[1] == "-"
