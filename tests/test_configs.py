@@ -30,7 +30,8 @@ def _load(path, mode):
 
 
 # Two families that hold all the other parts; the second costs most, as it compiles the pixels.
-TINY_RUNS = [(path, "tiny") for path in CONFIGS]
+# CelebA may not be passed on; its config runs on other pictures in test_configs_vimae.py.
+TINY_RUNS = [(path, "tiny") for path in CONFIGS if "celeba" not in path]
 TINY_RUNS += [(FAMILY_CONFIGS[0], f"{family},tiny") for family in ("+-+", "-+v")]
 
 
@@ -54,7 +55,7 @@ def test_an_unknown_key_raises(path):
         config.objectiv.beta = 2
     with pytest.raises((KeyError, AttributeError), match="epoch"):
         config.train.epoch = 2
-    with pytest.raises(ValueError, match="mode '' or 'tiny'"):
+    with pytest.raises(ValueError, match="mode .*'tiny'.* Received: .*'small'"):
         _load(path, "small")
 
 
@@ -81,7 +82,7 @@ def test_arguments_of_a_family_config():
     assert (config.family, config.objective.name) == ("+--", "target_rate")
     assert config.encoder.base.depth == 4 and "networks of depth 4" in config.cut
     assert _load(path, "+--").encoder.base.depth == 32
-    with pytest.raises(ValueError, match="a family among .* Received: '\\+\\+w'. Did you mean"):
+    with pytest.raises(ValueError, match=r"family \['---', .* Received: '\+\+w'\. Did you mean"):
         _load(path, "++w")
     with pytest.raises(ValueError, match="one family. Received: '---' and '-\\+-'"):
         _load(path, "---,-+-")

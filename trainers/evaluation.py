@@ -5,7 +5,6 @@ import dataclasses
 from pathlib import Path
 
 from trainers import runs, scripts
-from zoo import files
 from zoo.evaluation.evaluate import ALL_METRICS
 
 SETTINGS = (
@@ -47,7 +46,7 @@ def evaluate(
         ValueError: If a metric or a setting is unknown.
     """
     scripts.check_names(metrics or (), ALL_METRICS, "metrics")
-    run = runs.load_run(workdir) if workdir else _released(model)
+    run = runs.load_run(workdir) if workdir else runs.load_released(model)
     config = copy.deepcopy(run.config)
     settings = {"num_samples": num_samples, **settings}
     scripts.check_names(settings, SETTINGS, "settings")
@@ -65,12 +64,3 @@ def evaluate(
     if workdir:
         runs.write_report(workdir, dataclasses.replace(run, evaluation=result))
     return result
-
-
-def _released(name):
-    """Returns a released model as a run: its card holds the config that it was trained with."""
-    import zoo
-    from zoo import releases
-
-    card = files.read_json(releases.resolve(name) / "card.json")
-    return runs.Run(zoo.load(name), card["run_config"], None, card.get("step", 0), [])

@@ -62,6 +62,8 @@ def train(config, workdir, splits, progress=True):
         if checkpoint:
             checkpoints.restore(checkpoint, model)
             logging.info("Resuming at step %d (epoch %d).", first_step, first_step // steps)
+        elif model.marginal.starts_from_images:
+            model.marginal.adapt(train_set, seed=config.seed)
         history = checkpoint.history if checkpoint else []
         watched = splits["validation"] or splits["test"] or train_set
         rows = slice(0, config.train.validation_examples)

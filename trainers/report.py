@@ -7,8 +7,6 @@ scheme and the width of the screen.
 import base64
 import io
 import json
-import math
-import re
 from collections.abc import Mapping
 from html import escape
 from pathlib import Path
@@ -18,111 +16,13 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from trainers import plots
+from trainers.report_style import CSS
+from trainers.wording import MEASURED, describe, duration, with_error
 from zoo import files
 
 ROOMS = ("encoder", "decoder", "marginal", "objective")
-# Metric -> what a reader needs to judge it. An entry's own "description" goes first.
-METRICS = {
-    "rate": "KL from the posterior to the marginal: what the code costs.",
-    "distortion": "Expected -log p(x|z): what the reconstruction misses. Lower is better.",
-    "elbo": "-(rate + distortion), a lower bound on log p(x). Higher is better.",
-    "nll": "-log p(x), estimated from above by importance sampling. Lower is better.",
-    "active_units": "Latent units whose posterior mean varies with the image.",
-    "mmd": "Squared distance of all codes from the marginal; near 0 where they agree.",
-    "log_det_cov": "log det Cov of the codes: 0 for N(0, I), above it too wide.",
-    "generative_lower": "E: lower bound on the information of latents in generated images.",
-    "generative_upper": "G: upper bound on it, by a density q(x) fitted to generated images.",
-    "u": "E[log p(x|z) - log q(x)] on data; less the cross entropy it is minus the distortion.",
-    "cross_entropy": "-E[log q(x)] of the data, q fitted to generated images. S is this less H.",
-    "linear_probe": "Test accuracy of logistic regression on the codes. Higher is better.",
-    "log_evidence": "log p(x) of the decoder taken as linear around each code, exactly.",
-    "evidence_gap": "That less the ELBO, as the decoder's Jacobian and the scales predict it.",
-    "variance_penalty": "What one posterior variance for all images would cost, likewise.",
-    "nll_ais": "-log p(x), estimated from above by annealed importance sampling. Lower is better.",
-    "reconstruction_l2": "Squared error of an image's mean reconstruction. Lower is better.",
-    "class_cross_entropy": "KL of the data's classes from the generated ones; 0 where they agree.",
-    "frechet_classifier": "Distance of generated images from the data, by features of a classifier "
-    "trained on the data: not an FID. Lower is better.",
-    "frechet_inception": "The same by features of InceptionV3 (FID). Lower is better.",
-    "generated_nll": "-log density of the data at generated images. Lower is better.",
-    "knn_probe": "Test accuracy of the nearest training codes. Higher is better.",
-    "svm_1000": "Test accuracy of an SVM on the codes of 1000 labels. Higher is better.",
-    "svm_100": "Test accuracy of an SVM on the codes of 100 labels. Higher is better.",
-}
-# Names of variants, and what is said of them behind the sentence of the name without.
-VARIANT = re.compile(r"(.*?)(_transductive)?(?:_(noise|mask)_([0-9.]+))?", re.DOTALL)
-TRANSDUCTIVE = "Codes are standardised by all inputs."
-CORRUPTIONS = {
-    "noise": "Test images have Gaussian noise of standard deviation {}.",
-    "mask": "A share {} of the test images' pixels is set to 0.",
-}
-# Keys of a metric that say how it was measured -> their words.
-MEASURED = {
-    "num_samples": "samples an example: {}",
-    "num_examples": "examples: {}",
-    "num_train": "trained on: {}",
-    "num_fit": "generated images q(x) was fitted to: {}",
-    "latent_dim": "latent units: {}",
-    "threshold": "threshold: {}",
-    "exact": "without the expansion to second order: {:.4g}",
-    "per_dimension": "a latent: {:.4g}",
-    "bandwidth": "bandwidth: {:.4g}",
-    "num_chains": "chains: {}",
-    "num_temperatures": "temperatures: {}",
-    "num_leapfrog_steps": "leapfrog steps: {}",
-    "num_generated": "generated images: {}",
-    "images": "generated images are {}",
-    "num_neighbours": "neighbours: {}",
-    "classifier_accuracy": "test accuracy of the classifier: {:.4g}",
-}
 MAGNIFIED = 640  # CSS pixels that small pictures are magnified to, by whole factors
 EXPECTED_PICTURES = ("reconstructions", "samples", "latent")
-CSS = """
-:root{color-scheme:light dark;--page:#f5f6f8;--card:#fff;--ink:#1f2933;--muted:#55616d;
---line:#dfe3e8;--accent:#0067a3}
-@media (prefers-color-scheme:dark){:root{--page:#13171c;--card:#1c2229;--ink:#e6eaee;
---muted:#a3aeb9;--line:#343d47;--accent:#6cbcf0}}
-*{box-sizing:border-box}
-body{margin:0;background:var(--page);color:var(--ink);font:16px/1.55 system-ui,sans-serif}
-main{max-width:1080px;margin:0 auto;padding:28px 16px 56px}
-h1{font-size:1.75rem;line-height:1.2;margin:0 0 .4rem;overflow-wrap:anywhere}
-h2{font-size:1.2rem;margin:0 0 .7rem}
-h3{font-size:1rem;margin:1.1rem 0 .3rem}
-p{margin:.3rem 0 .7rem}
-section{background:var(--card);border:1px solid var(--line);border-radius:12px;
-padding:20px 22px;margin-top:18px}
-.muted,small,figcaption,dt{color:var(--muted)}
-dl{display:grid;grid-template-columns:repeat(auto-fit,minmax(215px,1fr));gap:14px 24px;margin:0}
-dt{font-size:.85rem}dd{margin:0;overflow-wrap:anywhere}dd b{font-weight:600}
-dd small{display:block;line-height:1.45}
-table{border-collapse:collapse;width:100%}
-th,td{text-align:left;vertical-align:top;padding:9px 14px 9px 0;border-top:1px solid var(--line)}
-thead th{border-top:0;color:var(--muted);font-size:.85rem;font-weight:500;padding-top:0}
-tbody th{font-weight:600;overflow-wrap:anywhere}
-th small{display:block;font-weight:400;line-height:1.4}
-.number{white-space:nowrap;font-variant-numeric:tabular-nums}
-table.compact th,table.compact td{padding:4px 14px 4px 0;font-size:.9rem;font-weight:400;
-overflow-wrap:anywhere}
-table.compact th{width:38%;color:var(--muted)}
-.panels{display:grid;grid-template-columns:repeat(auto-fill,minmax(290px,1fr));gap:14px}
-.pictures{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,430px),1fr));gap:18px;
-align-items:start;margin-top:18px}
-.pictures section{margin:0;min-width:0}
-figure{margin:0}figcaption{font-size:.9rem;margin-top:10px}
-img{display:block;max-width:100%;height:auto;background:#fff;border-radius:8px}
-.panels img{width:100%}
-.pixels{image-rendering:pixelated;border-radius:0}
-.frame{background:#fff;border-radius:8px;padding:8px}
-pre{margin:0;padding:12px 14px;background:var(--page);border:1px solid var(--line);
-border-radius:8px;overflow-x:auto;font:13px/1.5 ui-monospace,monospace}
-summary{cursor:pointer;color:var(--accent);font-weight:600;padding:4px 0}
-@media (max-width:560px){main{padding:18px 10px 40px}section{padding:16px 14px}
-h1{font-size:1.4rem}dl{grid-template-columns:repeat(2,1fr)}
-table.metrics thead{display:none}table.metrics tr{display:flex;flex-wrap:wrap;gap:0 10px}
-table.metrics th{flex:1 0 100%;padding:9px 0 2px}
-table.metrics td{border:0;padding:0 0 9px}}
-@media print{section{break-inside:avoid}}
-"""
 
 
 def write_report(
@@ -222,16 +122,6 @@ def _data_line(config, evaluation, seconds):
     return _missing(" · ".join(parts))
 
 
-def duration(seconds):
-    """Returns seconds in words: `8.4 s`, `3 min 05 s`, `2 h 07 min`."""
-    if round(seconds, 1) < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes} min {rest:02d} s"
-    return f"{minutes // 60} h {minutes % 60:02d} min"
-
-
 def _model(config):
     """Returns the four rooms: each part's name, and its arguments beneath."""
     items = []
@@ -254,18 +144,6 @@ def _value(value):
         name = str(value.get("name", ""))
         return f"{name} ({rest})" if name and rest else name or rest
     return value if isinstance(value, str) and value else json.dumps(value, default=str)
-
-
-def with_error(value, stderr=None):
-    """Returns `86.34 ± 0.12`: two digits of the standard error, or five of a value without one."""
-    if value is None:
-        return "not available"
-    if stderr is None or not math.isfinite(value) or not math.isfinite(stderr):
-        return f"{value:.5g}" if isinstance(value, float) else str(value)
-    if stderr == 0:
-        return f"{value:.5g} ± 0"
-    digits = max(0, 1 - math.floor(math.log10(stderr)))
-    return f"{value:.{digits}f} ± {stderr:.{digits}f}"
 
 
 def _metrics(evaluation):
@@ -297,14 +175,6 @@ def _metric(name, entry):
         f'<td class="number"{exact}>{escape(with_error(value, stderr))}</td>'
         f"<td>{escape(str(entry.get('unit', '')))}</td></tr>"
     )
-
-
-def describe(name):
-    """Returns what a metric is, from `METRICS`, and what is done otherwise for a variant."""
-    base, transductive, corruption, strength = VARIANT.fullmatch(name).groups()
-    words = [METRICS.get(base, ""), TRANSDUCTIVE if transductive else ""]
-    words.append(CORRUPTIONS[corruption].format(strength) if corruption else "")
-    return " ".join(word for word in words if word)
 
 
 def _training(history):

@@ -19,7 +19,11 @@ SCALE = flags.DEFINE_string("scale", "full", "tiny, reduced or full.")
 WORKDIR = flags.DEFINE_string("workdir", None, "A folder for the result and the runs behind it.")
 OUT = flags.DEFINE_string("out", None, "Publish there too: OUT/PAPER/ITEM/. Usually: results.")
 RUNS = flags.DEFINE_string("runs", None, "A sweep's folder, whose runs the item shall draw.")
+SUBSTITUTE = flags.DEFINE_string(
+    "substitute", "", "Data set in place of one that is absent (CelebA), for items that say so."
+)
 SEED = flags.DEFINE_integer("seed", 17, "The first seed.")
+RETRY_FAILED = flags.DEFINE_bool("retry_failed", False, "Go on with runs that failed.")
 OVERWRITE = flags.DEFINE_boolean("overwrite", False, "Replace a result of a larger scale.")
 
 
@@ -47,6 +51,8 @@ def main(argv):
             seed=SEED.value,
             overwrite=OVERWRITE.value,
             progress=scripts.is_terminal(),
+            substitute=SUBSTITUTE.value,
+            retry_failed=RETRY_FAILED.value,
         )
         print(reproducing.table(result))
 

@@ -13,7 +13,7 @@ import zoo
 from trainers import checkpoints, data, environment, grids, plots, report
 from trainers import config as configs
 from zoo import evaluation as evaluation_suite
-from zoo import files
+from zoo import files, releases
 from zoo.backend import to_numpy
 
 PICTURES = 10  # Images in a round of pictures.
@@ -26,13 +26,17 @@ OPTIONAL_SETTINGS = ("num_chains", "num_temperatures", "num_generated")
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """A run read back: `model` (float32), `config` (dict), `evaluation` (dict or None), `step`."""
+    """A run read back: `model` (float32), `config` (dict), `evaluation` (dict or None), `step`.
+
+    `training` says how it was trained: `command`, `epochs`, `seconds`, `hardware` and `cut`.
+    """
 
     model: keras.Model
     config: dict
     evaluation: dict | None
     step: int
     history: list
+    training: dict = dataclasses.field(default_factory=dict)
 
 
 def claim(workdir, config):
@@ -136,7 +140,36 @@ def load_run(workdir):
     checkpoints.restore(checkpoint, model)
     path = workdir / "evaluation.json"
     evaluation = files.read_json(path) if path.is_file() else None
-    return Run(model, saved["config"], evaluation, checkpoint.step, checkpoint.history)
+    run = Run(model, saved["config"], evaluation, checkpoint.step, checkpoint.history)
+    training = {
+        "command": saved["command"],
+        "epochs": run.history[-1]["epoch"] if run.history else 0,
+        "seconds": round(sum(row["seconds"] for row in run.history), 1),
+        "hardware": saved["hardware"],
+        "cut": "; ".join(filter(None, _cut(run))),
+    }
+    return dataclasses.replace(run, training=training)
+
+
+def load_released(model):
+    """Returns a released model as a run: its card holds the config that it was trained with.
+
+    Args:
+        model: A name or an artifact's folder; see `zoo.releases.resolve`.
+    """
+    card = files.read_json(releases.resolve(model) / "card.json")
+    evaluation = card.get("evaluation") and {**card["evaluation"], "metrics": card["metrics"]}
+    training = card.get("training") or _noted(card)
+    return Run(releases.load(model), card["run_config"], evaluation, card["step"], [], training)
+
+
+def _noted(card):
+    """Returns what a card from before `training` has of it: that of its first evaluation."""
+    about = card.get("evaluation") or {}
+    if not about.get("command", "").startswith("python -m trainers.train "):
+        return {}
+    noted = {key: about[key] for key in ("command", "epochs", "hardware")}
+    return {**noted, "seconds": None, "cut": card["run_config"].get("cut", "")}
 
 
 def write_report(workdir, run, splits=None):

@@ -31,16 +31,16 @@ def main(argv):
     from trainers import scripts
 
     scripts.no_arguments(argv)
-    if not PLOT_ONLY.value:
-        run()
+    failed = 0 if PLOT_ONLY.value else run()
     from trainers.sweeps import rate_distortion
 
     for path in rate_distortion.write(WORKDIR.value):
         print(f"Wrote {path}")
+    sys.exit(1 if failed else 0)
 
 
 def run():
-    """Runs the grid of the flags."""
+    """Runs the grid of the flags and returns how many runs failed."""
     if CONFIG.value is None or not GRID.value:
         raise app.UsageError("Expected --config and --grid, or --plot_only.")
     from trainers.sweeps import running
@@ -66,6 +66,7 @@ def run():
     for record in records:
         counts[record.status] = counts.get(record.status, 0) + 1
     print(", ".join(f"{number} {status}" for status, number in counts.items()), flush=True)
+    return counts.get("failed", 0)
 
 
 if __name__ == "__main__":

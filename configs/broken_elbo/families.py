@@ -5,8 +5,8 @@ Written as three letters, `-+v` say; `+` is the richer part, `v` the VampPrior.
 
 import itertools
 
+import configs.words
 from trainers.config import complete
-from zoo.registry import nearest
 
 ENCODERS = {
     "-": {"name": "gated_conv"},
@@ -67,22 +67,8 @@ def family_config(config, argument, reduced_epochs=1):
 
 def parse(argument):
     """Returns (family, objective, mode) of a config's argument, by default `---`, beta and ""."""
-    kinds = {"family": FAMILIES, "objective": tuple(OBJECTIVES), "mode": ("tiny", "reduced")}
-    found = {"family": "---", "objective": "beta", "mode": ""}
-    valid = [word for words in kinds.values() for word in words]
-    seen = {}
-    for word in filter(None, argument.split(",")):
-        kind = next((kind for kind, words in kinds.items() if word in words), None)
-        if kind is None:
-            raise ValueError(
-                f"Expected the mode '' or 'tiny' or 'reduced', an objective among "
-                f"{list(OBJECTIVES)}, or a family among {list(FAMILIES)}. Received: {word!r}."
-                + nearest(word, valid)
-            )
-        if kind in seen:
-            raise ValueError(f"Expected one {kind}. Received: {seen[kind]!r} and {word!r}")
-        seen[kind] = word
-    return tuple({**found, **seen}.values())
+    words = {"family": FAMILIES, "objective": tuple(OBJECTIVES), "mode": ("", "tiny", "reduced")}
+    return tuple(configs.words.parse(argument, **words).values())
 
 
 def _tiny(config):

@@ -242,3 +242,34 @@ except ValueError as error:
     lines = done.stdout.splitlines()
     assert lines[:2] == ["(4, 28, 28, 1)", "(4, 4, 4, 1)"]
     assert 'pip install "elbo-zoo[train]"' in lines[2] and 'Did you mean "mnist"' in lines[2]
+
+
+def test_rotations_stand_behind_each_picture_with_its_label():
+    plain = data.load_splits({"name": "digits"})
+    turned = data.load_splits({"name": "digits", "rotations": True, "limit": 9})
+    assert len(turned["train"]) == 9 and len(turned["test"]) == 4 * len(plain["test"])
+    for row in range(8):
+        expected = np.rot90(plain["train"].images[row // 4, ..., 0], row % 4)
+        np.testing.assert_array_equal(turned["train"].images[row, ..., 0], expected)
+    np.testing.assert_array_equal(turned["test"].labels[::4], plain["test"].labels)
+    np.testing.assert_array_equal(turned["test"].labels[3::4], plain["test"].labels)
+    assert "four rotations" in turned["test"].split
+
+
+def test_rotations_need_square_pictures():
+    with pytest.raises(ValueError, match=r"square.* Received: .*\(20, 28, 1\)"):
+        data.load_splits({"name": "digits", "image_size": (20, 28), "rotations": True})
+
+
+def test_a_crop_is_taken_before_resizing(tmp_path):
+    images = np.zeros((10, 22, 18, 1), np.uint8)
+    images[:, 6:16, 4:14] = 255  # the middle 10 x 10 pixels
+    np.savez(tmp_path / "faces.npz", x_train=images, x_test=images)
+    config = {"name": f"npz:{tmp_path / 'faces.npz'}", "crop": 10, "image_size": 5}
+    loaded = data.load_splits(config)["test"]
+    assert loaded.image_shape == (5, 5, 1) and loaded.images.min() == 255
+    assert "middle 10x10 pixels; resized to 5x5" in loaded.preprocessing
+    with pytest.raises(ValueError, match="within pictures of 22x18. Received: crop=19"):
+        data.load_splits({**config, "crop": 19})
+    with pytest.raises(ValueError, match="positive crop. Received: crop=-1"):
+        data.load_splits({**config, "crop": -1})

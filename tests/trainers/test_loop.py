@@ -252,7 +252,8 @@ def test_xla_by_the_measured_rule():
     dense = zoo.VAE(zoo.MLPEncoder(2, [4]), zoo.MLPDecoder(2, (4, 4, 1), [4]))
     low = zoo.VAE(zoo.MLPEncoder(2, [4], **policy), zoo.MLPDecoder(2, (4, 4, 1), [4], **policy))
     conv = zoo.VAE(zoo.SmallConvEncoder(2, 4), zoo.MLPDecoder(2, (4, 4, 1), [4]))
-    on_cpu = {dense: True, low: False, conv: False}
+    noisy = zoo.VAE(zoo.PixelNoiseEncoder(2, zoo.MLPEncoder(2, [4])), zoo.MLPDecoder(2, (4, 4, 1)))
+    on_cpu = {dense: True, low: False, conv: False, noisy: False}
     for model, expected in on_cpu.items():
         assert loop.resolve_jit("auto", model) is (expected or accelerator())
 
@@ -295,3 +296,16 @@ def test_labels_scaled_pixels_and_what_is_estimated_after_training(tmp_path):
     config.decoder.likelihood = {"name": "bernoulli"}
     with pytest.raises(ValueError, match="Gaussian likelihood. Received: data.pixel_scale=3.0"):
         loop.train(config, tmp_path / "other", data.load_splits(config.data), progress=False)
+
+
+def test_pseudo_inputs_start_at_training_images_once(tmp_path):
+    config = _config(tmp_path, epochs=1)
+    with config.unlocked():
+        config.marginal = ConfigDict({"name": "vamp", "num_pseudo_inputs": 4, "start": "images"})
+    # Steps too small to move anything: what is saved is what training began with.
+    config.optimizer.learning_rate = 1e-12
+    images = loop.data.load_splits(config.data)["train"].float_images(slice(None))
+    result = loop.train_and_evaluate(config, tmp_path / "run", progress=False)
+    for pseudo_input in to_numpy(result.model.marginal.pseudo_inputs()):
+        distance = np.abs(pseudo_input - (0.01 + 0.98 * images)).max(axis=(1, 2, 3))
+        assert distance.min() < 1e-6

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from trainers import grids, plots, report
+from trainers import grids, plots, report, wording
 
 CONFIG = {
     "seed": 17,
@@ -221,7 +221,7 @@ def test_an_earlier_page_survives_a_failure(tmp_path):
     ],
 )
 def test_numbers_have_two_digits_of_their_error(value, stderr, text):
-    assert report.with_error(value, stderr) == text
+    assert wording.with_error(value, stderr) == text
 
 
 @pytest.mark.parametrize(
@@ -229,18 +229,18 @@ def test_numbers_have_two_digits_of_their_error(value, stderr, text):
     [(8.44, "8.4 s"), (59.97, "1 min 00 s"), (185, "3 min 05 s"), (7621, "2 h 07 min")],
 )
 def test_durations_in_words(seconds, text):
-    assert report.duration(seconds) == text
+    assert wording.duration(seconds) == text
 
 
 def test_every_metric_has_its_sentence_and_variants_say_what_is_otherwise():
     from zoo.evaluation import ALL_METRICS
 
-    assert all(report.describe(name) for name in ALL_METRICS)
-    plain = report.METRICS["svm_1000"]
-    assert report.describe("svm_1000") == plain
-    assert report.describe("svm_1000_transductive_mask_0.5") == (
+    assert all(wording.describe(name) for name in ALL_METRICS)
+    plain = wording.METRICS["svm_1000"]
+    assert wording.describe("svm_1000") == plain
+    assert wording.describe("svm_1000_transductive_mask_0.5") == (
         f"{plain} Codes are standardised by all inputs. "
         "A share 0.5 of the test images' pixels is set to 0."
     )
-    assert report.describe("linear_probe_noise_0.2").endswith("of standard deviation 0.2.")
-    assert report.describe("another") == ""
+    assert wording.describe("linear_probe_noise_0.2").endswith("of standard deviation 0.2.")
+    assert wording.describe("another") == ""

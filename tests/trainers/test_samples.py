@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 
 import zoo
-from trainers.experiments import families, samples
+from trainers.experiments import training
+from trainers.experiments.broken_elbo import families, samples
 from trainers.experiments.item import Context
 from trainers.plots import png_bytes
 from trainers.sweeps import grid
+from trainers.sweeps.records import Record
 from zoo.backend import to_numpy
 
 SHAPE = (4, 4, 1)
@@ -28,9 +30,16 @@ def _rows():
     return rows
 
 
+class _Cut:
+    """Stands for what `training.read` returns."""
+
+    def __init__(self, folder, cut):
+        self.folder, self.cut = folder, cut
+
+
 @pytest.fixture
 def trained(tmp_path):
-    return families.Trained(tmp_path, _rows(), "")
+    return training.Trained(tmp_path, _rows(), "")
 
 
 @pytest.fixture(scope="module")
@@ -47,12 +56,14 @@ def test_twelve_families():
 def test_grids_of_each_scale_are_runs_that_the_config_allows(scale, count, tmp_path, monkeypatch):
     specs = []
 
-    def sweep(config, folder, text, overrides, say):
-        specs.extend(grid.runs(config, text, overrides))
+    def sweep(config, folder, text, overrides, **_):
+        found = grid.runs(config, text, overrides)
+        specs.extend(found)
+        return [Record(spec) for spec in found]
 
-    monkeypatch.setattr(families.running, "sweep", sweep)
-    monkeypatch.setattr(families, "_read", lambda folder, cut: cut)
-    cut = families.train(Context(scale, tmp_path), "omniglot", annealed=True)
+    monkeypatch.setattr(training.running, "sweep", sweep)
+    monkeypatch.setattr(training, "read", lambda folder, cut="", names=None: _Cut(folder, cut))
+    cut = families.train(Context(scale, tmp_path), "omniglot", annealed=True).cut
     assert len(specs) == len({spec.name for spec in specs}) == count
     assert ("betas" in cut) == (scale != "full")
     steps = families.ANNEAL_STEPS[scale]
@@ -68,9 +79,9 @@ def test_runs_of_a_figure(trained):
 
 
 def test_runs_that_are_not_there_are_named(trained):
-    with pytest.raises(ValueError, match=r"Expected a run of beta 2\. Received: .* \[0.1, 0.5, 1"):
+    with pytest.raises(ValueError, match=r"'beta': 2.0\}\. Received: .* \[0.1, 0.5, 1"):
         families.at_beta(trained, 2.0)
-    with pytest.raises(ValueError, match=r"Expected a run of family \+\+v\. Received: .*'-\+v'"):
+    with pytest.raises(ValueError, match=r"'family': '\+\+v'\}\. Received: .*'-\+v'"):
         families.of_family(trained, "++v")
 
 

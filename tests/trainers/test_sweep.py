@@ -17,6 +17,7 @@ from configs.broken_elbo.families import FAMILIES
 from trainers.sweeps import grid, ledger, rate_distortion, records, running
 from trainers.sweeps.grid import RunSpec
 from trainers.sweeps.records import Record
+from zoo import files
 
 ROOT = pathlib.Path(__file__).parents[2]
 QUICK = "configs/quickstart.py:tiny"
@@ -156,6 +157,7 @@ def test_a_failed_run_does_not_stop_the_rest(swept):
     workdir, (failed, good), lines = swept
     assert (failed.status, good.status) == ("failed", "finished")
     assert "NonFiniteError: The loss stopped being a finite number at step 1" in failed.error
+    assert failed.error.startswith("trainers.callbacks.NonFiniteError")
     assert (workdir / good.spec.name / "report.html").is_file()
     assert "NonFiniteError" in records.log_path(workdir, failed.spec.name).read_text()
     assert [line[:5] for line in lines] == ["[1/2]", "[2/2]"]
@@ -294,12 +296,6 @@ def test_a_run_of_another_sweep_is_left_alone(tmp_path, monkeypatch):
     assert records.log_path(tmp_path, "seed=0").read_text() == ""
 
 
-def test_duration():
-    assert [running.duration(s) for s in (4, 89, 90, 3600, 7500)] == [
-        *("4 s", "89 s", "2 min", "60 min", "2 h 5 min")
-    ]
-
-
 def test_frontier_is_that_of_brute_force(rng):
     for points in (rng.normal(size=(60, 2)), rng.integers(0, 5, (40, 2)).astype(float)):
         rates, distortions = points.T
@@ -362,3 +358,19 @@ def test_nothing_finished_is_no_picture(tmp_path):
 def test_a_folder_without_a_sweep_is_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match="with ledger.csv"):
         ledger.read(tmp_path)
+
+
+def test_the_error_of_a_layer_says_what_went_wrong(tmp_path):
+    spec = RunSpec("seed=0", {}, ())
+    text = (
+        "Traceback (most recent call last):\n  File x, line 1\n"
+        "TypeError: Exception encountered when calling Dense.call().\n\n"
+        "\x1b[1mInput 'y' has type float32.\x1b[0m\n\nArguments received:\n  training=True\n"
+    )
+    files.atomic_write(records.log_path(tmp_path, spec.name), text)
+    assert running._error(tmp_path, spec, 1) == (
+        "TypeError: Exception encountered when calling Dense.call(). Input 'y' has type float32."
+    )
+    files.atomic_write(records.log_path(tmp_path, spec.name), "killed\n")
+    assert running._error(tmp_path, spec, 1) == "killed"
+    assert "SIGKILL, perhaps out of memory" in running._error(tmp_path, spec, -9)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from trainers.experiments import toy, toy_picture
+from trainers.experiments.broken_elbo import toy, toy_picture
 from trainers.plots import png_bytes
 
 

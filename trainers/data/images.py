@@ -15,17 +15,20 @@ class Preparation:
 
     1. channels: 3 to 1 by luma (0.299 R + 0.587 G + 0.114 B), 1 to 3 by repetition;
     2. inversion: x to 1 - x, for ink on white paper;
-    3. size: centre crop to the target's aspect ratio, then bilinear resizing, antialiased (Pillow).
+    3. crop: the square of so many pixels in the middle;
+    4. size: centre crop to the target's aspect ratio, then bilinear resizing, antialiased (Pillow).
 
     Args:
         image_size: (H, W), or None for the stored size.
         channels: 1 or 3, or None for the stored number.
         invert: Whether white and black change places.
+        crop: Side of the middle square in stored pixels, or None for the whole picture.
     """
 
     image_size: tuple[int, int] | None = None
     channels: int | None = None
     invert: bool = False
+    crop: int | None = None
 
     def __post_init__(self):
         if self.channels not in (None, 1, 3):
@@ -33,12 +36,16 @@ class Preparation:
         size = self.image_size
         if size is not None and (len(size) != 2 or min(size) < 1):
             raise ValueError(f"Expected image_size as (H, W), both positive. Received: {size!r}")
+        if self.crop is not None and self.crop < 1:
+            raise ValueError(f"Expected a positive crop. Received: crop={self.crop!r}")
 
     def __call__(self, images):
         """Returns prepared images [N, h, w, c] of images [N, H, W, C], uint8 or float32."""
         images = _set_channels(images, self.channels)
         if self.invert:
             images = (255 if images.dtype == np.uint8 else np.float32(1)) - images
+        if self.crop is not None:
+            images = _middle(images, self.crop)
         if self.image_size is not None and images.shape[1:3] != self.image_size:
             images = np.stack([_fit(image, self.image_size) for image in images])
         return images
@@ -50,6 +57,8 @@ class Preparation:
             steps.append("made grey" if self.channels == 1 else "channel repeated 3 times")
         if self.invert:
             steps.append("inverted (ink is 1)")
+        if self.crop is not None:
+            steps.append(f"cut to the middle {self.crop}x{self.crop} pixels")
         if self.image_size is not None and tuple(stored_shape[:2]) != self.image_size:
             height, width = self.image_size
             steps.append(f"resized to {height}x{width} (centre crop, antialiased bilinear)")
@@ -68,6 +77,16 @@ def _set_channels(images, channels):
     raise ValueError(
         f"Images of {count} channels cannot be brought to {channels}. Received: channels={channels}"
     )
+
+
+def _middle(images, side):
+    height, width = images.shape[1:3]
+    if side > min(height, width):
+        raise ValueError(
+            f"Expected a crop within pictures of {height}x{width}. Received: crop={side!r}"
+        )
+    top, left = (height - side) // 2, (width - side) // 2
+    return images[:, top : top + side, left : left + side]
 
 
 def _fit(image, size):

@@ -22,6 +22,7 @@ CONFIG_KEYS = (
     *("name", "data_dir", "binarisation", "image_size", "channels", "download", "limit"),
     *("train_split", "validation_split", "test_split"),
     *("validation_fraction", "test_fraction", "split_seed", "distinct", "pixel_scale"),
+    *("crop", "rotations"),
 )
 
 
@@ -89,7 +90,9 @@ def load_splits(config):
             `image_size`, `channels`, `train_split`, `validation_split`, `test_split`, `download`,
             `limit` (the first so many training examples), `validation_fraction`, `test_fraction`,
             `split_seed`, `distinct` (keep each picture once, in the first of train, validation and
-            test that has it), `pixel_scale` (multiplies all pixels). Empty values and
+            test that has it), `pixel_scale` (multiplies all pixels), `crop` (side of the square
+            in the middle of stored pictures, taken before resizing), `rotations` (each picture also
+            turned by 90, 180 and 270 degrees, with its label, right behind it). Empty values and
             None mean the default: the splits that the source calls train, validation and test. A
             split called "none" is left out.
 
@@ -116,6 +119,7 @@ def load_splits(config):
         size=_size(value("image_size")),
         channels=value("channels") or None,
         download=value("download", True),
+        crop=value("crop") or None,
         cut=(
             value("validation_fraction", 0.1),
             value("test_fraction", 0.1),
@@ -137,6 +141,8 @@ def load_splits(config):
     }
     if value("distinct"):
         loaded = _distinct(loaded)
+    if value("rotations"):
+        loaded = {role: dataset and _rotated(dataset) for role, dataset in loaded.items()}
     if value("limit"):
         loaded["train"] = loaded["train"].take(value("limit"))
     scale = float(value("pixel_scale", 1.0))
@@ -172,6 +178,23 @@ def _distinct(loaded):
     return result
 
 
+def _rotated(dataset):
+    """Puts behind each picture itself turned by 90, 180 and 270 degrees, with its label."""
+    height, width, _ = dataset.image_shape
+    if height != width:
+        raise ValueError(
+            "Rotations need square pictures. "
+            f"Received: data.rotations=True, image shape {dataset.image_shape}"
+        )
+    turned = np.stack([np.rot90(dataset.images, k, axes=(1, 2)) for k in range(4)], axis=1)
+    return dataclasses.replace(
+        dataset,
+        images=turned.reshape(-1, *dataset.image_shape),
+        labels=None if dataset.labels is None else np.repeat(dataset.labels, 4),
+        split=f"{dataset.split}, each picture in four rotations",
+    )
+
+
 _ROLES = ("train", "validation", "test")
 
 
@@ -204,15 +227,15 @@ def _dataset(source, split, binarisation):
     )
 
 
-def _open(name, data_dir, size, channels, download, cut):
+def _open(name, data_dir, size, channels, download, cut, crop=None):
     """Returns the `Source` that `name` means."""
     if not name or not isinstance(name, str):
         raise ValueError(f"Expected the name of a data set. Received: name={name!r}")
     if name == "digits":
-        return _digits(Preparation(size, channels), cut)
+        return _digits(Preparation(size, channels, crop=crop), cut)
     kind, path = _path_kind(name)
     if kind is not None:
-        return KINDS[kind](os.path.expanduser(path), Preparation(size, channels), cut)
+        return KINDS[kind](os.path.expanduser(path), Preparation(size, channels, crop=crop), cut)
     try:
         import tensorflow_datasets  # noqa: F401
     except ImportError as error:
@@ -223,7 +246,7 @@ def _open(name, data_dir, size, channels, download, cut):
         ) from error
     from trainers.data.tfds_source import open_tfds
 
-    return open_tfds(name, data_dir, size, channels, download)
+    return open_tfds(name, data_dir, size, channels, download, crop)
 
 
 def _path_kind(name):

@@ -21,7 +21,7 @@ _DECODED_TOGETHER = 1000
 _DAMAGE = (tf.errors.DataLossError, tf.errors.InvalidArgumentError, tf.errors.NotFoundError)
 
 
-def open_tfds(name, data_dir, image_size, channels, download):
+def open_tfds(name, data_dir, image_size, channels, download, crop=None):
     """Returns the `Source` of a TFDS name.
 
     Args:
@@ -30,6 +30,7 @@ def open_tfds(name, data_dir, image_size, channels, download):
         image_size: (H, W) or None.
         channels: 1, 3 or None.
         download: Whether data that is not there may be downloaded and prepared.
+        crop: Side of the middle square that is taken before resizing, or None.
 
     Raises:
         ValueError: If there is no such data set, or it has no images.
@@ -48,7 +49,7 @@ def open_tfds(name, data_dir, image_size, channels, download):
     preset = dict(PRESETS.get(builder.name, {}))
     preset["image_size"] = image_size or preset.get("image_size")
     preset["channels"] = channels or preset.get("channels")
-    preparation = Preparation(**preset)
+    preparation = Preparation(**preset, crop=crop)
     label = features.get("label")
     return Source(
         name=name,

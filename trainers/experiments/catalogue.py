@@ -77,8 +77,8 @@ TITLES = {
         "table5": "Frechet distance of samples, CelebA and CIFAR10",
     },
 }
-# Papers whose experiments are written, each a module here with `ITEMS`.
-WRITTEN = ("broken_elbo",)
+# Papers whose experiments are written, each a package here with `items.ITEMS`.
+WRITTEN = ("broken_elbo", "infovae", "vimae", "mu_vae", "bilbo")
 
 
 def items(paper):
@@ -90,7 +90,7 @@ def items(paper):
     _check("paper", paper, PAPERS)
     found = {name: Item(paper, name, title) for name, title in TITLES[paper].items()}
     if paper in WRITTEN:
-        module = importlib.import_module(f"trainers.experiments.{paper}")
+        module = importlib.import_module(f"trainers.experiments.{paper}.items")
         for name, (function, shows) in module.ITEMS.items():
             found[name] = Item(paper, name, TITLES[paper][name], shows, function)
     return found

@@ -1,6 +1,7 @@
 """What an experiment is, and what it hands back: rows of numbers and pictures."""
 
 import dataclasses
+import importlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +18,8 @@ class Context:
         runs: A folder of runs trained before (a sweep's), or None.
         seed: Int.
         progress: Whether to draw progress bars.
+        substitute: Data set that an item may take in place of one that is absent, or "".
+        retry_failed: Whether to go on with runs that failed before.
     """
 
     scale: str
@@ -24,6 +27,8 @@ class Context:
     runs: Path | None = None
     seed: int = 17
     progress: bool = True
+    substitute: str = ""
+    retry_failed: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,3 +90,20 @@ def row(name, metric, ours, stderr=None, paper=None, seeds=(), data="", note="")
         "data": data,
         "note": note,
     }
+
+
+def later(module, name, *arguments, **options):
+    """Returns an item's function; its module, and Keras with it, is loaded when it is called.
+
+    Args:
+        module: Inside `trainers.experiments`: "bilbo.posterior", say.
+        name: Of a function there that takes a `Context` first.
+        *arguments: Its others.
+        **options: Its others by name.
+    """
+
+    def run(context):
+        found = importlib.import_module(f"trainers.experiments.{module}")
+        return getattr(found, name)(context, *arguments, **options)
+
+    return run

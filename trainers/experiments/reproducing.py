@@ -8,7 +8,7 @@ from pathlib import Path
 from trainers import environment, plots
 from trainers.experiments import catalogue
 from trainers.experiments.item import SCALES, Context
-from trainers.report import with_error
+from trainers.wording import with_error
 from zoo import files
 from zoo.registry import nearest
 
@@ -25,6 +25,8 @@ def reproduce(
     seed=17,
     overwrite=False,
     progress=True,
+    substitute="",
+    retry_failed=False,
 ):
     """Runs one item of a paper and writes its result.
 
@@ -38,6 +40,8 @@ def reproduce(
         seed: Int, the first of the item's seeds.
         overwrite: Whether a result of a smaller scale may replace one of a larger.
         progress: Whether to draw progress bars.
+        substitute: Data set in place of one that is absent, for items that can do so; or "".
+        retry_failed: Whether to go on with runs that failed before.
 
     Returns:
         What `result.json` holds.
@@ -58,9 +62,10 @@ def reproduce(
             _check_no_fuller(folder, item, scale)
     workdir.mkdir(parents=True, exist_ok=True)
     start = time.perf_counter()
-    outcome = item.function(Context(scale, workdir, runs and Path(runs), seed, progress))
+    context = Context(scale, workdir, runs and Path(runs), seed, progress, substitute, retry_failed)
+    outcome = item.function(context)
     seconds = time.perf_counter() - start
-    result = _result(item, scale, seed, runs, outcome, seconds)
+    result = _result(item, context, outcome, seconds)
     contents = {f"{n}.png": plots.png_bytes(p) for n, p in outcome.pictures.items()}
     contents.update(outcome.files)
     for file, content in contents.items():
@@ -73,15 +78,16 @@ def reproduce(
     return result
 
 
-def _result(item, scale, seed, runs, outcome, seconds):
+def _result(item, context, outcome, seconds):
+    asked = (context.scale, context.seed, context.runs is not None, context.substitute)
     return {
         "paper": item.paper,
         "item": item.name,
         "title": item.title,
         "shows": item.shows,
-        "scale": scale,
+        "scale": context.scale,
         "cut": outcome.cut,
-        "command": command(item.paper, item.name, scale, seed, runs is not None),
+        "command": command(item.paper, item.name, *asked),
         "seconds": round(seconds, 1),
         "hardware": environment.hardware(),
         "versions": environment.versions(),
@@ -90,10 +96,11 @@ def _result(item, scale, seed, runs, outcome, seconds):
     }
 
 
-def command(paper, name, scale, seed=17, has_runs=False):
+def command(paper, name, scale, seed=17, has_runs=False, substitute=""):
     """Returns the command of an item, with DIR for every folder of one machine."""
     words = ["python", "-m", "trainers.reproduce", f"--paper={paper}", f"--item={name}"]
     words += [f"--scale={scale}", *([f"--seed={seed}"] if seed != 17 else [])]
+    words += [f"--substitute={substitute}"] if substitute else []
     words += [*(["--runs=RUNS"] if has_runs else []), "--workdir=DIR"]
     return shlex.join(words)
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from trainers.experiments import catalogue, reproducing
-from trainers.report import with_error
+from trainers.wording import with_error
 from zoo import files
 
 HEAD = """# Results

@@ -13,7 +13,8 @@ from ml_collections import config_flags
 from trainers import config as configs
 
 FAMILY = "family"  # the key that is no config key but the config's argument: FILE:++v
-IMAGE_SHAPE = (28, 28, 1)  # of the parts made to see whether their arguments are valid
+# Of the parts made to see whether their arguments are valid, where the config gives no size.
+IMAGE_SHAPE = (28, 28, 1)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -152,7 +153,7 @@ def check(arguments):
     """
     try:
         config = load(arguments)
-        for room, spec in configs.model_config(config, IMAGE_SHAPE).items():
+        for room, spec in configs.model_config(config, _image_shape(config)).items():
             configs._rooms()[room].create(spec)
         configs.make_optimizer(config, steps_per_epoch=1)
     except (flags.Error, LookupError, AttributeError, TypeError, ValueError, OSError) as error:
@@ -160,6 +161,12 @@ def check(arguments):
         raise ValueError(
             f"Expected a run that the config allows. Received: {' '.join(arguments)}: {message}"
         ) from error
+
+
+def _image_shape(config):
+    size = config.data.image_size or IMAGE_SHAPE[:2]
+    height, width = (size, size) if isinstance(size, int) else size
+    return height, width, IMAGE_SHAPE[2]
 
 
 def load(arguments):

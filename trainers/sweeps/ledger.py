@@ -80,11 +80,13 @@ def row(workdir, record, extra=()):
 
 
 def summary(row):
-    """Returns `R 12.3, D 80.1, -ELBO 92.4 nats, NLL 90.1` of a row."""
-    if row["rate"] is None:
-        return "without an evaluation"
-    text = f"R {row['rate']:.2f}, D {row['distortion']:.2f}, -ELBO {-row['elbo']:.2f} nats"
-    return text + (f", NLL {row['nll']:.2f}" if row["nll"] is not None else "")
+    """Returns `R 12.30, D 80.10, -ELBO 92.40, NLL 90.10 nats` of a row, what it has of them."""
+    names = {"rate": "R", "distortion": "D", "elbo": "-ELBO", "nll": "NLL"}
+    values = {short: row[name] for name, short in names.items() if row[name] is not None}
+    if not values:
+        return "without a bound"
+    values.update({"-ELBO": -values["-ELBO"]} if "-ELBO" in values else {})
+    return ", ".join(f"{short} {value:.2f}" for short, value in values.items()) + " nats"
 
 
 def _speed(history, batch_size):

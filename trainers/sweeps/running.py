@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from trainers.sweeps import grid, ledger, records
 from trainers.sweeps.records import Record
+from trainers.wording import duration
 
 try:
     import fcntl
@@ -17,6 +19,8 @@ except ImportError:  # Windows has no such locks: there one sweep a folder is th
     fcntl = None
 
 POLL_SECONDS = 0.2
+_RAISED = re.compile(r"[\w.]*(Error|Exception)\b.*?:")
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 GRACE_SECONDS = 10  # between asking a process to stop and making it
 
 
@@ -173,14 +177,6 @@ def process_environment(environment, threads):
     return environment
 
 
-def duration(seconds):
-    """Returns `45 s`, `12 min` or `2 h 5 min`."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
-
-
 def _cores():
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
@@ -202,13 +198,17 @@ def _signal(process, number):
 
 
 def _error(workdir, spec, code):
-    """Returns why a run failed: the signal, or the last line that it wrote."""
+    """Returns why a run failed: the signal, the error that Python printed, or the last line."""
     if code < 0:
         name = signal.Signals(-code).name
         return f"ended by {name}" + (", perhaps out of memory" if name == "SIGKILL" else "")
     text = records.log_path(workdir, spec.name).read_text(encoding="utf-8", errors="replace")
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1][:300] if lines else f"ended with {code}"
+    lines = [_COLOUR.sub("", line).strip() for line in text.splitlines()]
+    lines = [line for line in lines if line]
+    errors = [i for i, line in enumerate(lines) if _RAISED.match(line)]
+    # Keras says behind its first line what went wrong, and then lists arguments.
+    shown = lines[errors[-1] :][:2] if errors else lines[-1:]
+    return " ".join(shown)[:300] or f"ended with {code}"
 
 
 @contextlib.contextmanager

@@ -4,7 +4,7 @@ import functools
 
 import numpy as np
 
-from trainers.experiments import toy, toy_picture
+from trainers.experiments.broken_elbo import toy, toy_picture
 from trainers.experiments.item import Outcome, row
 
 # Steps of Adam and restarts of the toy model.
@@ -107,7 +107,7 @@ BEST_OMNIGLOT = {"elbo": -90.37, "rate": 0.77, "distortion": 89.60}
 
 def run_rate_distortion(context, data):
     """The rate-distortion plane of the twelve families over beta."""
-    from trainers.experiments import families
+    from trainers.experiments.broken_elbo import families
     from trainers.sweeps import rate_distortion
 
     trained = families.train(context, data)
@@ -134,7 +134,7 @@ def run_samples(context, data, which):
         data: "mnist" or "omniglot".
         which: "beta 1" (every family), "frontier", or "-+v" (that family over beta).
     """
-    from trainers.experiments import families, samples
+    from trainers.experiments.broken_elbo import families, samples
 
     if which == "beta 1":
         trained = families.train(context, data, betas=("1.0",))
@@ -151,7 +151,7 @@ def run_samples(context, data, which):
 
 def _run_rows(runs, data, paper=(), note=""):
     """Returns a row for each number of each run of a ledger."""
-    from trainers.experiments.families import DATA, METRICS
+    from trainers.experiments.broken_elbo.families import DATA, METRICS
 
     paper, rows = dict(paper), []
     for run in runs:

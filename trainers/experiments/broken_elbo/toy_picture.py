@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from trainers import plots
-from trainers.experiments.toy import NUM_BINS
+from trainers.experiments.broken_elbo.toy import NUM_BINS
 
 TRUE, GENERATED, RECONSTRUCTED = plots.INK, plots.TRAINING, plots.VALIDATION
 CLUSTERS = ("#88CCEE", "#882255")  # the codes of z* = 0 and of z* = 1

@@ -1,12 +1,7 @@
 """The twelve families of `broken_elbo` trained over beta, and the runs that a figure takes."""
 
-import dataclasses
-import functools
-from pathlib import Path
-
-import configs
-from trainers.sweeps import ledger, rate_distortion, running
-from zoo import files
+from trainers.experiments import training
+from trainers.sweeps import rate_distortion
 
 LETTERS = ("-", "+"), ("-", "+"), ("-", "+", "v")
 # The paper's betas for Omniglot, by decoder; it gives none for MNIST, where they serve as well.
@@ -24,15 +19,6 @@ DATA = {
     "mnist": "static binarised MNIST, test",
     "omniglot": "Omniglot 28x28, small1 and small2, pixels of at least 1/2, test",
 }
-
-
-@dataclasses.dataclass(frozen=True)
-class Trained:
-    """A sweep's folder, the rows of its ledger that have numbers, and what its runs cut."""
-
-    folder: Path
-    rows: list
-    cut: str
 
 
 def all_families():
@@ -55,50 +41,29 @@ def train(context, data, families=None, betas=None, annealed=False):
         annealed: Whether beta rises from 0 over the first `ANNEAL_STEPS`.
     """
     if context.runs is not None:
-        return _check_full(_read(context.runs, ""), context.scale)
+        return _check_full(training.read(context.runs), context.scale)
     families = families or all_families()
     wanted = BETAS if context.scale == "full" else FEW_BETAS
-    config = str(Path(configs.__file__).parent / "broken_elbo" / f"{data}.py")
     overrides = []
     if context.scale == "full":
         overrides = [f"--config.train.epochs={FULL_EPOCHS}", f"--config.cut={FULL_CUT[data]}"]
-    else:
-        config = f"{config}:{context.scale}"
-    overrides += (
-        [f"--config.objective.anneal_steps={ANNEAL_STEPS[context.scale]}"] if annealed else []
-    )
+    if annealed:
+        overrides.append(f"--config.objective.anneal_steps={ANNEAL_STEPS[context.scale]}")
     cut = "" if context.scale == "full" else "betas 0.1, 0.5, 1.0"
     if context.scale == "tiny":
         families = [family for family in families if family in ("---", "-+v")]
         wanted = dict.fromkeys(wanted, ("0.1", "1.0"))
         cut = f"families {', '.join(families)}; betas 0.1, 1.0"
-    folder = context.workdir / "runs"
     for decoder in LETTERS[1]:
         of_decoder = [family for family in families if family[1] == decoder]
         if of_decoder:
             axes = {
                 "family": of_decoder,
                 "objective.beta": betas or wanted[decoder],
-                "seed": [str(context.seed)],
+                "seed": [context.seed],
             }
-            grid = ";".join(f"{key}={','.join(values)}" for key, values in axes.items())
-            running.sweep(config, folder, grid, overrides, say=functools.partial(print, flush=True))
-    return _read(folder, cut if betas is None else "")
-
-
-def _read(folder, cut):
-    every = ledger.read(folder)
-    rows = rate_distortion.finished(every)
-    if not rows:
-        errors = [row["error"] for row in every if row["error"]]
-        raise ValueError(
-            f"Expected a sweep with a finished run. Received: {str(folder)!r}, {len(every)} runs, "
-            f"{len(errors)} failed{': ' + errors[0] if errors else ''}"
-        )
-    cuts = [files.read_json(folder / row["run"] / "config.json")["config"]["cut"] for row in rows]
-    failed = len(every) - len(rows)
-    parts = [cut, *dict.fromkeys(cuts), f"runs not finished: {failed}" if failed else ""]
-    return Trained(Path(folder), rows, "; ".join(filter(None, parts)))
+            trained = training.train(context, f"broken_elbo/{data}", axes, overrides)
+    return training.read(trained.folder, cut if betas is None else "")
 
 
 def _check_full(trained, scale):
@@ -118,33 +83,17 @@ def at_beta(trained, beta):
     Raises:
         ValueError: If there is none.
     """
-    found = {}
-    for row in trained.rows:
-        if row["beta"] == beta:
-            found.setdefault(row["family"], row)
-    if not found:
-        raise ValueError(
-            f"Expected a run of beta {beta:g}. Received: {str(trained.folder)!r} with betas "
-            f"{sorted({row['beta'] for row in trained.rows})}"
-        )
+    found = {row["family"]: row for row in reversed(trained.select(beta=beta))}
     return [found[family] for family in all_families() if family in found]
 
 
 def of_family(trained, family):
-    """Returns the rows of one family by rising beta.
+    """Returns the rows of one family by rising beta, a row a beta.
 
     Raises:
         ValueError: If there is none.
     """
-    found = {}
-    for row in trained.rows:
-        if row["family"] == family:
-            found.setdefault(row["beta"], row)
-    if not found:
-        raise ValueError(
-            f"Expected a run of family {family}. Received: {str(trained.folder)!r} with "
-            f"{sorted({row['family'] for row in trained.rows})}"
-        )
+    found = {row["beta"]: row for row in reversed(trained.select(family=family))}
     return [found[beta] for beta in sorted(found)]
 
 

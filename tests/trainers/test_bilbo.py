@@ -1,0 +1,179 @@
+"""The items of `bilbo`: the runs that they ask for, what fails, rows and pictures."""
+
+import math
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+import zoo
+from configs.bilbo import families, mnist
+from trainers import data, plots
+from trainers.experiments import catalogue, training
+from trainers.experiments.bilbo import items as bilbo
+from trainers.experiments.bilbo import likelihood as bilbo_likelihood
+from trainers.experiments.bilbo import pictures as bilbo_pictures
+from trainers.experiments.bilbo import posterior as bilbo_posterior
+from trainers.experiments.bilbo import runs as bilbo_runs
+from trainers.experiments.item import SCALES, Context
+from trainers.sweeps import grid, ledger, records
+
+CELEBA = ("fig7", "fig16", "fig17")
+
+
+@pytest.fixture
+def all_fail(monkeypatch):
+    """Checks the runs of a grid as a sweep does, and lets each of them fail."""
+    asked = {}
+
+    def sweep(config, workdir, text, overrides=(), **_):
+        specs = grid.runs(config, text, overrides)
+        records.check_same(workdir, specs)
+        for spec in specs:
+            asked[spec.name] = spec
+            records.write(workdir, records.Record(spec, "failed", "it diverged"))
+        ledger.write(workdir)
+        return [records.read(workdir, spec.name) for spec in specs]
+
+    monkeypatch.setattr(training.running, "sweep", sweep)
+    return asked
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_items_ask_for_runs_that_the_configs_allow_and_say_what_fails(all_fail, scale, tmp_path):
+    assert list(bilbo.ITEMS) == list(catalogue.items("bilbo"))
+    for name, (function, shows) in bilbo.ITEMS.items():
+        assert shows.endswith(".")
+        if name in CELEBA:
+            continue
+        outcome = function(Context(scale, tmp_path / name, runs=tmp_path / "runs"))
+        assert outcome.rows and "runs not finished" in outcome.cut
+        assert all(row["ours"] is None for row in outcome.rows)
+        notes = {row["note"] for row in outcome.rows if row["metric"] == "elbo"}
+        assert notes <= {"failed: it diverged", "every run failed"}
+        assert all(isinstance(picture, Figure) for picture in outcome.pictures.values())
+    # Figure 4 (three methods, two sizes); 9; 6; 10; 11; 8 without what others have.
+    counts = {
+        "tiny": 3 * 2 * 2 + 1 + (1 + 2 + 3) + 2 + 2 + 3,
+        "reduced": 3 * 2 * 2 + 2 + (1 + 4 + 7) + 4 + 4 + 2 * 4,
+        "full": 3 * 2 * 5 + 2 + (1 + 4 + 7) + 4 + 4 + (2 * 2 + 2 * 4 * 3),
+    }
+    assert len(all_fail) == counts[scale]
+    long = [spec for spec in all_fail.values() if "train.epochs" in spec.point]
+    assert len(long) == (12 if scale == "full" else 0)
+    assert {spec.point["latent_dim"] for spec in long} <= {"100"}
+
+
+def test_runs_on_celeba_are_those_that_the_config_allows(all_fail, monkeypatch, tmp_path):
+    monkeypatch.setattr(data, "load", lambda *_, **__: None)
+    for scale in SCALES:
+        context = Context(scale, tmp_path / scale, runs=tmp_path / scale)
+        outcome = bilbo.ITEMS["fig17"][0](context)
+        assert [row["note"] for row in outcome.rows] == ["failed: it diverged"] * 3
+        assert [spec.point.get("encoder.scale") for spec in all_fail.values()] == [
+            None,
+            "1.0",
+            "0.1",
+        ]
+
+
+def test_without_celeba_an_item_says_how_to_get_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
+    with pytest.raises(FileNotFoundError, match="'celeb_a' is not prepared .*tfds build celeb_a"):
+        bilbo.ITEMS["fig7"][0](Context("tiny", tmp_path))
+
+
+def test_families_of_the_config():
+    found = {name: mnist.get_config(name) for name in families.FAMILIES}
+    assert mnist.get_config().family == "learned"
+    for name, config in found.items():
+        assert config.train.epochs == 200 and config.cut == ""
+        is_learned = name.startswith("learned") and name != "learned_t"
+        assert config.marginal.name == ("normal" if is_learned else "floating")
+        encoder = config.encoder.base if name.endswith("_scaled") else config.encoder
+        assert encoder.scale == ("softplus_scale" if is_learned else 1.0)
+    assert found["constant"].objective.name == "beta" == found["constant_baggins"].objective.name
+    assert found["bilbo"].objective.name == "bilbo" == found["baggins"].objective.name
+    assert found["baggins"].decoder.likelihood.tau == 0.2
+    assert found["bilbo_scaled"].decoder.base.hidden_units == (200,) * 4
+    tiny = mnist.get_config("bilbo_scaled,tiny")
+    assert tiny.encoder.base.hidden_units == tiny.decoder.base.hidden_units == (16, 16)
+    reduced = mnist.get_config("reduced")
+    assert reduced.train.epochs == 50 and reduced.cut == "50 of 200 epochs"
+
+
+def _found(family, seed, elbo, **values):
+    found = {"run": f"{family}-{seed}", "family": family, "seed": seed, "latent_dim": 2.0}
+    found.update(dict.fromkeys(bilbo_runs.AXES[family], 1.0), **values)
+    numbers = {"elbo": elbo, "rate": 5.0, "distortion": -elbo - 5.0} if elbo else {"elbo": None}
+    found.update(numbers, elbo_stderr=0.4, rate_stderr=0.1, distortion_stderr=0.4, epochs=200.0)
+    return {**found, "status": "finished" if elbo else "failed", "error": "" if elbo else "why"}
+
+
+def test_rows_have_runs_means_and_bounds_of_unscaled_data(tmp_path):
+    bounds = (-135.0, -137.0, None)
+    rows = [_found("learned", 17 + i, bound) for i, bound in enumerate(bounds)]
+    rows.append(_found("baggins", 17, -100.0, **{bilbo_runs.LAMBDA: 4.0}))
+    models = bilbo_runs.Models(tmp_path, rows, "")
+    found = bilbo_runs.run_rows(models, {"learned-17": -134.4})
+    by_name = {(row["name"], row["metric"], *row["seeds"]): row for row in found}
+    assert by_name["learned z2", "elbo", 17]["paper"] == -134.4
+    assert by_name["learned z2", "elbo", 18]["paper"] is None
+    assert by_name["learned z2", "elbo", 19]["note"] == "failed: why"
+    scaled = by_name["baggins z2 lambda=4 tau=1", "elbo_unscaled", 17]
+    assert scaled["ours"] == pytest.approx(-100 + 784 * math.log(4))
+    mean = bilbo_runs.mean_row(models, -135.3, family="learned")
+    # sd of two numbers 2 apart is sqrt 2, its error over two runs 1.
+    assert (mean["ours"], mean["stderr"], mean["seeds"]) == (-136.0, pytest.approx(1.0), [17, 18])
+    assert "2 of 3 runs" in mean["note"]
+    assert bilbo_posterior._as_printed(bilbo_runs.Models(tmp_path, rows[:3], "")) == {
+        "learned-18": -136.5,
+        "learned-17": -135.0,
+    }
+
+
+class _History:
+    def __init__(self, values):
+        self.history = [{"epoch": i + 1, "val_elbo": v} for i, v in enumerate(values)]
+
+
+def test_curves_and_how_far_a_bound_fluctuates(tmp_path, monkeypatch):
+    models = bilbo_runs.Models(tmp_path, [_found("learned", 17, -135.0)], "")
+    run = _History([-200.0, None, -150.0, -140.0, -142.0, -140.0])
+    monkeypatch.setattr(bilbo_runs.Models, "load", lambda *_: run)
+    assert bilbo_likelihood.curve(models, models.rows[0])[0] == [1, 3, 4, 5, 6]
+    found = bilbo_likelihood._fluctuation(models, models.rows[0])
+    assert found["ours"] == pytest.approx(2.0)  # of the changes -2 and 2
+    curves = [([5, 10], [-3.0, -1.0]), ([5, 10], [-5.0, -1.0])]
+    at, mean, error = bilbo_pictures.mean_curve(curves)
+    assert at.tolist() == [5, 10] and mean.tolist() == [-4.0, -1.0] and error.tolist() == [1.0, 0.0]
+
+
+def test_shape_rows_tell_a_u_from_noise():
+    rng = np.random.default_rng(17)
+    loc = rng.standard_normal((2000, 2))
+    scale = 0.1 + loc**2
+    rows = bilbo_posterior._shape_rows(_found("learned", 17, -135.0), loc, scale, 2 * scale)
+    values = {row["metric"]: row["ours"] for row in rows}
+    assert values["variance_and_own_mean"] == pytest.approx(1.0)
+    assert abs(values["variance_and_other_mean"]) < 0.1
+    assert values["learned_and_predicted"] == pytest.approx(1.0)
+    assert values["learned_over_predicted"] == pytest.approx(0.5)
+
+
+def test_pictures_can_be_drawn():
+    rng = np.random.default_rng(17)
+    labels = np.arange(30) % 10
+    plane = rng.standard_normal((30, 2))
+    model = zoo.VAE(zoo.MLPEncoder(2, [8]), zoo.MLPDecoder(2, (28, 28, 1), [8]))
+    pictures = [
+        bilbo_pictures.latents([(str(i), plane, labels) for i in range(5)]),
+        bilbo_pictures.u_shape([("seed", plane, np.exp(plane))]),
+        bilbo_pictures.predicted([("seed", np.exp(plane), np.exp(plane))]),
+        bilbo_pictures.bounds([("z", {"one": [([1, 2], [-2.0, -1.0])], "none": [([], [])]})]),
+        bilbo_pictures.sample_rows([("a", rng.random((4, 28, 28, 1)))], "title"),
+    ]
+    images = lambda z: np.full((len(z), 28, 28, 1), 0.5)  # noqa: E731
+    pictures.append(bilbo_pictures.manifold(model, images, plane, plane, labels, "title"))
+    # Drawn, as only drawing lays a figure out.
+    assert all(plots.png_bytes(picture).startswith(b"\x89PNG") for picture in pictures)

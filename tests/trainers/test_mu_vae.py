@@ -1,0 +1,189 @@
+"""The items of `mu_vae`: the runs that they ask for, what fails, numbers and pictures."""
+
+import io
+import math
+import types
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+import zoo
+from configs.mu_vae import mnist, toy
+from trainers.config import model_config
+from trainers.experiments import catalogue, reproducing, training
+from trainers.experiments.item import SCALES, Context
+from trainers.experiments.mu_vae import codes as mu_vae_codes
+from trainers.experiments.mu_vae import curves as mu_vae_curves
+from trainers.experiments.mu_vae import images as mu_vae_images
+from trainers.experiments.mu_vae import items as mu_vae
+from trainers.experiments.mu_vae import runs as mu_vae_runs
+from trainers.experiments.mu_vae import table as mu_vae_table
+from trainers.sweeps import grid, ledger, records
+from zoo import files
+
+EACH = ("fig1", "fig2", "fig3", "fig4", "fig5", "fig6", "fig7", "table1")
+
+
+@pytest.fixture
+def all_fail(monkeypatch):
+    """Checks the runs of a grid as a sweep does, and lets each of them fail."""
+    asked = []
+
+    def sweep(config, workdir, text, overrides=(), **_):
+        specs = grid.runs(config, text, overrides)
+        records.check_same(workdir, specs)
+        for spec in specs:
+            asked.append((workdir.name, spec))
+            records.write(workdir, records.Record(spec, "failed", "it diverged"))
+        ledger.write(workdir)
+        return [records.read(workdir, spec.name) for spec in specs]
+
+    monkeypatch.setattr(training.running, "sweep", sweep)
+    return asked
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_items_ask_for_runs_that_the_configs_allow_and_say_what_fails(all_fail, scale, tmp_path):
+    assert list(mu_vae.ITEMS) == list(catalogue.items("mu_vae"))
+    # An item of each function, and at the other scales of each grid.
+    for name in EACH if scale == "reduced" else ("fig1", "fig2", "table1"):
+        function, shows = mu_vae.ITEMS[name]
+        outcome = function(Context(scale, tmp_path / name, runs=tmp_path / "runs"))
+        assert shows.endswith(".") and outcome.rows and "runs not finished" in outcome.cut
+        assert all(row["ours"] is None for row in outcome.rows)
+        notes = [row["note"] for row in outcome.rows if "distance" not in row["metric"]]
+        assert set(notes) == {"failed: it diverged"}
+        assert all(isinstance(picture, Figure) for picture in outcome.pictures.values())
+    # The four models and, of mu-VAE #1 and #2, the readings besides the default.
+    readings = {"tiny": 2, "reduced": 9, "full": 2}[scale]
+    names = {data: {spec.name for where, spec in all_fail if where == data} for data, _ in all_fail}
+    counts = {data: len(found) for data, found in names.items()}
+    assert counts == {"mnist": 2 + 2 * readings, "fashion": 2 + 2 * readings, "toy": 9}
+
+
+def test_another_error_than_a_failed_run_is_raised(tmp_path):
+    with pytest.raises(ValueError, match="Received.*mean_term='batches'"):
+        mu_vae_runs.with_reading(Context("tiny", tmp_path), "mnist", ["batches"], ["kl"])
+
+
+class Pretend(mu_vae_runs.Model):
+    """A finished run with an untrained model, and what is measured made up."""
+
+    def load(self):
+        word = self.family
+        module = toy if word in toy.MODELS else mnist
+        config = module.get_config(f"{word},tiny")
+        model = zoo.build(model_config(config, (28, 28, 1)))
+        return types.SimpleNamespace(model=model, config=config.to_dict())
+
+    def metric(self, name):
+        return {"value": 0.5, "stderr": 0.01, "at_mean": 0.6}
+
+    def history(self):
+        first = {"epoch": 1.0, "distortion": 500.0, "val_distortion": None, "accuracy": 0.5}
+        return [first, {**first, "epoch": 2.0, "val_distortion": 480.0, "rate": 3.0}]
+
+
+class Split:
+    """Test images of ten classes."""
+
+    name, split = "pretended", "test"
+
+    def __init__(self, rng):
+        self.labels = np.arange(60) % 10
+        self.images = rng.random((60, 28, 28, 1)).astype("float32")
+
+    def __len__(self):
+        return 60
+
+    def float_images(self, rows):
+        return self.images[rows]
+
+
+@pytest.fixture
+def pretended(monkeypatch, rng, tmp_path):
+    """Puts `Pretend` in place of all runs, and `Split` in place of their data."""
+
+    def models(context, config, axes):
+        points = [{"family": family, "seed": 17} for family in axes["family"]]
+        for point in points:
+            point.update({key: axes[key][0] for key in axes if key not in point})
+        names = {**mu_vae_runs.NAMES, **{name: name for name in toy.MODELS}}
+        entry = {name: {"value": 0.5, "stderr": 0.01, "at_mean": 0.6} for name in METRICS}
+        kept = {"metrics": entry, "epochs": 2, "data": {"name": config}, "split": "test"}
+        files.write_json(tmp_path / "evaluation.json", kept)
+        return [Pretend(names[p["family"]], p, tmp_path, "", 17) for p in points], "few steps"
+
+    monkeypatch.setattr(mu_vae_runs, "models", models)
+    monkeypatch.setattr(mu_vae_runs, "test_split", lambda run: Split(rng))
+
+
+METRICS = ("classified_accuracy", "rate", "reconstruction_l2")
+
+
+@pytest.mark.parametrize("item", EACH)
+def test_items_measure_and_draw(pretended, item, tmp_path, monkeypatch):
+    monkeypatch.setattr(mu_vae_codes, "tsne", lambda codes, seed: codes[:, :2])
+    outcome = mu_vae.ITEMS[item][0](Context("tiny", tmp_path))
+    assert outcome.cut.startswith("few steps") and outcome.rows
+    assert all(math.isfinite(row["ours"]) for row in outcome.rows)
+    (picture,) = outcome.pictures.values()
+    file = io.BytesIO()
+    picture.savefig(file, dpi=20)
+    assert file.tell() > 3000
+
+
+def test_table_1_is_in_per_cent_beside_the_paper(pretended, tmp_path):
+    rows = mu_vae_table.run(Context("tiny", tmp_path)).rows
+    accuracy = [row for row in rows if row["metric"] == "accuracy_percent"]
+    assert accuracy[0]["ours"] == 50.0 and accuracy[0]["stderr"] == pytest.approx(1.0)
+    assert [row["paper"] for row in accuracy[:4]] == [93.422, 62.45, 95.28, 96.44]
+    assert "60.00 at posterior means" in accuracy[0]["note"]
+    (distance,) = [row["ours"] for row in rows if row["metric"] == "distance_from_paper_percent"]
+    assert distance == pytest.approx(np.mean([45.28, 46.44, 32.71, 34.26]))
+
+
+def test_curves_are_squared_errors_and_per_cent():
+    history = Pretend("VAE", {"family": "vae"}, None, "", 17).history()
+    found = mu_vae_curves.curves(history)
+    epochs, values = found["training", "distortion"]
+    np.testing.assert_allclose(values, 500 - 392 * np.log(np.pi))
+    assert list(epochs) == [1, 2] and list(found["test", "distortion"][0]) == [2]
+    np.testing.assert_allclose(found["training", "accuracy"][1], 50)
+    assert ("test", "rate") not in found and ("training", "regulariser") not in found
+
+
+def test_a_traversal_moves_one_latent_at_a_time():
+    class Decoder:
+        def images(self, z):
+            return np.asarray(z)[:, None, :, None]
+
+    model = types.SimpleNamespace(latent_dim=3, decoder=Decoder())
+    z = mu_vae_images.traverse(model, 2.0, steps=5)[:, :, 0, :, 0]
+    np.testing.assert_allclose(z[1, :, 1], [-2, -1, 0, 1, 2])
+    assert np.count_nonzero(z) == 3 * 4
+
+
+def test_neighbours_of_the_same_class():
+    points = np.repeat(np.eye(3) * 100, 6, axis=0) + np.arange(18)[:, None] * 0.01
+    labels = np.repeat([0, 1, 2], 6)
+    assert mu_vae_codes.same_class_neighbours(points, labels) == (1.0, 0.0)
+    share, stderr = mu_vae_codes.same_class_neighbours(points, np.tile([0, 1], 9))
+    # Of the five others of a point's six, two have its label.
+    assert share == pytest.approx(2 / 5) and stderr == pytest.approx(0)
+
+
+def test_tsne_keeps_far_groups_apart(rng):
+    codes = rng.normal(size=(40, 10)) + 100 * (np.arange(40) % 2)[:, None]
+    plane = mu_vae_codes.tsne(codes)
+    assert plane.shape == (40, 2)
+    assert mu_vae_codes.same_class_neighbours(plane, np.arange(40) % 2)[0] > 0.95
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("item", list(mu_vae.ITEMS))
+def test_items_run(item, tmp_path, tfds_dir, monkeypatch):
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tfds_dir))
+    result = reproducing.reproduce("mu_vae", item, tmp_path, "tiny", progress=False)
+    assert all(row["ours"] is not None for row in result["rows"])

@@ -1,0 +1,1 @@
+"""The experiments of There and Back Again (BILBO, BAGGINS)."""

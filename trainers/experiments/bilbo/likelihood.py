@@ -1,0 +1,81 @@
+"""Figures 6, 10 and 11 of `bilbo`: Gaussian likelihoods of learned, constant and BAGGINS' T."""
+
+import numpy as np
+
+from trainers.experiments.bilbo import pictures as bilbo_pictures
+from trainers.experiments.bilbo import runs
+from trainers.experiments.bilbo.runs import LAMBDA, TAU
+from trainers.experiments.item import Outcome, row
+from zoo.backend import to_numpy
+
+SAMPLES = 12
+
+
+def samples(run, count=SAMPLES, seed=17):
+    """Returns mean images [N, H, W, C] in [0, 1] of draws from a run's prior."""
+    return shown(run, run.model.sample(count, seed=seed))
+
+
+def shown(run, images):
+    """Returns a run's images with its data's scale taken out, clipped to [0, 1]."""
+    return np.clip(to_numpy(images) / run.config["data"].get("pixel_scale", 1.0), 0, 1)
+
+
+def run_fig6(context):
+    """Samples under learned T, constant T over lambda, BAGGINS over lambda and over tau."""
+    models = runs.train(context, "fig6")
+    constant, baggins = models.select(family="constant_t"), models.select(family="baggins")
+    learned = models.select(family="learned_t")
+    by_lambda = [one for one in baggins if one[TAU] == 0.2]
+    by_tau = sorted((one for one in baggins if one[LAMBDA] == 1.0), key=lambda one: one[TAU])
+    parts = {
+        "a_learned_and_constant": ("learned T, and T = I over data scales", learned + constant),
+        "b_baggins_by_lambda": ("BAGGINS, tau = 1/5, over data scales", by_lambda),
+        "c_baggins_by_tau": ("BAGGINS over information factors", by_tau),
+    }
+    pictures = {}
+    for name, (title, rows) in parts.items():
+        images = [(_short(one), models.load(one)) for one in rows]
+        images = [(label, samples(run, seed=context.seed)) for label, run in images if run]
+        if images:
+            pictures[name] = bilbo_pictures.sample_rows(images, title)
+    watched = {_short(one): [curve(models, one)] for one in [*learned, *by_lambda[:1]]}
+    title = "does the bound settle? 100 latents"
+    pictures["bound_of_learned_t"] = bilbo_pictures.bounds([(title, watched)])
+    rows = runs.run_rows(models)
+    rows += [_fluctuation(models, one) for one in [*learned, *by_lambda]]
+    return Outcome(rows, pictures, models.cut)
+
+
+def _short(found):
+    """Returns a run's name for a picture: `BAGGINS, τ = 0.2, λ = 4`."""
+    if found["family"] == "learned_t":
+        return "learned T"
+    scale = f"λ = {found[LAMBDA]:g}"
+    if found["family"] == "constant_t":
+        return f"T = I, {scale}"
+    return f"BAGGINS, τ = {found[TAU]:g}, {scale}"
+
+
+def curve(models, found):
+    """Returns (epochs, bounds of the test set) during a run's training.
+
+    The prior of these bounds floats with the test batch; those of the rows are evaluated with the
+    S^2 of the training set.
+    """
+    run = models.load(found)
+    history = [] if run is None else run.history
+    points = [(h["epoch"], h["val_elbo"]) for h in history if h.get("val_elbo") is not None]
+    return [epoch for epoch, _ in points], [value for _, value in points]
+
+
+def _fluctuation(models, found):
+    """Returns how far the bound goes up and down: sd of its changes in the later half, nats."""
+    _, values = curve(models, found)
+    changes = np.diff(np.array(values[len(values) // 2 :], np.float64))
+    number = float(np.std(changes)) if len(changes) > 1 else None
+    note = "sd of the changes between validations in the later half of training"
+    if number is None:
+        note += ": too few validations"
+    name = runs.name_of(found)
+    return row(name, "elbo_change", number, None, None, [found["seed"]], runs.DATA, note)

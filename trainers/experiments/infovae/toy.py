@@ -1,0 +1,228 @@
+"""The two-point toy of `infovae`, Figure 1: data {-1, 1}, one latent, and no end to the ELBO.
+
+Encoder and decoder have three layers of 200 units and Gaussian outputs with learned scales. With
+one latent all expectations are integrals over a line, taken numerically and without sampling.
+
+Proposition 1 lets the decoder's scale fall to 0, and the ELBO rise without bound. The zoo's own
+Gaussian stops at a scale of 1e-3, with an ELBO below 6 nats; here it may go as far as float32 does.
+"""
+
+import dataclasses
+import math
+
+import keras
+import matplotlib
+import numpy as np
+from keras import ops
+from matplotlib.figure import Figure
+
+import zoo
+from trainers import plots
+from zoo.backend import to_numpy
+from zoo.decoders.likelihood import Gaussian
+
+POINTS = np.array([-1.0, 1.0], "float32")
+COLOURS = ("#009E73", "#D55E00")  # of x = -1 and x = 1; the paper's green and red
+PRIOR = "#882255"
+HIDDEN = (200, 200, 200)
+OBJECTIVES = {
+    "ELBO": {"name": "beta", "beta": 1.0},
+    "InfoVAE": {"name": "infovae", "alpha": 0.0, "lambda_": 500.0, "divergence": {"name": "mmd"}},
+}
+# The paper gives neither; 50 draws of each posterior make the MMD of a batch. At 1e-3 InfoVAE's
+# encoder, pushed about by that noise, soon gave both points one posterior.
+LEARNING_RATE, BATCH_SIZE = 2e-4, 100
+STEPS_PER_EXECUTION = 20
+LOG_2PI = math.log(2.0 * math.pi)
+
+
+class FreeGaussian(Gaussian):
+    """The zoo's Gaussian of learned scale without its floor: scale = exp(a / 2)."""
+
+    def __init__(self, **kwargs):
+        super().__init__(scale="learned", **kwargs)
+
+    def call(self, raw):
+        """Returns `{"mean": [..., H, W, C], "scale": the same shape}`."""
+        mean, log_variance = ops.split(raw, 2, axis=-1)
+        return {"mean": mean, "scale": ops.exp(0.5 * log_variance)}
+
+
+def build(objective, steps, seed=17):
+    """Returns the model of an entry of `OBJECTIVES`, compiled for a training of `steps` steps."""
+    keras.utils.set_random_seed(seed)
+    model = zoo.VAE(
+        zoo.MLPEncoder(1, HIDDEN, scale="log_variance"),
+        zoo.MLPDecoder(1, (1, 1, 1), HIDDEN, likelihood=FreeGaussian()),
+        objective={**OBJECTIVES[objective], "seed": seed},
+    )
+    # Falling, as the narrower p(x|z) grows, the less of a step it takes to miss its point.
+    rate = keras.optimizers.schedules.CosineDecay(LEARNING_RATE, steps)
+    optimizer = keras.optimizers.Adam(rate)
+    model.compile(optimizer, jit_compile=False, steps_per_execution=STEPS_PER_EXECUTION)
+    return model
+
+
+def fit(model, steps, records=20):
+    """Trains, and returns what `measure` says after each of `records` equal parts of it.
+
+    Args:
+        model: From `build`.
+        steps: Of the optimiser, rounded up to whole executions in each part.
+        records: Positive int.
+
+    Returns:
+        A list of dicts, each with `step`.
+    """
+    executions = max(1, round(steps / records / STEPS_PER_EXECUTION))
+    rows = executions * STEPS_PER_EXECUTION * BATCH_SIZE
+    images = np.resize(POINTS, (rows, 1, 1, 1))
+    found = []
+    for _ in range(records):
+        model.fit(images, batch_size=BATCH_SIZE, shuffle=False, verbose=0)
+        found.append({"step": int(model.step), **dataclasses.asdict(measure(model))})
+    return found
+
+
+@dataclasses.dataclass(frozen=True)
+class Measured:
+    """What the toy's model does with both points; each an array [2], for x = -1 and 1, in nats.
+
+    Attributes:
+        loc: Mean of q(z|x).
+        scale: Its standard deviation.
+        rate: KL(q(z|x) || p(z)).
+        elbo: E_q[log p(x|z)] - rate.
+        log_evidence: log p(x).
+        gap: KL(q(z|x) || p(z|x)) = log p(x) - elbo.
+        variance: Of q(z), a number; 1 for the prior.
+    """
+
+    loc: np.ndarray
+    scale: np.ndarray
+    rate: np.ndarray
+    elbo: np.ndarray
+    log_evidence: np.ndarray
+    gap: np.ndarray
+    variance: float
+
+
+def measure(model):
+    """Returns the `Measured` of a model, by quadrature."""
+    loc, scale = posterior(model)
+    rate = 0.5 * (scale**2 + loc**2 - 1.0) - np.log(scale)
+    u = np.linspace(-8, 8, 2001)
+    weights = np.exp(-0.5 * u**2) / np.exp(-0.5 * u**2).sum()
+    distortion = [
+        -weights @ log_likelihood(model, m + s * u, x) for m, s, x in zip(loc, scale, POINTS)
+    ]
+    elbo = -np.array(distortion) - rate
+    # Where one of the posteriors is narrow, the prior's grid would step over what it saw.
+    grids = [np.linspace(-8, 8, 20001), *(m + s * u for m, s in zip(loc, scale))]
+    z = np.unique(np.concatenate(grids))
+    joint = [log_likelihood(model, z, x) - 0.5 * (z**2 + LOG_2PI) for x in POINTS]
+    evidence = np.array([_log_integral(values, z) for values in joint])
+    variance = float(np.mean(scale**2 + loc**2) - np.mean(loc) ** 2)
+    return Measured(loc, scale, rate, elbo, evidence, evidence - elbo, variance)
+
+
+def posterior(model):
+    """Returns the mean and the scale of q(z|x), float64 [2] each."""
+    found = model.encode(POINTS.reshape(-1, 1, 1, 1))
+    return tuple(to_numpy(found[name])[:, 0].astype("float64") for name in ("loc", "scale"))
+
+
+def log_likelihood(model, z, x):
+    """Returns log p(x|z) of one number x at latents z [N], float64 [N]."""
+    mean, scale = _decoded(model, z)
+    return -0.5 * ((x - mean) / scale) ** 2 - np.log(scale) - 0.5 * LOG_2PI
+
+
+def _decoded(model, z):
+    found = model.decode(np.asarray(z, "float32")[:, None])
+    return tuple(to_numpy(found[name]).reshape(-1).astype("float64") for name in ("mean", "scale"))
+
+
+def _log_integral(values, at):
+    """Returns the logarithm of the integral of exp(values), by trapezoids."""
+    top = values.max()
+    return float(top + np.log(np.trapezoid(np.exp(values - top), at)))
+
+
+def draws(model, count=20000, seed=17):
+    """Returns draws of x ~ p(x|z), one array each: z ~ q(z|x = -1), q(z|x = 1) and p(z)."""
+    rng = np.random.default_rng(seed)
+    loc, scale = posterior(model)
+    found = []
+    for m, s in ((loc[0], scale[0]), (loc[1], scale[1]), (0.0, 1.0)):
+        mean, deviation = _decoded(model, m + s * rng.standard_normal(count))
+        found.append(mean + deviation * rng.standard_normal(count))
+    return found
+
+
+def picture(models, seed=17):
+    """Draws the paper's Figure 1: a column for each model, latents above, data below.
+
+    Args:
+        models: name -> a trained model.
+        seed: Int, of the draws of the lower row.
+
+    Returns:
+        A `Figure`.
+    """
+    with matplotlib.rc_context({**plots.STYLE, "axes.titleweight": "normal"}):
+        figure = Figure(figsize=(4.6 * len(models), 5.6), layout="constrained")
+        panels = figure.subplots(2, len(models), squeeze=False)
+        for column, (name, model) in zip(panels.T, models.items()):
+            _latent_panel(column[0], model)
+            _data_panel(column[1], model, seed)
+            column[0].set_title(name, fontsize=11, loc="center")
+        figure.legend(
+            *panels[1, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3
+        )
+    return figure
+
+
+def _latent_panel(panel, model):
+    loc, scale = posterior(model)
+    around = loc + scale * np.linspace(-8, 8, 401)[:, None]
+    z = np.unique(np.concatenate([np.linspace(-5, 5, 2001), around.ravel()]))
+    for m, s, colour in zip(loc, scale, COLOURS):
+        density = np.exp(-0.5 * ((z - m) / s) ** 2) / (s * math.sqrt(2 * math.pi))
+        panel.plot(z, density, color=colour)
+    panel.plot(z, np.exp(-0.5 * z**2) / math.sqrt(2 * math.pi), color=PRIOR)
+    reach = max(4.0, float(np.max(np.abs(loc) + 5 * scale)))
+    panel.set(xlabel="z", ylabel="density of z", xlim=(-reach, reach))
+
+
+def _data_panel(panel, model, seed):
+    labels = [*(f"z from q(z | x = {x:+.0f})" for x in POINTS), "z from p(z)"]
+    bins = np.linspace(-2, 2, 81)
+    for x, colour, label in zip(draws(model, seed=seed), (*COLOURS, PRIOR), labels):
+        shares = np.histogram(x, bins)[0] / len(x)
+        panel.stairs(shares, bins, color=colour, label=label, linewidth=1.6)
+    panel.set(xlabel="x, drawn from p(x | z)", ylabel="share in a bin of 0.05")
+
+
+def training_picture(histories):
+    """Draws how far the posteriors' means go, their scales and gaps, against the steps.
+
+    Args:
+        histories: name -> what `fit` returned.
+    """
+    panels_of = (
+        ("distance of the means from 0", "loc", np.abs, "linear"),
+        ("scale of q(z|x)", "scale", np.asarray, "log"),
+        ("KL(q(z|x) || p(z|x)), nats", "gap", np.asarray, "log"),
+    )
+    with matplotlib.rc_context(plots.STYLE):
+        figure = Figure(figsize=(11, 3), layout="constrained")
+        for panel, (title, key, change, axis) in zip(figure.subplots(1, 3), panels_of):
+            for (name, history), colour in zip(
+                histories.items(), (plots.TRAINING, plots.VALIDATION)
+            ):
+                values = [np.mean(change(entry[key])) for entry in history]
+                panel.plot([entry["step"] for entry in history], values, color=colour, label=name)
+            panel.set(xlabel="step", title=title, yscale=axis)
+            panel.legend()
+    return figure

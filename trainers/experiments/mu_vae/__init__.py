@@ -1,0 +1,1 @@
+"""The experiments of Bridging the ELBO and MMD (mu-VAE)."""

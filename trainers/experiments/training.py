@@ -1,0 +1,105 @@
+"""The runs of an experiment: trained once, shared by the items of a paper, read back as rows."""
+
+import dataclasses
+import functools
+from pathlib import Path
+
+import configs
+from trainers import runs
+from trainers.sweeps import ledger, running
+from zoo import files
+
+
+@dataclasses.dataclass(frozen=True)
+class Trained:
+    """A sweep's folder, the rows of its ledger that have numbers, and what its runs cut."""
+
+    folder: Path
+    rows: list
+    cut: str
+
+    def select(self, **values):
+        """Returns the rows that have these values, each as the ledger has it.
+
+            trained.select(family="mmd", **{"data.limit": 500})
+
+        Raises:
+            ValueError: If there is none; what the ledger has instead is named.
+        """
+        found = [row for row in self.rows if all(row[key] == v for key, v in values.items())]
+        if not found:
+            there = {key: sorted({row[key] for row in self.rows}) for key in values}
+            raise ValueError(
+                f"Expected a finished run of {values}. Received: {str(self.folder)!r}, with {there}"
+            )
+        return found
+
+    def load(self, row):
+        """Returns the `runs.Run` of a row: its model in float32, config, evaluation, history."""
+        return runs.load_run(self.folder / row["run"])
+
+    def metric(self, row, name):
+        """Returns the entry `{"value": ..., "stderr": ...}` of a metric of a row's evaluation.
+
+        Raises:
+            ValueError: If it was not measured.
+        """
+        found = files.read_json(self.folder / row["run"] / "evaluation.json")["metrics"]
+        if name not in found:
+            raise ValueError(
+                f"Expected a run evaluated with {name}. Received: {row['run']} with {list(found)}"
+            )
+        return found[name]
+
+
+def train(context, config, axes, overrides=(), cut=""):
+    """Trains every run of a grid that is not there yet, and returns them.
+
+    The runs lie in `context.runs`, a folder that the items of a paper can share, or in the item's
+    own folder. A run there that was begun with other flags raises; one that fails stops no other.
+
+    Args:
+        context: The item's `Context`. A scale other than "full" is a mode of the config.
+        config: The config's name, "infovae/mnist".
+        axes: dict config key -> its values; the key "family" is a word of the config's argument.
+        overrides: Flags `--config.key=value` that all runs have.
+        cut: What the item itself cuts, beside what the configs of its runs say.
+
+    Returns:
+        A `Trained`, with the runs of this grid alone.
+    """
+    file = str(Path(configs.__file__).parent / f"{config}.py")
+    if context.scale != "full":
+        file = f"{file}:{context.scale}"
+    folder = Path(context.runs or context.workdir / "runs")
+    grid = ";".join(f"{key}={','.join(map(str, values))}" for key, values in axes.items())
+    say = functools.partial(print, flush=True)
+    records = running.sweep(
+        file, folder, grid, overrides, retry_failed=context.retry_failed, say=say
+    )
+    return read(folder, cut, {record.spec.name for record in records})
+
+
+def read(folder, cut="", names=None):
+    """Returns the `Trained` of a sweep's folder.
+
+    Args:
+        folder: Of a sweep.
+        cut: What to say was cut, before what the configs of the runs say.
+        names: Of the runs to take; all of them by default.
+
+    Raises:
+        ValueError: If no run has finished.
+    """
+    every = [row for row in ledger.read(folder) if names is None or row["run"] in names]
+    rows = [row for row in every if row["status"] == "finished"]
+    if not rows:
+        errors = [row["error"] for row in every if row["error"]]
+        raise ValueError(
+            f"Expected a sweep with a finished run. Received: {str(folder)!r}, {len(every)} runs, "
+            f"{len(errors)} failed{': ' + errors[0] if errors else ''}"
+        )
+    cuts = [files.read_json(folder / row["run"] / "config.json")["config"]["cut"] for row in rows]
+    unfinished = len(every) - len(rows)
+    parts = [cut, *dict.fromkeys(cuts), f"runs not finished: {unfinished}" if unfinished else ""]
+    return Trained(Path(folder), rows, "; ".join(filter(None, parts)))
