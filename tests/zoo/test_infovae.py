@@ -7,6 +7,7 @@ from keras import ops
 from scipy import stats
 
 import zoo
+from trainers.runs import dtype_policy
 from zoo.backend import BACKEND, fold_in, next_seed, tfp_seed, to_numpy
 from zoo.divergences.mmd import mmd
 
@@ -249,6 +250,14 @@ def test_pixel_noise_is_truncated_and_for_training_alone(x):
         # Two standard deviations of 0.15; truncated there, the spread is 0.88 of it.
         spread = 0.15 * stats.truncnorm(-2, 2).std()
         assert noise.std() == pytest.approx(spread, rel=5 / np.sqrt(2 * noise.size))
+
+
+def test_pixel_noise_around_an_encoder_in_mixed_precision(x):
+    encoder = {"name": "pixel_noise", "base": DETERMINISTIC, "limit": 0.01}
+    with dtype_policy("mixed_bfloat16"):
+        model = _model("infomax", encoder=encoder)
+    assert model.encoder.base.compute_dtype == "bfloat16"
+    assert np.isfinite(_terms(model, x, training=True)["loss"])
 
 
 def test_pixel_noise_keeps_flow_and_names_of_the_encoder_inside(x):

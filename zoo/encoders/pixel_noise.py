@@ -30,10 +30,13 @@ class PixelNoiseEncoder(Encoder):
         `vimae`, Further details on experiments.
     """
 
+    draws_pixels = True  # for `zoo.backend.prefer_xla`
+
     def __init__(self, latent_dim=8, base="mlp", limit=0.01, seed=17, **kwargs):
         if not limit > 0:
             raise ValueError(f"`limit` must be a positive number. Received: limit={limit!r}")
-        super().__init__(**kwargs)
+        # Noise is added in float32; the encoder inside has its own policy.
+        super().__init__(**{**kwargs, "dtype": "float32"})
         self.latent_dim = latent_dim
         if not isinstance(base, Encoder):
             spec = {"name": base} if isinstance(base, str) else dict(base)

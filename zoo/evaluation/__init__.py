@@ -1,6 +1,7 @@
 """Numbers that judge a trained model: bounds, information, probes, generated images, latents."""
 
 from zoo.evaluation.ais import annealed_bound
+from zoo.evaluation.beside import classified_accuracy
 from zoo.evaluation.classifier import ImageClassifier, fit_classifier
 from zoo.evaluation.evaluate import ALL_METRICS, METRICS, evaluate
 from zoo.evaluation.frechet import frechet_distance
@@ -20,6 +21,7 @@ __all__ = [
     "aggregated_samples",
     "annealed_bound",
     "class_cross_entropy",
+    "classified_accuracy",
     "codes",
     "elbo",
     "evaluate",

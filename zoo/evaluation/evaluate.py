@@ -4,6 +4,7 @@ import numpy as np
 
 from zoo.evaluation import (
     ais,
+    beside,
     generated,
     generative,
     information,
@@ -19,7 +20,8 @@ METRICS = ("rate", "distortion", "elbo", "nll", "active_units", "linear_probe")
 # Those that are measured only when asked for as well: they take every pair of codes, or fit a
 # density of their own, or are one of many variants.
 ALL_METRICS = (
-    *(*METRICS, "nll_ais", "reconstruction_l2", *latents.METRICS, *generative.METRICS),
+    *(*METRICS, "nll_ais", "reconstruction_l2", "classified_accuracy"),
+    *(*latents.METRICS, *generative.METRICS),
     *(*jacobian.METRICS, *generated.METRICS),
     *(name for name in probing.METRICS if name not in METRICS),
 )
@@ -58,6 +60,7 @@ def evaluate(
         log_evidence, evidence_gap, variance_penalty    by the decoder's Jacobian; Gaussians alone
         nll_ais                  minus the bound by annealed importance sampling from the prior
         reconstruction_l2        |x - nu(z)|^2 of the mean reconstruction
+        classified_accuracy      of the classifier that trained beside the model, at samples z
         class_cross_entropy      KL of the data's classes from the generated ones, by a classifier
         frechet_classifier, frechet_inception    distance of generated images from the data, by
                                  features of that classifier, or of InceptionV3
@@ -121,6 +124,8 @@ def evaluate(
         results["nll_ais"] = _nll_ais(model, dataset, chains, nll_examples, options)
     if "reconstruction_l2" in metrics:
         results["reconstruction_l2"] = _reconstruction(model, dataset, batch_size)
+    if "classified_accuracy" in metrics:
+        results["classified_accuracy"] = _classified(model, dataset, seed, batch_size)
     if "active_units" in metrics:
         results["active_units"] = _active_units(model, dataset, batch_size)
     if set(probing.METRICS) & set(metrics):
@@ -238,6 +243,15 @@ def _reconstruction(model, dataset, batch_size):
         return _left_out("", "left out: an autoregressive decoder has no mean images")
     errors = reconstruction.reconstruction_l2(model, dataset, batch_size)
     return {**_mean("reconstruction_l2", errors), "unit": ""}
+
+
+def _classified(model, dataset, seed, batch_size):
+    labels = getattr(dataset, "labels", None)
+    note = beside.why_not(model, labels)
+    if note:
+        return _left_out("fraction", note)
+    found = beside.classified_accuracy(model, dataset, labels, seed, batch_size)
+    return {**found, "unit": "fraction"}
 
 
 def _active_units(model, dataset, batch_size):

@@ -13,6 +13,9 @@ class Marginal(Part):
     once, and `from_parameters` returns the distribution as often as evaluation asks for it.
     """
 
+    # Whether the trainers call `adapt` with the training set before the first step.
+    starts_from_images = False
+
     def __init__(self, latent_dim, **kwargs):
         super().__init__(**{**kwargs, "dtype": "float32"})
         self.latent_dim = latent_dim

@@ -29,6 +29,7 @@ class VampPrior(Marginal):
         num_pseudo_inputs: Positive int, N.
         initial_mean: Of the first pseudo-inputs.
         initial_stddev: Of the first pseudo-inputs.
+        start: "normal", as above, or "images": the trainers begin at images of the training set.
 
     Raises:
         ValueError: If an argument is none of these.
@@ -43,6 +44,7 @@ class VampPrior(Marginal):
         num_pseudo_inputs=500,
         initial_mean=0.05,
         initial_stddev=0.01,
+        start="normal",
         **kwargs,
     ):
         if not (isinstance(num_pseudo_inputs, int) and num_pseudo_inputs > 0):
@@ -50,11 +52,18 @@ class VampPrior(Marginal):
                 "`num_pseudo_inputs` must be a positive int. "
                 f"Received: num_pseudo_inputs={num_pseudo_inputs!r}"
             )
+        if start not in ("normal", "images"):
+            raise ValueError(f"`start` must be 'normal' or 'images'. Received: start={start!r}")
         super().__init__(latent_dim, **kwargs)
+        self.start = start
         self.num_pseudo_inputs = num_pseudo_inputs
         self.initial_mean = initial_mean
         self.initial_stddev = initial_stddev
         self._lender = None
+
+    @property
+    def starts_from_images(self):
+        return self.start == "images"
 
     def connect(self, encoder, image_shape):
         """Keeps the encoder to read, and the shape (H, W, C) of its images.
@@ -97,10 +106,11 @@ class VampPrior(Marginal):
         """Starts the pseudo-inputs at N of `images`, drawn without repetition.
 
         Their pixels are brought into [0.01, 0.99], so that every one can still learn. For use
-        before training, by hand: the pseudo-inputs are learned, so `adapts` is False.
+        before training, which the trainers make with `start="images"`: the pseudo-inputs are
+        learned, so `adapts` is False.
 
         Args:
-            images: Float images [M, H, W, C] in [0, 1], M >= N.
+            images: Float images [M, H, W, C] in [0, 1], M >= N, or a data set with `float_images`.
             model: Not needed.
             seed: Int.
         """
@@ -110,7 +120,8 @@ class VampPrior(Marginal):
             )
         rng = np.random.default_rng(seed)
         rows = np.sort(rng.choice(len(images), self.num_pseudo_inputs, replace=False))
-        chosen = np.asarray(images[rows], "float32")
+        chosen = images.float_images(rows) if hasattr(images, "float_images") else images[rows]
+        chosen = np.asarray(chosen, "float32")
         self.raw_pseudo_inputs.assign(MARGIN + (1 - 2 * MARGIN) * chosen)
 
     def distribution(self):

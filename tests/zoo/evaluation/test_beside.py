@@ -1,0 +1,56 @@
+"""The classifier beside a model: its accuracy on other images, with its error."""
+
+import numpy as np
+import pytest
+
+import zoo
+from zoo.backend import to_numpy
+from zoo.evaluation import classified_accuracy, evaluate, latents
+
+SHAPE = (4, 4, 1)
+
+
+def _model(objective, scale=0.5):
+    encoder = zoo.MLPEncoder(2, [6], scale=scale)
+    return zoo.VAE(encoder, zoo.MLPDecoder(2, SHAPE, [6]), objective=objective)
+
+
+@pytest.fixture
+def model():
+    return _model({"name": "classified", "num_classes": 3, "hidden_units": [8]})
+
+
+@pytest.fixture
+def x(rng):
+    return rng.random((200, *SHAPE)).astype("float32")
+
+
+def test_accuracy_at_samples_and_at_means(model, x, rng, seed):
+    labels = rng.integers(0, 3, len(x))
+    found = classified_accuracy(model, x, labels, seed)
+    z = latents.aggregated_samples(model, x, seed)
+    assert np.std(z - model.predict_codes(x)) == pytest.approx(0.5, rel=0.2)
+    for codes, key in ((z, "value"), (model.predict_codes(x), "at_mean")):
+        right = np.argmax(to_numpy(model.objective.classify(codes)), axis=1) == labels
+        assert found[key] == pytest.approx(right.mean())
+    value = found["value"]
+    assert found["stderr"] == pytest.approx(np.sqrt(value * (1 - value) / 200))
+    assert found["num_examples"] == 200
+
+
+def test_labels_that_the_classifier_gives_are_all_right(model, x):
+    codes = model.predict_codes(x)
+    labels = np.argmax(to_numpy(model.objective.classify(codes)), axis=1)
+    assert classified_accuracy(model, x, labels)["at_mean"] == 1.0
+
+
+def test_as_a_metric_of_the_suite(model, x):
+    options = {"metrics": ("classified_accuracy",), "progress": False}
+    found = evaluate(model, (x, np.zeros(200, int)), **options)["classified_accuracy"]
+    assert found["unit"] == "fraction" and 0 <= found["value"] <= 1
+    for other, data, note in (
+        (_model("beta"), (x, np.zeros(200, int)), "no classifier trained beside"),
+        (model, x, "no labels"),
+    ):
+        found = evaluate(other, data, **options)["classified_accuracy"]
+        assert found["value"] is None and note in found["note"]

@@ -1,0 +1,48 @@
+"""The classifier that trained beside a model, judged on other images: objective "classified"."""
+
+import numpy as np
+
+from zoo.backend import to_numpy
+from zoo.evaluation import information, latents, nll
+
+
+def classified_accuracy(model, images, labels, seed=17, batch_size=None):
+    """Returns how many of `images` the classifier of `model.objective` gets right.
+
+    As in training it reads one sample z of each posterior; `at_mean` is its accuracy at the means.
+
+    Args:
+        model: A `zoo.VAE` whose objective is `zoo.Classified`.
+        images: [N, H, W, C], or a data set with `float_images`.
+        labels: Integers [N].
+        seed: Int, of the samples.
+        batch_size: Images encoded in one step, at most 128, the default.
+
+    Returns:
+        `{"value": float, "stderr": float, "num_examples": N, "at_mean": float}`, the error
+        binomial.
+
+    Reference:
+        `mu_vae`, Table 1.
+    """
+    z = latents.aggregated_samples(model, images, seed, batch_size)
+    means, _ = information.posterior_means(model, images, seed=seed, batch_size=batch_size)
+    value, at_mean = (_accuracy(model.objective, codes, labels) for codes in (z, means))
+    stderr = float(np.sqrt(value * (1 - value) / len(z)))
+    return {"value": value, "stderr": stderr, "num_examples": len(z), "at_mean": at_mean}
+
+
+def why_not(model, labels):
+    """Returns a sentence on why there is no such accuracy, or None."""
+    if not hasattr(model.objective, "classify"):
+        return "left out: no classifier trained beside the model"
+    return "left out: the data has no labels" if labels is None else None
+
+
+def _accuracy(objective, codes, labels):
+    right = 0
+    for start in range(0, len(codes), nll.TILE):
+        rows = slice(start, start + nll.TILE)
+        logits = to_numpy(objective.classify(codes[rows]))
+        right += int(np.sum(np.argmax(logits, axis=1) == np.asarray(labels[rows])))
+    return right / len(codes)
