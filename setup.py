@@ -1,8 +1,12 @@
 """Packaging: `pip install elbo-zoo` is light; `elbo-zoo[train]` adds TensorFlow and Keras."""
 
+import sys
 from pathlib import Path
 
 from setuptools import find_packages, setup
+from setuptools.command.build_py import build_py
+
+ROOT = Path(__file__).resolve().parent
 
 LIGHT = ["numpy>=1.26", "onnxruntime>=1.18"]
 TRAIN = [
@@ -12,7 +16,7 @@ TRAIN = [
     "ml_collections>=1.0",
     "onnx>=1.16",
     "pillow>=10",
-    "scikit-learn>=1.4",
+    "scikit-learn>=1.6",
     "setuptools",  # TensorFlow Probability imports distutils, gone from Python 3.12.
     "tensorboard>=2.17",
     "tensorflow>=2.18",
@@ -22,8 +26,26 @@ TRAIN = [
     "tf_keras>=2.18",  # Importing TensorFlow Probability needs it; nothing here uses it.
     "tqdm>=4.66",
 ]
+# Drives Chromium (from the system) in the slow tests of the explorer's page.
+BROWSER = ["websocket-client>=1.7"]
 JAX = ["jax>=0.4.35"]
 TEST = ["pytest>=8", "pytest-xdist>=3.5", "ruff>=0.6", *JAX]
+
+
+class BuildWithArtifacts(build_py):
+    """Puts the artifacts that are small enough into the package, and an index of the others.
+
+    An editable install needs neither: it reads `artifacts/` where it is.
+    """
+
+    def run(self):
+        super().run()
+        if not self.editable_mode and (ROOT / "artifacts").is_dir():
+            sys.path.insert(0, str(ROOT))
+            from zoo.releases import shipping  # the standard library is all that it needs
+
+            shipping.ship(ROOT / "artifacts", Path(self.build_lib) / "zoo" / "artifacts")
+
 
 setup(
     name="elbo-zoo",
@@ -35,6 +57,14 @@ setup(
     license_files=["LICENSE"],
     python_requires=">=3.11",
     packages=find_packages(include=["zoo*", "trainers*", "export*", "configs*"]),
+    package_data={"export": ["*.cjs"], "export.explorer": ["page/*"]},
+    cmdclass={"build_py": BuildWithArtifacts},
     install_requires=LIGHT,
-    extras_require={"train": TRAIN, "jax": JAX, "test": TEST},
+    extras_require={
+        "sklearn": ["scikit-learn>=1.6"],
+        "train": TRAIN,
+        "jax": JAX,
+        "browser": BROWSER,
+        "test": TEST,
+    },
 )

@@ -4,30 +4,34 @@ import re
 from pathlib import Path
 
 import zoo
-from export import onnx
+from export import onnx, probability
 from export.report import TOLERANCE
 from trainers.environment import versions
 from zoo import files
 from zoo.backend import to_numpy
+from zoo.distributions import Deterministic
+from zoo.marginals.logistic import UNIT_VARIANCE_SCALE
 from zoo.releases import card as cards
 
 LICENCE = "Apache-2.0"
-# A path of the machine that trained says nothing elsewhere: only its last part is kept.
-_PATH = re.compile(r"""(^|[=:\s"'])~?/(?!/)(?:[^\s"'/]+/)+""")
+# A path of the machine that trained says nothing elsewhere: only its last part is kept, and of a
+# config of this project what begins with `configs/`.
+_PATH = re.compile(r"""(^|[=:\s"'])~?/(?!/)(?:(?!configs/)[^\s"'/]+/)+""")
 
 
-def make_card(model, name, data, golden, config, step, evaluation):
+def make_card(model, name, data, golden, config, step, evaluation, training=None):
     """Returns the card of a model, all but `files`, which are added when they are written.
 
     Keys: `format`, `format_version`, `name`, `paper` (or None), `licence`; `image_shape` [H, W,
     C], `latent_dim`; `model` (the four parts, for `zoo.build`); `posterior` and `prior`
-    (`family`; for a flow posterior also `sampler`, the graph that draws from it; for a Gaussian
-    prior of another scale than 1 also `scale` [Z]); `data`;
+    (`family`; for a flow posterior also `sampler`, the graph that draws from it; for a logistic
+    prior and a Gaussian one of another scale than 1 also `scale` [Z]); `data`;
     `preprocessing` (see `zoo.runtime.prepare_images`); `metrics` (name -> {"value", "stderr",
-    ...}) and `evaluation` (split, number of examples, seed, command); `step` (optimiser steps
-    taken) and `run_config`; `graphs` (encoder, decoder and, for a flow encoder, posterior:
-    `file`, `signature`, `inputs`, `outputs`, name -> shape); `saved_model`; `golden`; `versions`;
-    `files` (path -> sha256, bytes).
+    ...}) and `evaluation` (split, number of examples, seed, command); `training` (command,
+    epochs, seconds, hardware, what was cut); `step` (optimiser steps taken) and `run_config`;
+    `graphs` (encoder, decoder, for a flow encoder posterior, and where they were asked for
+    probability and density, see `export.probability`: `file`, `signature`, `inputs`, `outputs`,
+    name -> shape); `saved_model`; `golden`; `versions`; `files` (path -> sha256, bytes).
 
     Args:
         model: A `zoo.VAE`.
@@ -37,6 +41,7 @@ def make_card(model, name, data, golden, config, step, evaluation):
         config: The run's config, a dict.
         step: Number of optimiser steps taken.
         evaluation: The content of `evaluation.json`, or None.
+        training: How the weights came to be, a dict, or None where that is not known.
     """
     evaluation = dict(evaluation or {})
     metrics = evaluation.pop("metrics", {})
@@ -55,6 +60,7 @@ def make_card(model, name, data, golden, config, step, evaluation):
         "preprocessing": preprocessing(data.get("binarisation"), data.get("pixel_scale", 1)),
         "metrics": metrics,
         "evaluation": evaluation,
+        "training": training or {},
         "step": int(step),
         "run_config": config,
         "graphs": {part: _graph(model, part, golden) for part in _parts(golden)},
@@ -72,7 +78,7 @@ def make_card(model, name, data, golden, config, step, evaluation):
     return _without_paths(card)
 
 
-def signatures(model):
+def signatures(model, with_probability=False):
     """Returns part -> (input name -> shape without the batch, signature in a SavedModel).
 
     A flow encoder has a third part, `posterior`, which samples it: noise is an input, and `loc`
@@ -87,10 +93,10 @@ def signatures(model):
     if model.encoder.noise_shape is not None:
         gaussian = dict.fromkeys(model.encoder.gaussian_names, (model.latent_dim,))
         parts["posterior"] = ({**gaussian, "noise": model.encoder.noise_shape}, "sample")
-    return parts
+    return {**parts, **(probability.signatures(model) if with_probability else {})}
 
 
-def functions(model):
+def functions(model, with_probability=False):
     """Returns part -> the function of its inputs, in the order of `signatures`, to its outputs."""
 
     def sample(*arguments):
@@ -102,11 +108,12 @@ def functions(model):
         "encoder": lambda image: model.encode(image),
         "decoder": lambda z, *image: model.decode(z, *image),
         "posterior": sample,
+        **(probability.functions(model) if with_probability else {}),
     }
 
 
 def posterior(model):
-    """Returns `{"family": ...}`: whether loc and scale say all of e(z|x)."""
+    """Returns `{"family": ...}`: whether loc and scale, or loc alone, say all of e(z|x)."""
     import numpy as np
 
     from zoo.backend import tfd
@@ -114,6 +121,8 @@ def posterior(model):
     images = np.zeros((1, *model.image_shape), np.float32)
     distribution = model.encoder.distribution(images)
     base = getattr(distribution, "distribution", None)
+    if isinstance(distribution, Deterministic):
+        return {"family": "deterministic", "loc": "loc"}
     diagonal = isinstance(distribution, tfd.MultivariateNormalDiag) or (
         isinstance(distribution, tfd.Independent) and isinstance(base, tfd.Normal)
     )
@@ -127,13 +136,15 @@ def posterior(model):
 def prior(model):
     """Returns what latents are drawn from: `{"family": ...}`, and its `scale` where it has one.
 
-    "standard_normal"; "diagonal_normal", N(0, diag(scale)^2) with `scale` [Z]; or the marginal's
-    registered name, which NumPy alone cannot sample.
+    "standard_normal"; "diagonal_normal", N(0, diag(scale)^2), or "logistic", Logistic(0, scale),
+    with `scale` [Z]; or the marginal's registered name, which NumPy alone cannot sample.
     """
     name = type(model.marginal).registered_name
     if name == "floating":
         scale = model.marginal.distribution().stddev()
         return {"family": "diagonal_normal", "scale": [float(s) for s in to_numpy(scale)]}
+    if name == "logistic":
+        return {"family": name, "scale": [UNIT_VARIANCE_SCALE] * model.latent_dim}
     return {"family": "standard_normal" if name == "normal" else name}
 
 
@@ -167,12 +178,14 @@ def _parts(golden):
 
 def _graph(model, part, golden):
     """Returns one entry of `graphs`, shapes as ONNX Runtime shows them."""
-    inputs, signature = signatures(model)[part]
-    shapes = {
-        key.partition(".")[2]: ["batch", *array.shape[1:]]
-        for key, array in golden.items()
-        if key.startswith(f"{part}.")
-    }
+    inputs, signature = signatures(model, part in probability.PARTS)[part]
+    leading = probability.leading(model, part)
+    shapes = {}
+    for key, array in golden.items():
+        if key.startswith(f"{part}."):
+            name = key.partition(".")[2]
+            dims = leading.get(name, onnx.BATCH)
+            shapes[name] = [*dims, *array.shape[len(dims) :]]
     inputs = {name: shapes.pop(name) for name in inputs}
     return {"file": f"{part}.onnx", "signature": signature, "inputs": inputs, "outputs": shapes}
 

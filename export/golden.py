@@ -1,7 +1,10 @@
 """The golden file: inputs and the model's own outputs, which every runtime must give again."""
 
+import keras
 import numpy as np
 import tensorflow as tf
+
+from export import probability
 
 SEED = 17
 NUM_IMAGES = 8
@@ -11,14 +14,33 @@ NUM_LATENTS = 7
 LARGE = 4.0
 
 
-def golden_arrays(model, images=None, seed=SEED, white=1):
+def exact(model):
+    """Returns a model of the same parts and weights whose networks compute in float64.
+
+    A deep network in float32 is off by up to 1e-5 itself, as much as a runtime may be. The numbers
+    of the golden file are therefore those of this one: sums are exact, and rounded to float32 after
+    the layer; parts that are float32 under every policy (heads, flows, gates) stay so.
+    """
+    import zoo
+
+    policy = keras.mixed_precision.dtype_policy()
+    keras.mixed_precision.set_dtype_policy("float64")
+    try:
+        twin = zoo.build(zoo.vae_config(model))
+    finally:
+        keras.mixed_precision.set_dtype_policy(policy)
+    twin.set_weights(model.get_weights())
+    return twin
+
+
+def golden_arrays(model, images=None, seed=SEED, white=1, with_probability=False):
     """Returns the arrays of the golden file, `PART.NAME` -> float32.
 
     Images: up to 8 real ones, then all 0 and all white. Latents: 7 draws of the prior, the origin,
     +4 in the first coordinate, -4 in the last. A flow encoder's sampler, the part `posterior`, gets
     the Gaussians of the images and normal noise; an autoregressive decoder gets the images too, in
-    turn. Outputs are those of Keras on the CPU (a GPU may
-    round products to 10 bits).
+    turn, and so does `density`. Outputs are those of Keras on the CPU (a GPU may round products to
+    10 bits).
 
     Args:
         model: A `zoo.VAE`.
@@ -26,6 +48,7 @@ def golden_arrays(model, images=None, seed=SEED, white=1):
             random ones.
         seed: Int, for the prior's draws and random images.
         white: The largest value of a pixel: another than 1 where the data was scaled.
+        with_probability: Whether with the parts of `export.probability`.
 
     Raises:
         ValueError: If the images do not fit, or an output is not finite; names it.
@@ -43,6 +66,8 @@ def golden_arrays(model, images=None, seed=SEED, white=1):
             given = _gaussian_and_noise(model.encoder, parts["encoder"][1], seed)
             noise = given["noise"]
             parts["posterior"] = (given, {"sample": model.encoder.sample_from_noise(given, noise)})
+        if with_probability:
+            parts.update(probability.golden_parts(model, image, z, seed))
     arrays = {}
     for part, (inputs, outputs) in parts.items():
         for name, value in {**inputs, **outputs}.items():
@@ -80,11 +105,12 @@ def _latents(model, seed):
 
 
 def _finite(name, array):
-    if array.dtype != np.float32:
+    if array.dtype not in (np.float32, np.float64):
         raise ValueError(
             f"Expected {name} in float32: publish under the float32 policy. "
             f"Received: dtype={array.dtype}"
         )
+    array = array.astype(np.float32)
     if not np.isfinite(array).all():
         raise ValueError(
             f"Expected finite outputs for the golden file. Received: {name} with "

@@ -17,6 +17,8 @@ from zoo import files
 # Opset 18 and IR 8 run in ONNX Runtime from 1.14, in browsers and in OpenVINO.
 OPSET = 18
 IR_VERSION = 8
+# The leading dimensions of most inputs and outputs.
+BATCH = ("batch",)
 
 # ONNX ops that draw numbers: the same input must give the same output in every runtime.
 _RANDOM_OPS = (
@@ -55,13 +57,54 @@ def _log1p(ctx, node, name, args):
     The rounding of u cancels in the quotient (Goldberg, 1991, theorem 4). Where u = 1 the value
     is x; where u = x (huge x, infinity) it is log(u).
     """
-    make, x = _maker(ctx, node), node.input[0]
-    kind = tf2onnx.utils.map_onnx_to_numpy_type(ctx.get_dtype(node.output[0]))
-    one = ctx.make_const(tf2onnx.utils.make_name(name), np.array(1.0, kind)).output[0]
-    u = make("Add", x, one)
+    make, one = _maker(ctx, node), _one(ctx, node, name)
+    _replace(ctx, node, name, "Where", _log1p_choice(make, node.input[0], one))
+
+
+def _log1p_choice(make, x, one):
+    """Returns the three inputs of the Where that is log(1 + x).
+
+    The maximum with -1 changes nothing, as log of less is not a number either way. It keeps
+    OpenVINO from taking log(1 + exp(y)) for its own SoftPlus, which rounds 1 + exp(y) to 1.
+    """
+    u = make("Max", make("Add", x, one), make("Neg", one))
     log_u = make("Log", u)
     exact = make("Mul", log_u, make("Div", x, make("Sub", u, one)))
     exact = make("Where", make("Equal", u, x), log_u, exact)
+    return [make("Equal", u, one), x, exact]
+
+
+@handles("Softplus")
+def _softplus(ctx, node, name, args):
+    """log(1 + exp(x)) as max(x, 0) + log1p(exp(-|x|)), exact to rounding at both ends.
+
+    ONNX has a Softplus, which OpenVINO 2026.4 computes as it is written: 0 from x = -17 down, and
+    off by a hundredth at -9, where most background pixels of a Bernoulli likelihood are.
+    """
+    make, one, x = _maker(ctx, node), _one(ctx, node, name), node.input[0]
+    tail = make("Where", *_log1p_choice(make, make("Exp", make("Neg", make("Abs", x))), one))
+    _replace(ctx, node, name, "Add", [make("Relu", x), tail])
+
+
+def _one(ctx, node, name):
+    """Returns the name of a constant 1 of the node's type."""
+    kind = tf2onnx.utils.map_onnx_to_numpy_type(ctx.get_dtype(node.output[0]))
+    return ctx.make_const(tf2onnx.utils.make_name(name), np.array(1.0, kind)).output[0]
+
+
+@handles("Expm1")
+def _expm1(ctx, node, name, args):
+    """exp(x) - 1, exact to rounding for small x: with u = fl(exp(x)), (u - 1) * x / log(u).
+
+    The rounding of u cancels in the quotient (Higham, 2002, section 1.14.1). Where u = 1 the value
+    is x; where u = 0 or u = exp(x) is infinite it is u - 1.
+    """
+    make, one, x = _maker(ctx, node), _one(ctx, node, name), node.input[0]
+    u = make("Exp", x)
+    log_u, less = make("Log", u), make("Sub", u, one)
+    exact = make("Mul", less, make("Div", x, log_u))
+    # log(u) is infinite at both ends, and nowhere else.
+    exact = make("Where", make("IsInf", log_u), less, exact)
     _replace(ctx, node, name, "Where", [make("Equal", u, one), x, exact])
 
 
@@ -100,7 +143,7 @@ def _replace(ctx, node, name, op, inputs, **attributes):
     )
 
 
-def convert(function, inputs, name="graph"):
+def convert(function, inputs, name="graph", leading=None):
     """Converts a function of tensors to an ONNX model whose first dimension is `batch`.
 
     Noise must be one of the inputs: a graph that draws random numbers is refused.
@@ -110,6 +153,8 @@ def convert(function, inputs, name="graph"):
             dict, name -> tensor, which names the outputs.
         inputs: Mapping, input name -> shape without the batch, `{"image": (28, 28, 1)}` say.
         name: What to call the graph in messages.
+        leading: Mapping, name of an input or output -> its leading dynamic dimensions where they
+            are others than `("batch",)`.
 
     Returns:
         An `onnx.ModelProto` of opset 18 and IR version 8 that passed ONNX's full check.
@@ -117,8 +162,10 @@ def convert(function, inputs, name="graph"):
     Raises:
         ValueError: If an op has no ONNX form; names the op.
     """
+    leading = leading or {}
     signature = [
-        tf.TensorSpec([None, *shape], tf.float32, name=key) for key, shape in inputs.items()
+        tf.TensorSpec([None] * len(leading.get(key, BATCH)) + list(shape), tf.float32, name=key)
+        for key, shape in inputs.items()
     ]
     handlers = {op: (handler, []) for op, handler in HANDLERS.items()}
     traced = tf.function(function, autograph=False)
@@ -135,7 +182,7 @@ def convert(function, inputs, name="graph"):
     model.ir_version = IR_VERSION
     model.graph.name = name
     model.producer_name, model.producer_version = "elbo-zoo", ""
-    _name_batch(model.graph)
+    _name_dimensions(model.graph, leading)
     try:
         onnx.checker.check_model(model, full_check=True)
     except Exception as error:  # the checker's and shape inference's errors share no public root.
@@ -143,9 +190,9 @@ def convert(function, inputs, name="graph"):
     return model
 
 
-def export(function, inputs, path, name="graph"):
+def export(function, inputs, path, name="graph", leading=None):
     """Converts as `convert` does and writes the model to `path`, whole or not at all."""
-    files.atomic_write(path, convert(function, inputs, name).SerializeToString())
+    files.atomic_write(path, convert(function, inputs, name, leading).SerializeToString())
 
 
 def _refuse_unknown_ops(model, name):
@@ -179,10 +226,12 @@ def _nodes(graph):
                 yield from _nodes(subgraph)
 
 
-def _name_batch(graph):
-    """Calls the first dimension of each input and output `batch`; tf2onnx says `unk__7`."""
+def _name_dimensions(graph, leading):
+    """Names the dynamic dimensions of inputs and outputs; tf2onnx says `unk__7`."""
     for value in [*graph.input, *graph.output]:
-        value.type.tensor_type.shape.dim[0].dim_param = "batch"
+        dims = value.type.tensor_type.shape.dim
+        for dim, name in zip(dims, leading.get(value.name, BATCH)):
+            dim.dim_param = name
     # Inner shapes repeat the old names, and every runtime infers them anew.
     del graph.value_info[:]
 

@@ -1,6 +1,6 @@
 """Writes a trained run as an artifact: weights, ONNX, SavedModel, card, golden file.
 
-python -m export.publish --workdir=DIR --name=NAME [--out=DIR]
+python -m export.publish --workdir=DIR --name=NAME [--out=DIR] [--noprobability] [--storage=float16]
 """
 
 import os
@@ -17,10 +17,15 @@ from trainers.config import plain
 from zoo import files
 from zoo.releases import card as cards
 
+
+class NotKept(ValueError):
+    """An artifact whose graphs or weights do not give the model's numbers."""
+
+
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
 
 
-def publish(workdir, name, out=None, saved_model=True):
+def publish(workdir, name, out=None, saved_model=True, probability=True, storage="float32"):
     """Writes the artifact of a run, complete and verified, or nothing.
 
     Everything is written to a temporary folder beside `out` and checked there in ONNX Runtime,
@@ -28,10 +33,14 @@ def publish(workdir, name, out=None, saved_model=True):
     fails, an earlier artifact at `out` stays as it was.
 
     Args:
-        workdir: The run's folder.
+        workdir: The run's folder, or a `trainers.runs.Run`, which then needs `out`.
         name: What to call the model: lower-case letters, digits, `.`, `_`, `-`.
         out: The artifact's folder; the default is `WORKDIR/artifact`.
         saved_model: Whether to write a SavedModel too; without it the artifact is a third smaller.
+        probability: Whether to write the graphs of log-densities too (see `export.probability`),
+            which hold the encoder once more and the decoder twice.
+        storage: "float32", or "float16": weights rounded and stored so, half the size, refused
+            where a metric would change by more than its standard error (see `export.half`).
 
     Returns:
         The `Path` of the artifact.
@@ -42,42 +51,61 @@ def publish(workdir, name, out=None, saved_model=True):
         FileNotFoundError: If there is no run.
     """
     _check_name(name)
+    if storage not in ("float32", "float16"):
+        raise ValueError(f"`storage` must be 'float32' or 'float16'. Received: storage={storage!r}")
     out = Path(workdir) / "artifact" if out is None else Path(out)
     _check_replaceable(out)
     _check_backend()
     from trainers import runs
 
-    run = runs.load_run(workdir)
+    run = workdir if isinstance(workdir, runs.Run) else runs.load_run(workdir)
     data, images = describe_data(run.config)
+    stored = None
+    if storage == "float16":
+        from export import half
+
+        stored = half.halve(run)
     with files.atomic_folder(out) as folder:
-        write_artifact(folder, run, name, data, images, saved_model)
+        write_artifact(folder, run, name, data, images, saved_model, probability, stored)
         _verify(folder, saved_model)
     return out
 
 
-def write_artifact(folder, run, name, data, images=None, with_saved_model=True):
+def write_artifact(
+    folder, run, name, data, images=None, with_saved_model=True, with_probability=False, stored=None
+):
     """Writes all files of an artifact into an empty folder.
 
     Args:
         folder: Where to.
-        run: An object with `model` (a `zoo.VAE`), `config`, `step` and `evaluation`.
+        run: A `trainers.runs.Run`.
         name: The artifact's name.
         data: What the card says of the data.
         images: Images for the golden file, or None for random ones.
         with_saved_model: Whether to write a SavedModel too.
+        with_probability: Whether to write the graphs of log-densities too.
+        stored: What `export.half.halve` found, if the model's weights are to be stored in float16.
     """
-    from export import card, golden, onnx, readme, saved_model
+    from export import card, golden, half, onnx, probability, readme, saved_model
 
     folder, model = Path(folder), run.model
-    arrays = golden.golden_arrays(model, images, white=data.get("pixel_scale", 1))
+    white = data.get("pixel_scale", 1)
+    options = {"white": white, "with_probability": with_probability}
+    arrays = golden.golden_arrays(golden.exact(model), images, **options)
     _save_weights(model, folder / "model.weights.h5")
-    for part, (inputs, _) in card.signatures(model).items():
-        onnx.export(card.functions(model)[part], inputs, folder / f"{part}.onnx", f"the {part}")
+    functions = card.functions(model, with_probability)
+    for part, (inputs, _) in card.signatures(model, with_probability).items():
+        path, title = folder / f"{part}.onnx", f"the {part}"
+        onnx.export(functions[part], inputs, path, title, probability.leading(model, part))
+    if stored is not None:
+        half.store(folder)
     if with_saved_model:
-        saved_model.export(model, folder / cards.SAVED_MODEL)
+        saved_model.export(model, folder / cards.SAVED_MODEL, with_probability)
     with files.atomic_path(folder / "golden.npz") as path, open(path, "wb") as file:
         np.savez_compressed(file, **arrays)
-    content = card.make_card(model, name, data, arrays, plain(run.config), run.step, run.evaluation)
+    about = (plain(run.config), run.step, run.evaluation, run.training)
+    content = card.make_card(model, name, data, arrays, *about)
+    content["storage"] = stored or {"dtype": "float32"}
     content["saved_model"] = cards.SAVED_MODEL if with_saved_model else ""
     files.atomic_write(folder / "README.md", readme.make_readme(content))
     content["files"] = card.file_entries(folder)
@@ -122,20 +150,24 @@ def _verify(folder, with_saved_model=True):
     from export import golden, verify
     from zoo import releases
 
-    for runtime in verify.RUNTIMES if with_saved_model else ("onnxruntime",):
+    for runtime in ("onnxruntime", "tensorflow") if with_saved_model else ("onnxruntime",):
         report = verify.verify(folder, runtime)
         if not report.ok:
-            raise ValueError(
+            raise NotKept(
                 f"The exported model does not give Keras's numbers; nothing is kept.\n{report}"
             )
     with np.load(folder / "golden.npz", allow_pickle=False) as arrays:
         expected = dict(arrays)
     images = expected["encoder.image"][:-2]
     white = float(expected["encoder.image"].max())  # the last image is all white
-    for key, value in golden.golden_arrays(releases.load(folder), images, white=white).items():
+    has_probability = "probability.image" in expected
+    again = golden.golden_arrays(
+        releases.load(folder), images, white=white, with_probability=has_probability
+    )
+    for key, value in again.items():
         error = relative_error(value, expected[key])
         if error > TOLERANCE:
-            raise ValueError(
+            raise NotKept(
                 "The saved weights do not give the model's numbers; nothing is kept. "
                 f"Received: {key} with error {error:.1e}"
             )
@@ -181,7 +213,8 @@ def main(_):
 
     options = flags.FLAGS
     try:
-        out = publish(options.workdir, options.name, options.out, options.saved_model)
+        with_graphs = (options.saved_model, options.probability)
+        out = publish(options.workdir, options.name, options.out, *with_graphs, options.storage)
     except (OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -196,4 +229,6 @@ if __name__ == "__main__":
     flags.DEFINE_string("name", None, "What to call the model.", required=True)
     flags.DEFINE_string("out", None, "The artifact's folder; default: WORKDIR/artifact.")
     flags.DEFINE_bool("saved_model", True, "Whether to write a SavedModel too.")
+    flags.DEFINE_bool("probability", True, "Whether to write the graphs of log-densities too.")
+    flags.DEFINE_enum("storage", "float32", ["float32", "float16"], "What weights are stored in.")
     app.run(main)

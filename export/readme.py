@@ -3,6 +3,7 @@
 import json
 
 from trainers.scripts import metric_text
+from trainers.wording import duration
 
 TEMPLATE = """# {name}
 
@@ -25,7 +26,7 @@ import onnxruntime
 graph = onnxruntime.InferenceSession("encoder.onnx")
 {encoder_outputs} = graph.run({encoder_names}, {{"image": x}})  # x: float32 [batch, {shape}]
 ```
-{sampler}
+{sampler}{probability}
 The Keras model (`pip install "elbo-zoo[train]"`):
 
 ```python
@@ -48,12 +49,18 @@ reconstructions = model.predict(x)
 
 {data}
 
+## Training
+
+{training}
+
 ## Metrics
 
 {metrics}
 
-## Limits
+## Use and limits
 
+- Meant for features, samples and densities of images like its data, and for comparison with
+  its paper; not for decisions about people.
 - {limits}
 - Samples and reconstructions are means of p(x|z), not photographs of anyone or anything.
 - Latents have no names: no coordinate is promised to mean something.
@@ -83,6 +90,20 @@ given = {{"base_loc": base_loc, "base_scale": base_scale, "noise": noise}}
 (z,) = sampler.run(["sample"], given)  # noise: standard normal, float32 [batch, {latent_dim}]
 ```
 """
+_PROBABILITY = """
+Log-densities in nats, with NumPy and ONNX Runtime alone, of `probability.onnx` and `density.onnx`:
+
+```python
+import zoo
+densities = zoo.load_probability("{name}")  # or the path of this folder
+{calls}
+```
+"""
+_CALLS = {
+    True: "nll = densities.nll(images, num_samples=100)  # importance-weighted bound, [N]\n"
+    "terms = densities.rate_distortion(images)  # the ELBO is -(rate + distortion)",
+    False: "terms = densities.rate_distortion(images)  # no rate: the encoder is deterministic",
+}
 _DECODER_INPUTS = {
     False: "`z` [batch, {latent_dim}]",
     True: "`z` [batch, {latent_dim}] and `image` (each output is of a pixel given those before it)",
@@ -104,6 +125,7 @@ def make_readme(card):
         encoder_outputs=", ".join(sorted(card["graphs"]["encoder"]["outputs"])),
         encoder_names=json.dumps(sorted(card["graphs"]["encoder"]["outputs"])),
         sampler=_SAMPLER.format(**card) if "posterior" in card["graphs"] else "",
+        probability=_probability(card),
         decoder_inputs=_DECODER_INPUTS["image" in card["graphs"]["decoder"]["inputs"]].format(
             **card
         ),
@@ -115,11 +137,19 @@ def make_readme(card):
         ),
         prior=_prior(card["prior"]),
         data=_data(card["data"]),
+        training=_training(card),
         metrics=_metrics(card),
         limits=f"Trained on {card['data'].get('name')} alone: features of other images may mean "
         "little.",
         licence=card["licence"],
     )
+
+
+def _probability(card):
+    if "probability" not in card["graphs"]:
+        return ""
+    has_rate = "noise" in card["graphs"]["probability"]["inputs"]
+    return _PROBABILITY.format(name=card["name"], calls=_CALLS[has_rate])
 
 
 def _multiply(number):
@@ -135,6 +165,12 @@ def _prior(prior):
             "New images: z from the prior, which is **not** N(0, I): each coordinate of z is a "
             "standard normal number times that of `prior.scale` in `card.json`. "
             "`zoo.load_decoder` has `sample`, which does so."
+        )
+    if prior["family"] == "logistic":
+        return (
+            "New images: z from the prior, a logistic around 0 of unit variance, not a Gaussian: "
+            "each coordinate is s log(u / (1 - u)), u uniform in (0, 1), s that of `prior.scale` "
+            "in `card.json`. `zoo.load_decoder` has `sample`, which does so."
         )
     return f"New images: the prior is a `{prior['family']}`, which `zoo.load(...).sample(n)` draws."
 
@@ -160,6 +196,20 @@ def _data(data):
         "binarisation_rule": "Rule",
     }
     lines = [f"- {label}: {data[key]}" for key, label in labels.items() if data.get(key)]
+    return "\n".join(lines)
+
+
+def _training(card):
+    training = card.get("training") or {}
+    if not training:
+        return "Not noted."
+    seconds = training["seconds"]
+    time = "" if seconds is None else f" in {duration(seconds)}"
+    lines = [f"{training['epochs']} epochs{time}, {training['hardware']}."]
+    if training["cut"]:
+        lines.append(f"Not the paper's whole run: {training['cut']}.")
+    if training["command"]:
+        lines.append(f"\n```sh\n{training['command']}\n```")
     return "\n".join(lines)
 
 

@@ -26,12 +26,14 @@ class Report:
         runtime: The runtime and its version.
         checks: A list of `Check`.
         max_error: The largest error of all comparisons, `None` where none was made.
+        remade: Whether what was run was made anew from the artifact's weights.
     """
 
     name: str
     runtime: str
     checks: list
     max_error: float | None = None
+    remade: bool = False
 
     @property
     def ok(self):

@@ -3,34 +3,42 @@
 import tensorflow as tf
 from absl import logging
 
-from export import card
+from export import card, onnx, probability
 from zoo import files
 
 # What every SavedModel has; outputs have the names of the model's dicts.
 SIGNATURES = ("encode", "decode")
 
 
-def export(model, folder):
+def export(model, folder, with_probability=False):
     """Writes `model` as a SavedModel, whole or not at all.
 
         encode(image=[batch, H, W, C]) -> {"loc": [batch, Z], "scale": [batch, Z]}
         decode(z=[batch, Z])           -> {"mean": [batch, H, W, C], ...the likelihood's parameters}
         sample(base_loc, base_scale, noise)  -> {"sample": [batch, Z]}, of a flow encoder
 
-    float32 throughout, any batch. It holds the encoder's and the decoder's weights, nothing of
-    the objective or the optimiser, and no paths of this machine.
+    and `probability` and `density` of `export.probability` where they are asked for. float32
+    throughout, any batch. It holds the weights of encoder, decoder and marginal, nothing of the
+    objective or the optimiser, and no paths of this machine.
 
     Args:
         model: A `zoo.VAE` under the TensorFlow backend.
         folder: Where to write; an earlier folder there is replaced.
+        with_probability: Whether with the two of `export.probability`.
     """
     module = tf.Module()
     weights = [*model.encoder.variables, *model.decoder.variables]
+    weights += model.marginal.variables if with_probability else []
     module.weights = [variable.value for variable in weights]
     module.functions, signatures = [], {}
-    for part, (inputs, signature) in card.signatures(model).items():
-        specs = [tf.TensorSpec([None, *s], tf.float32, name=name) for name, s in inputs.items()]
-        function = tf.function(card.functions(model)[part], specs, autograph=False)
+    calls = card.functions(model, with_probability)
+    for part, (inputs, signature) in card.signatures(model, with_probability).items():
+        leading = probability.leading(model, part)
+        specs = [
+            tf.TensorSpec([None] * len(leading.get(name, onnx.BATCH)) + list(s), name=name)
+            for name, s in inputs.items()
+        ]
+        function = tf.function(calls[part], specs, autograph=False)
         module.functions.append(function)
         signatures[signature] = function.get_concrete_function()
 

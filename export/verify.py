@@ -1,53 +1,51 @@
 """Proves that an artifact is whole and gives the published numbers on this machine.
 
-    python -m export.verify FOLDER_OR_NAME [--runtime=onnxruntime|tensorflow]
+    python -m export.verify FOLDER_OR_NAME [--runtime=onnxruntime|tensorflow|openvino|node|web]
+    python -m export.verify --all [--matrix=FILE]
 
 Exit code 0 only if every check agrees. The default needs NumPy and ONNX Runtime alone.
 """
 
 import argparse
-import functools
-import importlib
 import io
 import sys
 from pathlib import Path
 
 import numpy as np
 
+from export import runtimes
 from export.report import Report, one_line, relative_error
 from zoo import registry
 from zoo.releases import card as cards
 from zoo.releases import catalogue
-from zoo.runtime import Graph
 
-RUNTIMES = ("onnxruntime", "tensorflow")
-PLANNED = ("openvino", "node")
+RUNTIMES = tuple(runtimes.RUNTIMES)
 PARTS = ("encoder", "decoder")
 # Beside all rows at once, a size that does not divide them: a batch that is not dynamic fails.
 SMALL_BATCH = 3
 
 
-def verify(model, runtime="onnxruntime"):
+def verify(model, runtime="onnxruntime", node_modules="", rebuild=False):
     """Checks an artifact: files, graphs, names, dynamic batch, and every number of its golden file.
 
     Args:
         model: A released name, an artifact's folder, or a URL with its hash.
-        runtime: "onnxruntime" (reads encoder.onnx and decoder.onnx) or "tensorflow" (reads the
-            SavedModel).
+        runtime: "tensorflow" reads the SavedModel; "onnxruntime", "openvino", "node" (under
+            Node.js `onnxruntime-node`) and "web" (there `onnxruntime-web`, as WebAssembly) read
+            the ONNX files.
+        node_modules: The folder in which npm installed the packages of "node" and "web"; "" for
+            `node_modules` here and those of NODE_PATH.
+        rebuild: Whether an artifact without a SavedModel gets one from its weights for
+            "tensorflow", in a temporary folder, and is no failure.
 
     Returns:
         A `Report`; `report.ok` says whether all agrees, `print(report)` shows the table.
 
     Raises:
-        ValueError: If `runtime` is unknown or not available yet.
+        ValueError: If `runtime` is unknown.
         FileNotFoundError: If there is no such model.
-        ImportError: If the runtime is not installed.
+        ImportError: If the runtime is not installed; says how to install it.
     """
-    if runtime in PLANNED:
-        raise ValueError(
-            f"The runtime {runtime!r} is not available yet; `runtime` must be one of "
-            f"{list(RUNTIMES)}. Received: runtime={runtime!r}"
-        )
     if runtime not in RUNTIMES:
         raise ValueError(
             f"`runtime` must be one of {list(RUNTIMES)}. Received: runtime={runtime!r}."
@@ -55,28 +53,23 @@ def verify(model, runtime="onnxruntime"):
         )
     folder = catalogue.resolve(model)
     card = cards.read_card(folder)
-    report = Report(card["name"], f"{runtime} {_version(runtime)}", [])
+    report = Report(card["name"], f"{runtime} {runtimes.version(runtime)}".strip(), [])
+    report.remade = runtime == "tensorflow" and not card["saved_model"]
     _check_files(report, folder, card)
     try:
         golden = _golden(folder, card)
     except Exception as error:  # a broken file may fail in any way
         report.add("load", "golden file", False, one_line(error))
         return report
-    for part in _parts(card):
-        _check_part(report, folder, card, part, golden, runtime)
+    with runtimes.opened(runtime, folder, card, node_modules, rebuild) as open_graph:
+        for part in _parts(card):
+            _check_part(report, folder, card, part, golden, runtime, open_graph)
     return report
 
 
 def _parts(card):
     """Returns the encoder and the decoder, and what else the card has: a flow's sampler."""
     return list(dict.fromkeys((*PARTS, *card["graphs"])))
-
-
-def _version(runtime):
-    try:
-        return importlib.import_module(runtime).__version__
-    except ImportError as error:
-        raise ImportError(f"{runtime} is needed: pip install {runtime}") from error
 
 
 def _check_files(report, folder, card):
@@ -111,32 +104,56 @@ def _golden(folder, card):
     return golden
 
 
-def _check_part(report, folder, card, part, golden, runtime):
+def _check_part(report, folder, card, part, golden, runtime, open_graph):
     """Adds the checks of one part: graph, names, batch, numbers."""
     graph = card["graphs"][part]
-    subject = graph["file"] if runtime == "onnxruntime" else f"signature {graph['signature']}"
-    opener = _open_onnx if runtime == "onnxruntime" else _open_saved_model
+    subject = f"signature {graph['signature']}" if runtime == "tensorflow" else graph["file"]
     try:
-        run = opener(report, folder, card, graph)
+        if runtime == "onnxruntime":
+            _check_graph(report, cards.read_file(folder, card, graph["file"]), graph["file"])
+        run = open_graph(graph)
         report.add("load", subject, True, "loaded")
+    except ImportError:  # the runtime, and not the artifact, is at fault
+        raise
     except Exception as error:  # a broken file may fail in any reader, in any way
         report.add("load", subject, False, one_line(error))
         return
+    if hasattr(run, "version"):  # Node.js tells it when it has started
+        report.runtime = f"{runtime} {run.version}"
+    if hasattr(run, "inputs"):
+        _check_names(report, graph, run)
     inputs = {name: golden[f"{part}.{name}"] for name in graph["inputs"]}
-    rows = len(next(iter(inputs.values())))
+    name, shape = next(iter(graph["inputs"].items()))
+    rows = inputs[name].shape[_axis(shape)]
     for size in (rows, SMALL_BATCH):
         where = f"batch {size}"
         try:
-            blocks = [
-                run(**{name: x[start : start + size] for name, x in inputs.items()})
-                for start in range(0, rows, size)
-            ]
-            values = {key: np.concatenate([b[key] for b in blocks]) for key in graph["outputs"]}
+            values = _run_in_batches(run, graph, inputs, rows, size)
         except Exception as error:
             report.add("run", f"{subject}, {where}", False, one_line(error))
             continue
         for key in sorted(graph["outputs"]):
             _compare(report, f"{part} {key}, {where}", values[key], golden[f"{part}.{key}"])
+
+
+def _axis(shape):
+    """Returns which dimension of a shape is the batch: the first, or the second after samples."""
+    return shape.index("batch") if "batch" in shape else 0
+
+
+def _run_in_batches(run, graph, inputs, rows, size):
+    """Returns the outputs of all rows, name -> array, from calls with `size` rows at most."""
+    blocks = []
+    for start in range(0, rows, size):
+        cut = {
+            name: x[(slice(None),) * _axis(graph["inputs"][name]) + (slice(start, start + size),)]
+            for name, x in inputs.items()
+        }
+        blocks.append(run(**cut))
+    return {
+        key: np.concatenate([block[key] for block in blocks], axis=_axis(shape))
+        for key, shape in graph["outputs"].items()
+    }
 
 
 def _compare(report, subject, received, expected):
@@ -148,19 +165,26 @@ def _compare(report, subject, received, expected):
         report.add_error(subject, error)
 
 
-def _open_onnx(report, folder, card, graph):
-    """Returns f(arrays by name) -> dict of arrays; checks the graph, its names and its `batch`."""
-    content = cards.read_file(folder, card, graph["file"])
-    _check_graph(report, content, graph["file"])
-    model = Graph(content, graph["file"])
+def _check_names(report, graph, run):
+    """Checks names and shapes of a graph, and that its batch is dynamic."""
     for kind in ("inputs", "outputs"):
-        received = getattr(model, kind)
+        received, expected = getattr(run, kind), graph[kind]
         text = ", ".join(f"{key} {shape}" for key, shape in sorted(received.items()))
-        agree = received == graph[kind]
-        report.add(kind, graph["file"], agree, text if agree else f"{text}, not {graph[kind]}")
-    dynamic = {shape[0] for shape in [*model.inputs.values(), *model.outputs.values()]}
-    report.add("batch", graph["file"], dynamic == {"batch"}, f"first dimension {dynamic}")
-    return model
+        agree = received.keys() == expected.keys() and all(
+            _same_shape(shape, expected[key]) for key, shape in received.items()
+        )
+        report.add(kind, graph["file"], agree, text if agree else f"{text}, not {expected}")
+    shapes = [*run.inputs.values(), *run.outputs.values()]
+    fixed = [shape for shape in shapes if not any(dim in ("batch", None) for dim in shape)]
+    text = f"of one size in {fixed}" if fixed else "of any size"
+    report.add("batch", graph["file"], not fixed, text)
+
+
+def _same_shape(received, expected):
+    """Returns whether shapes agree; None stands for any name of a dynamic dimension."""
+    return len(received) == len(expected) and all(
+        isinstance(e, str) if r is None else r == e for r, e in zip(received, expected)
+    )
 
 
 def _check_graph(report, content, name):
@@ -179,31 +203,26 @@ def _check_graph(report, content, name):
     report.attempt("onnx checker", name, check)
 
 
-def _open_saved_model(report, folder, card, graph):
-    """Returns f(arrays by name) -> dict of arrays; loads nothing of which a hash differs."""
-    if not card["saved_model"]:
-        raise ValueError("this artifact was published without a SavedModel")
-    prefix = f"{card['saved_model']}/"
-    for name in (f"{prefix}saved_model.pb", *card["files"]):
-        if name.startswith(prefix):
-            cards.check_file(folder, card, name)
-    from export.saved_model import SavedModel
-
-    model = SavedModel(Path(folder) / card["saved_model"])
-    return functools.partial(model.call, graph["signature"])
-
-
 def main(arguments=None):
     """Verifies what the command line names; returns the exit code."""
     parser = argparse.ArgumentParser(
         prog="python -m export.verify",
         description="Proves that an artifact gives its numbers here.",
     )
-    parser.add_argument("model", help="a released name, an artifact's folder, or a URL")
+    parser.add_argument("model", nargs="?", help="a released name, an artifact's folder, or a URL")
     parser.add_argument("--runtime", default="onnxruntime", help=f"one of {list(RUNTIMES)}")
+    parser.add_argument("--node_modules", default="", help="where npm installed, for node and web")
+    parser.add_argument("--all", action="store_true", help="every model at hand, in every runtime")
+    parser.add_argument("--matrix", default="", help="with --all: the table goes to this file")
     options = parser.parse_args(arguments)
+    if options.all == bool(options.model) or (options.matrix and not options.all):
+        parser.error("expected a model, or --all [--matrix=FILE]")
     try:
-        report = verify(options.model, options.runtime)
+        if options.all:
+            from export import matrix
+
+            return matrix.verify_all(options.matrix, options.node_modules)
+        report = verify(options.model, options.runtime, options.node_modules)
     except (ImportError, OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -11,6 +11,9 @@ _PUBLIC = {
     "list_models": "zoo.releases",
     "load_decoder": "zoo.runtime",
     "load_encoder": "zoo.runtime",
+    "load_probability": "zoo.probability",
+    # Light, with scikit-learn.
+    "FeatureExtractor": "zoo.extractor",
     # With Keras.
     "Adam": "zoo.optimizers",
     "Adversarial": "zoo.divergences",
@@ -71,7 +74,7 @@ __version__ = "0.1.0.dev0"
 def __getattr__(name):
     if name not in _PUBLIC:
         raise AttributeError(f"module 'zoo' has no attribute {name!r}")
-    if _PUBLIC[name] not in ("zoo.releases", "zoo.runtime"):
+    if _PUBLIC[name] not in ("zoo.extractor", "zoo.probability", "zoo.releases", "zoo.runtime"):
         load_parts()
     return getattr(importlib.import_module(_PUBLIC[name]), name)
 

@@ -4,11 +4,17 @@ import operator
 
 import numpy as np
 
+from zoo import streaming
+from zoo.graph import Graph
+from zoo.images import as_batch, fit, pictures, prepare_images
 from zoo.releases import card as cards
 from zoo.releases import catalogue
 
 SEED = 17
-THRESHOLD = "threshold 0.5"
+_RESIZE = "; features(..., resize=True) brings images of any size to the model"
+__all__ = [
+    *("Decoder", "Encoder", "Graph", "as_batch", "load_decoder", "load_encoder", "prepare_images")
+]
 
 
 def load_encoder(model):
@@ -35,41 +41,15 @@ def load_decoder(model):
 def _open(model, part):
     folder = catalogue.resolve(model)
     card = cards.read_card(folder)
-    name = card["graphs"][part]["file"]
-    return card, Graph(cards.read_file(folder, card, name), name)
-
-
-class Graph:
-    """An ONNX graph that is called by names, never by order.
-
-    Args:
-        content: The bytes of the ONNX file.
-        name: What to call it in messages.
-
-    Attributes:
-        inputs, outputs: Name -> shape, a list of ints and, for a dynamic dimension, its name.
-    """
-
-    def __init__(self, content, name):
-        try:
-            import onnxruntime
-        except ImportError as error:
-            raise ImportError("ONNX Runtime is needed: pip install onnxruntime") from error
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3  # errors only
-        try:
-            self._runtime = onnxruntime.InferenceSession(
-                content, options, providers=["CPUExecutionProvider"]
-            )
-        except Exception as error:  # ONNX Runtime has no public root of its errors.
-            raise ValueError(f"Expected an ONNX graph in {name}. Received: {error}") from error
-        self.inputs = {item.name: list(item.shape) for item in self._runtime.get_inputs()}
-        self.outputs = {item.name: list(item.shape) for item in self._runtime.get_outputs()}
-
-    def __call__(self, **arrays):
-        """Returns all outputs, name -> array, for float32 arrays given by input name."""
-        values = self._runtime.run(list(self.outputs), arrays)
-        return dict(zip(self.outputs, values))
+    entry = card["graphs"].get(part)
+    if entry is None:
+        raise ValueError(
+            f"Expected a model with the graph {part!r}. Received: {card['name']!r}, which has "
+            f"{sorted(card['graphs'])}"
+        )
+    graph = Graph(cards.read_file(folder, card, entry["file"]), entry["file"])
+    graph.require(entry)
+    return card, graph
 
 
 class _Model:
@@ -101,16 +81,19 @@ class Encoder(_Model):
         super().__init__(card, graph)
         self._sampler = sampler
 
-    def features(self, images, kind="mean", seed=None, batch_size=256):
+    def features(self, images, kind="mean", seed=None, batch_size=256, resize=False):
         """Encodes images; the same images give the same features.
 
         Args:
             images: [H, W] or [N, H, W] (one channel), [H, W, C] or [N, H, W, C]; see
-                `prepare_images` for dtypes. The card's preprocessing is applied.
-            kind: "mean", `loc`: the posterior's mean, or the code of a flow encoder; "sample", a
-                draw of the posterior; "params", all that the encoder publishes.
+                `zoo.images.prepare_images` for dtypes. The card's preprocessing is applied.
+            kind: "mean", `loc`: the posterior's mean, or the code of a flow or a deterministic
+                encoder; "sample", a draw of the posterior; "params", all that the encoder
+                publishes.
             seed: Int for kind="sample", 17 where it is not given; nothing else uses it.
             batch_size: Images at a time: memory, not results, depends on it.
+            resize: Whether images of another size or number of channels are brought to the
+                model's, as `zoo.images.fit` says; without it they are refused.
 
         Returns:
             float32 [N, Z] (N = 1 for one image); for "params" a dict of arrays with `loc` and
@@ -120,6 +103,56 @@ class Encoder(_Model):
             TypeError: If the dtype is not one of those accepted.
             ValueError: If an argument's value or shape is not one of those accepted.
         """
+        self._check(kind, seed)
+        size = _positive("batch_size", batch_size)
+        images = pictures(images) if resize else as_batch(images, self.image_shape, _RESIZE)
+        parts = (images[start : start + size] for start in range(0, len(images), size))
+        encoded = list(self._encode((self._prepare(x, resize) for x in parts), kind, seed))
+        return _concatenate(encoded) if kind == "params" else np.concatenate(encoded)
+
+    def stream(self, images, kind="mean", seed=None, batch_size=256, resize=False, progress=False):
+        """Encodes images as they come and gives their features block by block.
+
+        Memory holds one block of images, however many there are. The features are those that
+        `features` gives for all images at once, samples included.
+
+        Args:
+            images: An iterable of images or of batches of them, each as `features` takes it: a
+                generator, a list, a memory-mapped array.
+            kind, seed, batch_size, resize: As in `features`.
+            progress: Whether to show a bar, where standard error is a terminal (needs tqdm).
+
+        Yields:
+            What `features` returns, of up to `batch_size` images each, all but the last exactly.
+
+        Raises:
+            TypeError, ValueError: As `features`, with the number of the item at fault.
+        """
+        self._check(kind, seed)
+        size = _positive("batch_size", batch_size)
+        blocks = streaming.regroup(self._items(images, resize), size)
+        return self._stream(blocks, kind, seed, progress)
+
+    def _stream(self, blocks, kind, seed, progress):
+        with streaming.bar(progress) as advance:
+            for features in self._encode(blocks, kind, seed):
+                yield features
+                advance(len(features["loc"] if kind == "params" else features))
+
+    def _items(self, images, resize):
+        """Yields batches as the graph takes them; an error says which item it was."""
+        for number, item in enumerate(images):
+            try:
+                yield self._prepare(item, resize)
+            except (TypeError, ValueError) as error:
+                raise type(error)(f"Item {number}: {error}") from error
+
+    def _prepare(self, images, resize):
+        images = fit(images, self.image_shape) if resize else images
+        batch = as_batch(images, self.image_shape, _RESIZE)
+        return prepare_images(batch, self.card["preprocessing"])
+
+    def _check(self, kind, seed):
         if kind not in ("mean", "sample", "params"):
             raise ValueError(
                 f"`kind` must be 'mean', 'sample' or 'params'. Received: kind={kind!r}"
@@ -127,21 +160,19 @@ class Encoder(_Model):
         if seed is not None and kind != "sample":
             raise ValueError(f"`seed` is for kind='sample'. Received: kind={kind!r}, seed={seed!r}")
         self._require_known(kind)
-        images = as_batch(images, self.image_shape)
+
+    def _encode(self, blocks, kind, seed):
+        """Yields the features of each block of prepared images."""
         rng = np.random.default_rng(SEED if seed is None else seed)
-        blocks = []
-        size = _positive("batch_size", batch_size)
-        for start in range(0, len(images), size):
-            block = prepare_images(images[start : start + size], self.card["preprocessing"])
+        for block in blocks:
             parameters = self._graph(image=block)
-            if kind == "mean":
-                parameters = {"z": parameters["loc"]}
-            elif kind == "sample":
+            if kind == "params":
+                yield parameters
+            elif kind == "mean":
+                yield parameters["loc"]
+            else:
                 noise = rng.standard_normal(parameters["loc"].shape, np.float32)
-                parameters = {"z": self._sample(parameters, noise)}
-            blocks.append(parameters)
-        joined = _concatenate(blocks)
-        return joined if kind == "params" else joined["z"]
+                yield self._sample(parameters, noise)
 
     def _sample(self, parameters, noise):
         """Returns z ~ e(z|x) as a function of standard normal noise."""
@@ -152,10 +183,11 @@ class Encoder(_Model):
 
     def _require_known(self, kind):
         family = self.card["posterior"].get("family")
-        if kind != "params" and family != "diagonal_normal" and self._sampler is None:
+        known = ("diagonal_normal",) if kind == "sample" else ("diagonal_normal", "deterministic")
+        if kind != "params" and family not in known and self._sampler is None:
             raise ValueError(
-                f"kind={kind!r} needs a posterior of the family 'diagonal_normal'; only "
-                f"kind='params' works for this one. Received: family={family!r}"
+                f"kind={kind!r} needs a posterior of the family {' or '.join(map(repr, known))}. "
+                f"Received: family={family!r}"
             )
 
 
@@ -230,23 +262,28 @@ class Decoder(_Model):
             batch_size: As in `decode`.
 
         Raises:
-            ValueError: If `n` is not positive, or the card's prior is no Gaussian around 0.
+            ValueError: If `n` is not positive, or the card's prior is neither a Gaussian nor a
+                logistic around 0.
         """
         scale = self._prior_scale()
-        n = _positive("n", n)
-        z = np.random.default_rng(seed).standard_normal((n, self.latent_dim), np.float32)
+        shape = (_positive("n", n), self.latent_dim)
+        rng = np.random.default_rng(seed)
+        if self.card["prior"]["family"] == "logistic":
+            z = rng.logistic(size=shape).astype(np.float32)
+        else:
+            z = rng.standard_normal(shape, np.float32)
         return self.decode(z * scale, batch_size=batch_size)
 
     def _prior_scale(self):
-        """Returns the prior's standard deviations, float32 [Z] or a 1 for all."""
+        """Returns the prior's scales, float32 [Z] or a 1 for all."""
         prior = self.card["prior"]
         family, scale = prior.get("family"), prior.get("scale")
         if family == "standard_normal":
             return np.float32(1)
-        if family != "diagonal_normal":
+        if family not in ("diagonal_normal", "logistic"):
             raise ValueError(
-                "Sampling without Keras needs a prior of the family 'standard_normal' or "
-                "'diagonal_normal'; use zoo.load(...).sample(n) for this model. "
+                "Sampling without Keras needs a prior of the family 'standard_normal', "
+                "'diagonal_normal' or 'logistic'; use zoo.load(...).sample(n) for this model. "
                 f"Received: family={family!r}"
             )
         numbers = isinstance(scale, list) and all(isinstance(s, (int, float)) for s in scale)
@@ -271,87 +308,6 @@ class Decoder(_Model):
         if not np.isfinite(batch).all():
             raise ValueError("Expected finite float32 latents. Received: NaN or an infinity")
         return batch
-
-
-def as_batch(images, image_shape):
-    """Returns images as [N, H, W, C], values and dtype untouched, nothing copied.
-
-    Args:
-        images: [H, W] or [N, H, W] where C = 1, [H, W, C] or [N, H, W, C].
-        image_shape: (H, W, C).
-
-    Raises:
-        ValueError: If the shape is none of these, or N = 0; names what was expected.
-    """
-    images = images if isinstance(images, np.ndarray) else np.asarray(images)
-    rows, columns, channels = image_shape
-    whole = (rows, columns, channels)
-    if images.ndim == 4 and images.shape[1:] == whole:
-        batch = images
-    elif images.shape == whole:
-        batch = images[None]
-    elif channels == 1 and images.ndim == 3 and images.shape[1:] == whole[:2]:
-        batch = images[..., None]
-    elif channels == 1 and images.shape == whole[:2]:
-        batch = images[None, ..., None]
-    else:
-        grey = f", [N, {rows}, {columns}] or [{rows}, {columns}]" if channels == 1 else ""
-        raise ValueError(
-            f"Expected images of {rows} x {columns} with {channels} channel(s): shape "
-            f"[N, {rows}, {columns}, {channels}]{grey}. Received: shape={images.shape}"
-        )
-    if not len(batch):
-        raise ValueError(f"Expected at least one image. Received: shape={images.shape}")
-    return batch
-
-
-def prepare_images(images, preprocessing):
-    """Returns images as the encoder's graph takes them: float32 in [0, 1].
-
-        uint8    x / 255
-        bool     0 or 1
-        float    as it is, and must lie in [0, 1]
-        others   refused: their range is not known
-
-    then, if the card says `binarise: "threshold 0.5"`, 1 where x >= 0.5 and 0 elsewhere; and if it
-    says `multiply`, times that number.
-
-    Args:
-        images: Array of any shape.
-        preprocessing: The card's entry, `{"scale": "uint8/255", "binarise": None or a rule}`.
-
-    Raises:
-        TypeError: If the dtype is not one of these.
-        ValueError: If a float is NaN or outside [0, 1], or the card's rule is unknown.
-    """
-    scale, binarise = preprocessing.get("scale"), preprocessing.get("binarise")
-    multiply = preprocessing.get("multiply", 1)
-    if not (isinstance(multiply, (int, float)) and multiply > 0):
-        raise ValueError(f"Expected a positive number as `multiply`. Received: {preprocessing!r}")
-    if scale != "uint8/255" or binarise not in (None, THRESHOLD):
-        raise ValueError(
-            f"Expected preprocessing with scale='uint8/255' and binarise=None or {THRESHOLD!r}. "
-            f"Received: {preprocessing!r}"
-        )
-    if images.dtype == np.uint8:
-        x = images.astype(np.float32) / np.float32(255)
-    elif images.dtype == np.bool_:
-        x = images.astype(np.float32)
-    elif images.dtype.kind == "f":
-        x = np.ascontiguousarray(images, np.float32)
-        low, high = float(images.min()), float(images.max())
-        if not (low >= 0.0 and high <= 1.0):
-            raise ValueError(
-                "Expected float images with values in [0, 1] (grey levels up to 255 as uint8). "
-                f"Received: values from {low:g} to {high:g}"
-            )
-    else:
-        raise TypeError(
-            "Expected images of dtype uint8 (0 to 255), bool, or a float in [0, 1]. "
-            f"Received: dtype={images.dtype}"
-        )
-    x = (x >= 0.5).astype(np.float32) if binarise else x
-    return x if multiply == 1 else x * np.float32(multiply)
 
 
 def _positive(name, value):

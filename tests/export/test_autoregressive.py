@@ -7,16 +7,10 @@ import tiny_artifact
 import zoo
 from export import publish, verify
 from export.report import relative_error
+from trainers import runs
 from zoo.backend import to_numpy
 
 LATENTS = 3
-
-
-class Run:
-    """What `write_artifact` takes of a run."""
-
-    def __init__(self, model):
-        self.model, self.config, self.step, self.evaluation = model, {}, 7, None
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +27,9 @@ def artifact(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pixelcnn")
     data = {"name": "tiny", "binarisation": "static"}
     images = tiny_artifact.images(3).astype("float32") / 255
-    publish.write_artifact(folder, Run(model), "pixelcnn", data, images > 0.5, True)
+    publish.write_artifact(
+        folder, runs.Run(model, {}, None, 7, []), "pixelcnn", data, images > 0.5, True
+    )
     return folder, model
 
 

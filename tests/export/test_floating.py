@@ -5,6 +5,7 @@ import pytest
 import tiny_artifact
 
 from export import publish, verify
+from trainers import runs
 from zoo import files, runtime
 from zoo.backend import to_numpy
 
@@ -18,16 +19,11 @@ def config():
     return parts
 
 
-class Run:
-    """What `write_artifact` takes of a run."""
-
-    def __init__(self, model):
-        self.model, self.config, self.step, self.evaluation = model, {}, 7, None
-
-
 def write(folder, model, images):
     data = {"name": "tiny", "binarisation": "none", "pixel_scale": WHITE}
-    publish.write_artifact(folder, Run(model), "floating", data, images, False)
+    publish.write_artifact(
+        folder, runs.Run(model, {}, None, 7, []), "floating", data, images, False
+    )
 
 
 @pytest.fixture(scope="module")

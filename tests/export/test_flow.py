@@ -12,6 +12,7 @@ from export import card as export_card
 from export import onnx as export_onnx
 from export import publish, verify
 from export.report import relative_error
+from trainers import runs
 from zoo import files, runtime
 from zoo.backend import to_numpy
 
@@ -30,13 +31,6 @@ def config(marginal):
     return parts
 
 
-class Run:
-    """What `write_artifact` takes of a run."""
-
-    def __init__(self, model):
-        self.model, self.config, self.step, self.evaluation = model, {}, 7, None
-
-
 @pytest.fixture(scope="module")
 def artifact(tmp_path_factory):
     """Returns a function: marginal -> (folder of an artifact, its model), made once."""
@@ -47,7 +41,9 @@ def artifact(tmp_path_factory):
         model = tiny_artifact.make_model(config(marginal))
         data = {"name": "tiny", "binarisation": "static"}
         images = tiny_artifact.images(8).astype("float32") / 255
-        publish.write_artifact(folder, Run(model), f"flow-{marginal}", data, images, True)
+        publish.write_artifact(
+            folder, runs.Run(model, {}, None, 7, []), f"flow-{marginal}", data, images, True
+        )
         return folder, model
 
     return make

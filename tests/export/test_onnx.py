@@ -81,6 +81,30 @@ def test_log1p_is_exact_to_rounding_from_minus_one_to_infinity():
     assert np.isnan(graph(x=np.array([[np.nan], [-2.0]], "f4"))["y"]).all()
 
 
+def test_expm1_is_exact_to_rounding_from_minus_infinity_to_infinity():
+    graph = converted(lambda x: {"y": tf.math.expm1(x)}, {"x": (1,)})
+    small = np.float32(10.0) ** np.arange(-40, 2, dtype="f4")
+    x = np.concatenate([small, -small, np.linspace(-3, 88, 183), [0, -0.0, -1e30, -np.inf]])
+    x = x.astype("f4")[:, None]
+    expected = np.expm1(x.astype("f8"))
+    received = graph(x=x)["y"].astype("f8")
+    # Five roundings of 2^-24, two of them of exp and log, which runtimes round to two units.
+    error = np.abs(received - expected)
+    assert (error <= 5e-7 * np.abs(expected) + 1.5e-45).all()
+    assert (graph(x=np.array([[89.0], [1e30], [np.inf]], "f4"))["y"] == np.inf).all()
+    assert np.isnan(graph(x=np.array([[np.nan]], "f4"))["y"]).all()
+
+
+def test_softplus_is_exact_to_rounding_at_both_ends():
+    graph = converted(lambda x: {"y": tf.nn.softplus(x)}, {"x": (1,)})
+    x = np.concatenate([np.linspace(-87, 100, 375), [-30000.0, 0, 30000.0]]).astype("f4")[:, None]
+    expected = np.logaddexp(0, x.astype("f8"))
+    error = np.abs(graph(x=x)["y"] - expected)
+    assert (error <= 5e-7 * expected + 1.5e-45).all()
+    ends = graph(x=np.array([[np.inf], [-np.inf]], "f4"))["y"]
+    np.testing.assert_array_equal(ends, [[np.inf], [0]])
+
+
 def test_broadcast_args_with_a_dynamic_batch():
     def function(x, y):
         shape = tf.broadcast_dynamic_shape(tf.shape(x), tf.shape(y)[1:])

@@ -99,7 +99,8 @@ def test_the_readme_says_how_to_load_and_what_it_reached(artifact):
         "| linear_probe | not available: no labels |",
         "On 9 examples of the split 'test', seed 17",
         "Apache-2.0",
-        "## Limits",
+        "## Use and limits",
+        "## Training",
     ):
         assert part in text, part
 
@@ -245,6 +246,7 @@ def test_an_op_without_onnx_form_is_named_and_leaves_nothing(run, monkeypatch, t
 def test_outputs_that_are_not_finite_are_refused(run, monkeypatch):
     before = content(run)
     with_decoder(lambda decode, z: {"mean": tf.math.log(z[:, 0] - 9)}, monkeypatch)
+    monkeypatch.setattr(golden, "exact", lambda model: model)
     with pytest.raises(ValueError, match="Received: decoder.mean with 10 of 10 values not finite"):
         publish.publish(run, "tiny")
     assert content(run) == before
@@ -254,8 +256,11 @@ def test_graphs_with_other_numbers_are_refused(run, monkeypatch):
     before = content(run)
     export = export_onnx.export
 
-    def wrong(function, inputs, path, name):
-        export(lambda x: {k: v + 1e-3 for k, v in function(x).items()}, inputs, path, name)
+    def wrong(function, inputs, path, *rest):
+        def shifted(*tensors):
+            return {k: v + 1e-3 for k, v in function(*tensors).items()}
+
+        export(shifted, inputs, path, *rest)
 
     monkeypatch.setattr(export_onnx, "export", wrong)
     text = "does not give Keras's numbers; nothing is kept.*encoder loc, batch 10 .*FAILED"
@@ -327,6 +332,22 @@ def test_golden_outputs_are_those_of_the_model():
 
 
 # The command.
+
+
+def test_golden_numbers_are_nearer_the_exact_ones_than_float32_is():
+    model = tiny_artifact.make_model()
+    for weight in model.encoder.trainable_variables:
+        weight.assign(30 * weight)  # large sums that cancel
+    x = tiny_artifact.images(8).astype("float32") / 255
+    arrays = golden.golden_arrays(golden.exact(model), x)
+    weights = [np.asarray(w, "f8") for w in model.encoder.get_weights()]
+    hidden = arrays["encoder.image"].astype("f8").reshape(10, -1)
+    for kernel, bias in zip(weights[:4:2], weights[1:4:2]):
+        hidden = np.maximum(hidden @ kernel + bias, 0)
+    expected = hidden @ weights[4] + weights[5]
+    own = np.asarray(model.encode(arrays["encoder.image"])["loc"])
+    errors = [np.abs(found - expected).mean() for found in (arrays["encoder.loc"], own)]
+    assert errors[0] < errors[1] < 1e-6 * np.abs(expected).max()
 
 
 def test_the_commands_publish_verify_and_encode(run, tmp_path):

@@ -178,15 +178,6 @@ def test_the_checker_is_skipped_and_said_so_where_onnx_is_absent(artifact, monke
     assert found.ok and "skipped" in str(found)
 
 
-@pytest.mark.parametrize("runtime", ["openvino", "node"])
-def test_runtimes_to_come_say_so(artifact, runtime, capsys):
-    text = rf"{runtime}' is not available yet.*one of \['onnxruntime', 'tensorflow'\]"
-    with pytest.raises(ValueError, match=text):
-        verify.verify(artifact, runtime)
-    assert verify.main([str(artifact), f"--runtime={runtime}"]) == 1
-    assert "is not available yet" in capsys.readouterr().err
-
-
 def test_unknown_runtimes_and_models_are_refused(artifact, capsys):
     with pytest.raises(
         ValueError, match="Received: runtime='tensorfow'. Did you mean \"tensorflow\""

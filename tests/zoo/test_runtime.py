@@ -198,9 +198,15 @@ def test_a_gaussian_prior_is_drawn_at_its_scale(decoder):
             other.sample(1)
 
 
+def test_a_logistic_prior_is_drawn_at_its_scale(decoder):
+    other = with_prior(decoder, family="logistic", scale=[0.5, 1.0, 2.0])
+    z = np.random.default_rng(3).logistic(size=(6, 3)) * [0.5, 1.0, 2.0]
+    np.testing.assert_allclose(other.sample(6, seed=3), decoder.decode(z), atol=1e-6)
+
+
 def test_another_prior_is_not_sampled(decoder):
     other = with_prior(decoder, family="vamp")
-    with pytest.raises(ValueError, match="'diagonal_normal'; use zoo.load.*family='vamp'"):
+    with pytest.raises(ValueError, match="'logistic'; use zoo.load.*family='vamp'"):
         other.sample(1)
 
 

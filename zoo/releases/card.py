@@ -59,6 +59,7 @@ def read_card(folder):
             raise ValueError(
                 f"Expected {key!r} ({kind.__name__}) in {path}. Received: {key}={card.get(key)!r}"
             )
+    _check_shapes(card, path)
     for name, entry in card["files"].items():
         size = entry.get("bytes") if isinstance(entry, dict) else None
         if not isinstance(size, int) or not isinstance(entry.get("sha256"), str):
@@ -66,6 +67,19 @@ def read_card(folder):
                 f"Expected `sha256` and `bytes` of each file in {path}. Received: {name}={entry!r}"
             )
     return card
+
+
+def _check_shapes(card, path):
+    """Refuses shapes that no reader can work with, and graphs without a file."""
+    numbers = [*card["image_shape"], card["latent_dim"]]
+    if len(numbers) != 4 or not all(type(n) is int and n > 0 for n in numbers):
+        raise ValueError(
+            f"Expected positive ints, `image_shape` [H, W, C] and `latent_dim`, in {path}. "
+            f"Received: image_shape={card['image_shape']!r}, latent_dim={card['latent_dim']!r}"
+        )
+    for part, entry in card["graphs"].items():
+        if not isinstance(entry, dict) or not isinstance(entry.get("file"), str):
+            raise ValueError(f"Expected `file` of each graph in {path}. Received: {part}={entry!r}")
 
 
 def _run_hint(folder):
@@ -89,13 +103,7 @@ def file_path(folder, card, name):
             f"Expected a file listed in {Path(folder) / CARD}, one of {sorted(card['files'])}. "
             f"Received: name={name!r}"
         )
-    parts = PurePosixPath(name).parts
-    if not parts or ".." in parts or name.startswith("/") or "\\" in name or ":" in parts[0]:
-        raise ValueError(
-            f"Expected names of files inside the folder in {Path(folder) / CARD}. "
-            f"Received: name={name!r}"
-        )
-    path = Path(folder, *parts)
+    path = Path(folder, *parts_of(folder, name))
     if not path.is_file():
         expected = card["files"][name]
         raise FileNotFoundError(
@@ -103,6 +111,39 @@ def file_path(folder, card, name):
             f"sha256={expected['sha256']}. Received: no such file"
         )
     return path
+
+
+def parts_of(folder, name):
+    """Returns the parts of a file's name in the card of `folder`, below which they must lie.
+
+    Raises:
+        ValueError: If they lead out of it.
+    """
+    parts = PurePosixPath(name).parts
+    if not parts or ".." in parts or name.startswith("/") or "\\" in name or ":" in parts[0]:
+        raise ValueError(
+            f"Expected names of files inside the folder in {Path(folder) / CARD}. "
+            f"Received: name={name!r}"
+        )
+    return parts
+
+
+def check_card(folder, sha256):
+    """Returns `folder` if its card has this SHA-256, and with it the hash of every file.
+
+    Raises:
+        FileNotFoundError: If there is no card.
+        ValueError: If it is another one.
+    """
+    read_card(folder)
+    path = Path(folder) / CARD
+    received = files.sha256(path)
+    if received != sha256.lower():
+        raise ValueError(
+            f"{path} is not the card that was published. Expected: sha256={sha256.lower()}. "
+            f"Received: sha256={received}"
+        )
+    return Path(folder)
 
 
 def read_file(folder, card, name):

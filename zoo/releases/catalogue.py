@@ -1,11 +1,12 @@
 """From what a user says (a name, a folder, a URL) to an artifact's folder."""
 
+import math
 import os
 from pathlib import Path
 
-from zoo import registry
+from zoo import files, registry
 from zoo.releases import card as cards
-from zoo.releases import download
+from zoo.releases import download, hub, shipping, summary
 
 PAPERS = ("bilbo", "broken_elbo", "infovae", "mu_vae", "vimae")
 
@@ -14,21 +15,34 @@ RELEASES = {}
 
 
 def artifacts_folder():
-    """Returns where named artifacts lie: ELBO_ZOO_ARTIFACTS, else `artifacts/` beside `zoo/`."""
-    beside = Path(__file__).resolve().parents[2] / "artifacts"
-    return Path(os.environ.get("ELBO_ZOO_ARTIFACTS") or beside)
+    """Returns where named artifacts lie.
+
+    ELBO_ZOO_ARTIFACTS; else `zoo/artifacts`, which an installed wheel has; else `artifacts/` beside
+    `zoo/`, as in a checkout.
+    """
+    package = Path(__file__).resolve().parents[1]
+    inside, beside = package / "artifacts", package.parent / "artifacts"
+    chosen = inside if (inside / shipping.INDEX).is_file() else beside
+    return Path(os.environ.get("ELBO_ZOO_ARTIFACTS") or chosen)
 
 
 def names():
     """Returns all names that `resolve` knows, sorted."""
-    return sorted({*RELEASES, *(folder.name for folder in _local_folders())})
+    return sorted({*RELEASES, *_index(), *(folder.name for folder in _local_folders())})
 
 
 def resolve(model):
     """Returns the folder of an artifact.
 
-    Tried in turn: `https://.../NAME.zip#sha256=HEX`, which is fetched once and then read from the
-    cache; a path; a name under `artifacts/` or in `RELEASES`; a folder of that name here.
+    Tried in turn:
+
+    - `https://.../NAME.zip#sha256=HEX` or `https://.../NAME/#sha256=HEX` (a folder; the hash is
+      its card's), which is fetched once and then read from the cache;
+    - `hf://OWNER/NAME[@REVISION][#sha256=HEX]`, which `huggingface_hub` fetches;
+    - a path, `#sha256=HEX` of its card after it or not;
+    - a name: under `artifacts/`; in `RELEASES`; or, where a wheel lists it and does not hold it,
+      below ELBO_ZOO_MIRROR, an https address or a folder that has NAME/;
+    - a folder of that name here.
 
     Args:
         model: A `str` or a `Path`.
@@ -43,55 +57,113 @@ def resolve(model):
     if not isinstance(model, (str, os.PathLike)) or not str(model).strip():
         raise TypeError(f"Expected a model's name, folder or URL. Received: {model!r}")
     text = os.fspath(model)
+    if text.startswith("hf://"):
+        folder, sha256 = hub.fetch(text)
+        return cards.check_card(folder, sha256) if sha256 else _folder(folder)
     if "://" in text:
         return download.fetch(*download.split_url(text))
+    path, marked, sha256 = text.partition("#sha256=")
+    if marked:
+        return cards.check_card(_folder(Path(path)), sha256)
     if isinstance(model, os.PathLike) or os.sep in text or "/" in text or text in (".", ".."):
         return _folder(Path(text))
-    local = artifacts_folder() / text
+    return _named(text)
+
+
+def _named(name):
+    local = artifacts_folder() / name
     if (local / cards.CARD).is_file():
         return local
-    if text in RELEASES:
-        return download.fetch(RELEASES[text]["url"], RELEASES[text]["sha256"])
-    if (Path(text) / cards.CARD).is_file():
-        return Path(text)
+    if name in RELEASES:
+        return download.fetch(RELEASES[name]["url"], RELEASES[name]["sha256"])
+    if (Path(name) / cards.CARD).is_file():
+        return Path(name)
+    if name in _index():
+        return _mirrored(name, _index()[name]["sha256"])
+    hint = f". {name!r} is a file" if Path(name).is_file() else ""
     raise FileNotFoundError(
         f"Expected a model's name, one of {names()}, or the path of an artifact's folder. "
-        f"Received: {text!r}.{registry.nearest(text, names())}"
+        f"Received: {name!r}{hint}.{registry.nearest(name, names())}"
     )
 
 
-def list_models(paper=None, data=None):
-    """Lists the artifacts under `artifacts/` from their cards, without loading any.
+def _mirrored(name, sha256):
+    """Returns a released model that is too large for a wheel from where the user has them."""
+    mirror = os.environ.get("ELBO_ZOO_MIRROR", "").rstrip("/")
+    if not mirror:
+        raise FileNotFoundError(
+            f"The model {name!r} is released, and too large for this installation: set "
+            f"ELBO_ZOO_MIRROR to the https address or the folder that has {name}/, or give that "
+            f"address or folder in place of the name, with #sha256={sha256}. Received: {name!r}"
+        )
+    if "://" in mirror:
+        return download.fetch(*download.split_url(f"{mirror}/{name}/#sha256={sha256}"))
+    return cards.check_card(_folder(Path(mirror) / name), sha256)
+
+
+def _index():
+    """Returns name -> {"sha256", "summary"} of released models that this installation lacks."""
+    path = artifacts_folder() / shipping.INDEX
+    return files.read_json(path) if path.is_file() else {}
+
+
+def list_models(paper=None, data=None, latent_dim=None):
+    """Lists the released models from their cards, without loading any; prints as a table.
 
     Args:
         paper: Only models of this paper: one of `PAPERS`.
         data: Only models trained on this data set, "mnist" say.
+        latent_dim: Only models of so many latents: an int, or the pair of the least and the most.
 
     Returns:
         A list of dicts, sorted by `name`, with `name`, `paper`, `data` (a data set's name),
         `image_shape`, `latent_dim`, `bytes` (of all files), `encoder_bytes`, `metrics` (name ->
-        {"value", "stderr", ...}) and `folder`.
+        {"value", "stderr", ...}) and `folder`, None where this installation does not hold it.
 
     Raises:
-        ValueError: If `paper` is not one of `PAPERS`, or a card cannot be read.
+        ValueError: If `paper` is not one of `PAPERS`, `latent_dim` is neither an int nor a pair,
+            or a card cannot be read.
     """
     if paper is not None and paper not in PAPERS:
         raise ValueError(
             f"Expected `paper` to be one of {list(PAPERS)}. Received: paper={paper!r}."
             f"{registry.nearest(paper, PAPERS)}"
         )
-    rows = [_summary(folder) for folder in _local_folders()]
-    return [
-        row
-        for row in rows
-        if (paper is None or row["paper"] == paper) and (data is None or row["data"] == data)
+    least, most = _latents(latent_dim)
+    here = [
+        {**summary.summarise(cards.read_card(path)), "folder": str(path)}
+        for path in _local_folders()
     ]
+    held = {row["name"] for row in here}
+    others = [entry["summary"] for name, entry in _index().items() if name not in held]
+    away = [{**row, "image_shape": tuple(row["image_shape"]), "folder": None} for row in others]
+    return summary.Models(
+        row
+        for row in sorted([*here, *away], key=lambda row: row["name"])
+        if (paper is None or row["paper"] == paper)
+        and (data is None or row["data"] == data)
+        and least <= row["latent_dim"] <= most
+    )
+
+
+def _latents(latent_dim):
+    """Returns the least and the most latents."""
+    if latent_dim is None:
+        return 0, math.inf
+    pair = (latent_dim, latent_dim) if isinstance(latent_dim, int) else latent_dim
+    if not (isinstance(pair, (list, tuple)) and len(pair) == 2 and pair[0] <= pair[1]):
+        raise ValueError(
+            "Expected `latent_dim` as an int or a pair (least, most). "
+            f"Received: latent_dim={latent_dim!r}"
+        )
+    return pair
 
 
 def _folder(path):
     """Checks that a path that a user wrote is an artifact's folder."""
     if not path.is_dir():
-        raise FileNotFoundError(f"Expected an artifact's folder. Received: {str(path)!r}, absent")
+        what = "a file" if path.is_file() else "absent"
+        raise FileNotFoundError(f"Expected an artifact's folder. Received: {str(path)!r}, {what}")
     cards.read_card(path)
     return path
 
@@ -101,19 +173,3 @@ def _local_folders():
     if not folder.is_dir():
         return []
     return sorted(child for child in folder.iterdir() if (child / cards.CARD).is_file())
-
-
-def _summary(folder):
-    card = cards.read_card(folder)
-    sizes = {name: entry["bytes"] for name, entry in card["files"].items()}
-    return {
-        "name": card["name"],
-        "paper": card.get("paper"),
-        "data": card.get("data", {}).get("name"),
-        "image_shape": tuple(card["image_shape"]),
-        "latent_dim": card["latent_dim"],
-        "bytes": sum(sizes.values()),
-        "encoder_bytes": sizes.get("encoder.onnx", 0),
-        "metrics": card.get("metrics", {}),
-        "folder": str(folder),
-    }

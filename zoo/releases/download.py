@@ -1,11 +1,14 @@
-"""Archives of artifacts over https: fetched once, checked by hash, unpacked safely, cached.
+"""Artifacts over https, packed or file by file: fetched once, checked by hash, cached.
 
 Every step happens in a folder of its own inside the cache, and one rename makes the result visible;
 so an interrupted download leaves nothing that looks whole, and of two processes that fetch the same
 model at once the second to finish keeps the first one's.
 """
 
+import contextlib
+import errno
 import hashlib
+import http.client
 import os
 import re
 import shutil
@@ -13,10 +16,12 @@ import stat
 import tarfile
 import tempfile
 import urllib.error
+import urllib.parse
 import urllib.request
 import zipfile
 from pathlib import Path, PurePosixPath
 
+from zoo.releases import card as cards
 from zoo.releases.card import CARD
 
 TIMEOUT = 30.0  # seconds without an answer
@@ -36,6 +41,8 @@ def cache_folder():
 def split_url(url):
     """Splits `https://host/name.zip#sha256=HEX` into the URL and the 64 hexadecimal digits.
 
+    Of `https://host/name/#sha256=HEX`, a folder, the hash is that of its card.
+
     Raises:
         ValueError: If it is not https, or has no hash: what is fetched is never trusted unseen.
     """
@@ -45,45 +52,95 @@ def split_url(url):
         raise ValueError(f"Expected a URL that starts with https://. Received: url={url!r}")
     if key != "sha256" or not re.fullmatch(r"[0-9a-fA-F]{64}", digest):
         raise ValueError(
-            "Expected a URL that ends in #sha256= and the 64 hexadecimal digits of the archive's "
-            f"SHA-256. Received: url={url!r}"
+            "Expected a URL that ends in #sha256= and the 64 hexadecimal digits of the SHA-256 of "
+            f"the archive, or of {CARD} where the address ends in /. Received: url={url!r}"
         )
     return address, digest.lower()
 
 
 def fetch(url, sha256):
-    """Returns the folder of the artifact packed at `url`, from the cache where it is there.
+    """Returns the folder of the artifact at `url`, from the cache where it is there, whole.
 
     Args:
         url: https address of a .zip, .tar, .tar.gz or .tgz with an artifact's files, at its top
-            or in its one folder.
-        sha256: Of the archive, 64 hexadecimal digits in lower case.
+            or in its one folder; or, where it ends in /, of an artifact's folder.
+        sha256: Of the archive, or of the folder's card, which has those of all other files; 64
+            hexadecimal digits in lower case.
 
     Returns:
         A `Path` in the cache.
 
     Raises:
         ConnectionError: If it cannot be fetched.
-        ValueError: If its hash differs, it is no archive, or a name in it leads elsewhere.
+        OSError: If the cache cannot be written.
+        ValueError: If a hash differs, it is no archive, or a name in it leads elsewhere.
     """
     target = cache_folder() / sha256
-    if not (target / CARD).is_file():
-        target.parent.mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(prefix=".fetch.", dir=target.parent))
-        try:
-            archive = work / "archive"
-            received = _download(url, archive)
-            if received != sha256:
-                raise ValueError(
-                    f"What {url} gave is not what was published. Expected: sha256={sha256}. "
-                    f"Received: sha256={received}"
-                )
-            unpacked = work / "unpacked"
-            unpack(archive, unpacked)
-            _install(_top(unpacked, url), target)
-        finally:
-            shutil.rmtree(work, ignore_errors=True)
+    if not _whole(target):
+        get = _fetch_folder if url.endswith("/") else _fetch_archive
+        with _workspace(target.parent) as work:
+            _install(get(url, sha256, work), target, work)
     return target
+
+
+@contextlib.contextmanager
+def _workspace(cache):
+    """Yields a new folder inside the cache, on its file system; it goes when all is done."""
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        work = Path(tempfile.mkdtemp(prefix=".fetch.", dir=cache))
+    except OSError as error:
+        raise OSError(
+            error.errno or errno.EACCES,
+            f"Cannot write to the cache of models: set ELBO_ZOO_CACHE to a folder that you may "
+            f"write to. Received: {str(cache)!r}, {error.strerror or error}",
+        ) from error
+    try:
+        yield work
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _whole(folder):
+    """Whether all files of an artifact are there and as long as its card says."""
+    try:
+        card = cards.read_card(folder)
+        return all(
+            cards.file_path(folder, card, name).stat().st_size == entry["bytes"]
+            for name, entry in card["files"].items()
+        )
+    except (OSError, ValueError):
+        return False
+
+
+def _fetch_archive(url, sha256, work):
+    """Fetches and unpacks an archive; returns the folder that holds the card."""
+    archive, unpacked = work / "archive", work / "unpacked"
+    _require(url, _download(url, archive), sha256)
+    unpack(archive, unpacked)
+    return _top(unpacked, url)
+
+
+def _fetch_folder(url, sha256, work):
+    """Fetches the card and every file that it names; returns their folder."""
+    folder = work / "folder"
+    folder.mkdir()
+    _require(url + CARD, _download(url + CARD, folder / CARD), sha256)
+    card = cards.read_card(folder)
+    for name, entry in card["files"].items():
+        path = folder.joinpath(*cards.parts_of(folder, name))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        address = url + urllib.parse.quote(name)
+        _require(address, _download(address, path), entry["sha256"])
+    return folder
+
+
+def _require(url, received, sha256):
+    if received != sha256:
+        raise ValueError(
+            f"What {url} gave is not what was published. Expected: sha256={sha256}. "
+            f"Received: sha256={received}"
+        )
 
 
 def _open(url):
@@ -102,7 +159,10 @@ def _download(url, path):
                 file.write(block)
                 if file.tell() > LARGEST:
                     raise ValueError(f"Expected at most {LARGEST} bytes from {url}. Received: more")
-    except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
+    except (
+        *(urllib.error.URLError, TimeoutError, ConnectionError),
+        http.client.HTTPException,  # an answer that breaks off
+    ) as error:
         raise ConnectionError(f"Could not fetch {url}. Received: {error}") from error
     return digest.hexdigest()
 
@@ -160,10 +220,18 @@ def _top(folder, url):
     raise ValueError(f"Expected an archive that holds {CARD}. Received: {url}")
 
 
-def _install(folder, target):
-    """Renames `folder` to `target`, or leaves what another process put there meanwhile."""
-    try:
-        os.rename(folder, target)
-    except OSError:
-        if not (target / CARD).is_file():
-            raise
+def _install(folder, target, work):
+    """Renames `folder` to `target`, or leaves what another process put there meanwhile.
+
+    What lies there and is not whole, a damaged file say, is moved to `work` and goes with it.
+    """
+    for attempt in range(10):
+        try:
+            os.rename(folder, target)
+            return
+        except OSError:
+            if _whole(target):
+                return
+            with contextlib.suppress(FileNotFoundError):  # another process moved it first
+                os.rename(target, work / f"broken{attempt}")
+    raise OSError(errno.EBUSY, f"Cannot put a model into the cache. Received: {str(target)!r}")

@@ -1,0 +1,250 @@
+"""What the released encoders are worth as features, and how fast they are, as a user gets them.
+
+    python -m benchmarks.features --out=docs/models.json --table=docs/models.md --readme=README.md
+
+Two tables, through `zoo.load_encoder` alone. The first has every released model: its card's NLL or
+bound, the accuracy of probes on labelled images of its own data, and images encoded per second.
+The second has the encoders of 28 x 28 images on data that they were and were not trained on, beside
+raw pixels and beside the first principal components, as many as the encoder has latents.
+
+Probes: the first 10,000 training images, all test images; see `zoo.evaluation.probes`.
+"""
+
+import argparse
+import functools
+import statistics
+import time
+from pathlib import Path
+
+import numpy as np
+
+import zoo
+from trainers import data
+from trainers.config import default_config
+from trainers.environment import hardware, versions
+from zoo import files
+from zoo.evaluation import probes
+
+NUM_TRAIN, NUM_LABELLED = 10000, 1000
+# A data set without labels -> the same images with them.
+LABELLED = {"binarized_mnist": "mnist"}
+# Omniglot's test characters are not those of training: a probe has no classes to learn.
+WITHOUT_CLASSES = ("omniglot",)
+TRANSFER = ("mnist", "fashion_mnist")
+COMMAND = (
+    "python -m benchmarks.features --out=docs/models.json --table=docs/models.md --readme=README.md"
+)
+BEGIN, END = "<!-- models: python -m benchmarks.features -->", "<!-- end of models -->"
+
+
+def load(name, num_train=NUM_TRAIN, num_test=None):
+    """Returns `((images, labels), (images, labels))` of training and test, images float32."""
+    config = default_config().data
+    config.name = name
+    splits = data.load_splits(config)
+    chosen = [(splits["train"], num_train), (splits["test"], num_test)]
+    return [(s.float_images(slice(0, n)), np.asarray(s.labels)[:n]) for s, n in chosen]
+
+
+def score(train, test):
+    """Returns name -> (accuracy, standard error) of the three probes on codes with labels."""
+    rows = probes.labelled_subset(train[1], min(NUM_LABELLED, len(train[1])))
+    found = {
+        "linear": probes.linear_probe(*train, *test),
+        "kNN": probes.knn_probe(*train, *test),
+        "SVM, 1000 labels": probes.svm_probe(train[0][rows], train[1][rows], *test),
+    }
+    return {name: (probe["accuracy"], probe["stderr"]) for name, probe in found.items()}
+
+
+def speed(encoder, batch_size, seconds=1.0, rounds=5):
+    """Returns images per second, the median of rounds, from uint8 images to features."""
+    shape = (batch_size, *encoder.image_shape)
+    images = np.random.default_rng(17).integers(0, 256, shape, np.uint8)
+    encoder.features(images)
+    rates = []
+    for _ in range(rounds):
+        start, count = time.perf_counter(), 0
+        while time.perf_counter() - start < seconds / rounds:
+            encoder.features(images)
+            count += batch_size
+        rates.append(count / (time.perf_counter() - start))
+    return statistics.median(rates)
+
+
+def encode(encoder, split):
+    """Returns (codes, labels) of (images, labels)."""
+    return encoder.features(split[0]), split[1]
+
+
+def flat(split):
+    """Returns (rows of pixels, labels) of (images, labels)."""
+    return split[0].reshape(len(split[0]), -1), split[1]
+
+
+def principal(train, test, size):
+    """Returns both splits with `size` principal components of the training pixels."""
+    from sklearn.decomposition import PCA
+
+    (x, y), (u, v) = flat(train), flat(test)
+    pca = PCA(size, random_state=17).fit(x)
+    return (pca.transform(x), y), (pca.transform(u), v)
+
+
+def measure_models(splits, seconds):
+    """Returns a dict for each released model: what its line in the first table says."""
+    rows = []
+    for model in zoo.list_models():
+        encoder = zoo.load_encoder(model["name"])
+        name = LABELLED.get(model["data"], model["data"])
+        has_classes = name not in WITHOUT_CLASSES
+        found = score(*(encode(encoder, split) for split in splits(name))) if has_classes else {}
+        rates = {str(size): speed(encoder, size, seconds) for size in (1, 256)}
+        bound = next((k for k in ("nll", "elbo") if _value(model, k) is not None), None)
+        rows.append(
+            {
+                **{key: model[key] for key in ("name", "paper", "data", "latent_dim", "bytes")},
+                "bound": bound and {"metric": bound, **_short(model["metrics"][bound])},
+                "probes": found,
+                "images_per_second": rates,
+            }
+        )
+        print(f"{model['name']}: {found} {rates}", flush=True)
+    return rows
+
+
+def measure_transfer(splits, names):
+    """Returns dicts `data`, `features`, `size`, `probes`: encoders beside pixels and PCA."""
+    rows = []
+    for name in names:
+        train, test = splits(name)
+        side = train[0].shape[1:]
+        row = {"data": name, "features": "raw pixels", "size": int(np.prod(side))}
+        rows.append({**row, "probes": score(flat(train), flat(test))})
+        encoders = [m for m in zoo.list_models() if tuple(m["image_shape"]) == side]
+        for size in sorted({m["latent_dim"] for m in encoders}):
+            found = score(*principal(train, test, size))
+            rows.append({"data": name, "features": "PCA", "size": size, "probes": found})
+        for model in encoders:
+            encoder = zoo.load_encoder(model["name"])
+            found = score(encode(encoder, train), encode(encoder, test))
+            row = {"data": name, "features": model["name"], "trained_on": model["data"]}
+            rows.append({**row, "size": model["latent_dim"], "probes": found})
+            print(f"{model['name']} on {name}: {found}", flush=True)
+    return rows
+
+
+def _value(model, metric):
+    return model["metrics"].get(metric, {}).get("value")
+
+
+def _short(metric):
+    return {key: metric.get(key) for key in ("value", "stderr", "num_examples", "num_samples")}
+
+
+def percent(pair):
+    """Returns `(accuracy, standard error)` in percent, as text."""
+    return "-" if pair is None else f"{100 * pair[0]:.1f} ± {100 * pair[1]:.1f}"
+
+
+def _bound(bound):
+    if bound is None:
+        return "-"
+    text = f"{bound['value']:.2f} ± {bound['stderr']:.2f}"
+    return (
+        text
+        if bound["metric"] == "nll"
+        else f"{-bound['value']:.2f} ± {bound['stderr']:.2f} (-ELBO)"
+    )
+
+
+def models_table(rows):
+    """Returns the first table as Markdown."""
+    lines = [
+        "| model | paper | data | latents | MB | NLL, nats | linear, % | kNN, % "
+        "| SVM, 1000 labels, % | images/s | ms, one image |",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        accuracies = (percent(row["probes"].get(k)) for k in ("linear", "kNN", "SVM, 1000 labels"))
+        rates = row["images_per_second"]
+        cells = [
+            f"`{row['name']}`",
+            row["paper"],
+            row["data"],
+            row["latent_dim"],
+            f"{row['bytes'] / 1e6:.1f}",
+            _bound(row["bound"]),
+            *accuracies,
+            f"{rates['256']:,.0f}",
+            f"{1e3 / rates['1']:.2f}",
+        ]
+        lines.append(f"| {' | '.join(map(str, cells))} |")
+    return "\n".join(lines)
+
+
+def transfer_table(rows):
+    """Returns the second table as Markdown."""
+    lines = ["| data | features | size | linear, % | kNN, % | SVM, 1000 labels, % |"]
+    lines.append("|---|---|---|---|---|---|")
+    for row in rows:
+        about = row["features"]
+        if "trained_on" in row:
+            own = LABELLED.get(row["trained_on"], row["trained_on"]) == row["data"]
+            about = f"`{about}`" + ("" if own else f", trained on {row['trained_on']}")
+        accuracies = " | ".join(percent(pair) for pair in row["probes"].values())
+        lines.append(f"| {row['data']} | {about} | {row['size']} | {accuracies} |")
+    return "\n".join(lines)
+
+
+def document(models, transfer, where):
+    """Returns the page that holds both tables."""
+    return "\n\n".join(
+        [
+            "# Released models",
+            f"Written by\n\n```sh\n{COMMAND}\n```",
+            f"on {where}. NLL: importance-weighted bound, or -ELBO where the card has no NLL; "
+            f"accuracies on the test images, from the first {NUM_TRAIN:,} training images; speed "
+            "in batches of 256 and of one, from uint8 to features. ± one standard error.",
+            models_table(models),
+            "## On data that they were not trained on",
+            "Beside raw pixels, and principal components of the same training images, as many as "
+            "the encoder has latents.",
+            transfer_table(transfer) + "\n",
+        ]
+    )
+
+
+def into_readme(path, table):
+    """Puts the table between its two marks in a README; refuses one that lacks them."""
+    text = Path(path).read_text(encoding="utf-8")
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not (begin and end):
+        raise ValueError(f"Expected the lines {BEGIN!r} and {END!r}. Received: {path!r}")
+    files.atomic_write(path, f"{before}{BEGIN}\n{table}\n{END}{after}")
+
+
+def main():
+    """Measures, prints, and writes where the flags say."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--out", default="", help="a JSON file")
+    parser.add_argument("--table", default="", help="a Markdown file")
+    parser.add_argument("--readme", default="", help="a Markdown file with the two marks")
+    parser.add_argument("--seconds", type=float, default=1.0, help="for each speed")
+    flags = parser.parse_args()
+    splits = functools.cache(load)
+    models, transfer = measure_models(splits, flags.seconds), measure_transfer(splits, TRANSFER)
+    where = {"hardware": hardware(), "versions": versions()}
+    text = document(models, transfer, where["hardware"])
+    print(text)
+    if flags.out:
+        files.write_json(flags.out, {"models": models, "transfer": transfer, **where})
+    if flags.table:
+        files.atomic_write(flags.table, text)
+    if flags.readme:
+        into_readme(flags.readme, models_table(models))
+
+
+if __name__ == "__main__":
+    main()

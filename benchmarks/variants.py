@@ -1,0 +1,129 @@
+"""What int8 costs and gains: the released encoders beside themselves in 8 bits.
+
+    python -m benchmarks.variants --table=docs/variants.md [--names=NAME,NAME]
+
+Ranges are calibrated on the first 256 training images; everything else is measured on the test
+images, or, the accuracy of a linear probe, learned from the first 10,000 training images. Models
+of data without classes for a probe are left out.
+"""
+
+import argparse
+import functools
+import statistics
+import time
+
+import numpy as np
+
+import zoo
+from benchmarks import features
+from export import quantize
+from trainers.environment import hardware
+from zoo import files
+from zoo.evaluation import probes
+from zoo.graph import Graph
+from zoo.images import prepare_images
+from zoo.releases import card as cards
+
+COMMAND = "python -m benchmarks.variants --table=docs/variants.md"
+BATCH = 256
+
+
+def codes(graph, images):
+    """Returns `loc` [N, Z] of images as the graph takes them."""
+    blocks = range(0, len(images), BATCH)
+    return np.concatenate([graph(image=images[i : i + BATCH])["loc"] for i in blocks])
+
+
+def speed(graph, images, seconds):
+    """Returns images per second in batches of 256: the median of five rounds."""
+    block, rates = images[:BATCH], []
+    graph(image=block)
+    for _ in range(5):
+        start, count = time.perf_counter(), 0
+        while time.perf_counter() - start < seconds / 5:
+            graph(image=block)
+            count += len(block)
+        rates.append(count / (time.perf_counter() - start))
+    return statistics.median(rates)
+
+
+def measure(model, splits, seconds):
+    """Returns what one line of the table says."""
+    name = features.LABELLED.get(model["data"], model["data"])
+    (train, labels), (test, test_labels) = splits(name)
+    card = cards.read_card(model["folder"])
+    content = cards.read_file(model["folder"], card, card["graphs"]["encoder"]["file"])
+    train, test = (prepare_images(x, card["preprocessing"]) for x in (train, test))
+    changed = quantize.quantize(content, train[: quantize.NUM_CALIBRATION])
+    found = {"name": model["name"], **quantize.compare(content, changed, test)}
+    for kind, bytes_ in (("float", content), ("int8", changed)):
+        graph = Graph(bytes_, kind)
+        entry = {"images_per_second": speed(graph, test, seconds)}
+        probe = probes.linear_probe(codes(graph, train), labels, codes(graph, test), test_labels)
+        entry["linear"] = (probe["accuracy"], probe["stderr"])
+        found[kind] = entry
+    return found
+
+
+def table(rows):
+    """Returns the rows as Markdown."""
+    lines = [
+        "| model | encoder, MB | int8, MB | error of the code, % | linear, % | int8 "
+        "| images/s | int8 |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        both = [row["float"], row["int8"]]
+        cells = [
+            f"`{row['name']}`",
+            *(f"{size / 1e6:.2f}" for size in row["bytes"]),
+            f"{100 * row['error']['loc']:.1f}",
+            *(features.percent(entry["linear"]) for entry in both),
+            *(f"{entry['images_per_second']:,.0f}" for entry in both),
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def document(rows):
+    """Returns the page."""
+    return "\n\n".join(
+        [
+            "# Encoders in float16 and int8",
+            "**float16** is how weights are stored, graphs compute in float32: half the size, and "
+            "what it changes stands in each card under `storage`, beside its standard error. "
+            "Models that it would change by more than that are stored in float32.",
+            "**int8**, by `python -m export.quantize MODEL --images=... --out=FILE.onnx`: weights "
+            "and activations. The error is the root mean square of the difference of `loc`, in "
+            "percent of the largest spread of a latent over the test images.",
+            f"Written by\n\n```sh\n{COMMAND}\n```",
+            f"on {hardware()}; ± one standard error.",
+            table(rows) + "\n",
+        ]
+    )
+
+
+def main():
+    """Measures, prints, and writes where the flags say."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--table", default="", help="a Markdown file")
+    parser.add_argument("--names", default="", help="names, by commas; all by default")
+    parser.add_argument("--seconds", type=float, default=1.0, help="for each speed")
+    flags = parser.parse_args()
+    names = [name for name in flags.names.split(",") if name]
+    splits = functools.cache(features.load)
+    models = [
+        model
+        for model in zoo.list_models()
+        if model["data"] not in features.WITHOUT_CLASSES and (not names or model["name"] in names)
+    ]
+    rows = []
+    for model in models:
+        rows.append(measure(model, splits, flags.seconds))
+        print(table(rows[-1:]).splitlines()[-1], flush=True)
+    if flags.table:
+        files.atomic_write(flags.table, document(rows))
+
+
+if __name__ == "__main__":
+    main()

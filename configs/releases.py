@@ -1,0 +1,52 @@
+"""The catalogue: which run becomes which released model, for `python -m export.release`.
+
+Runs are named as `trainers.reproduce --runs=RUNS/PAPER` and `trainers.sweep` name them; each
+model's card has the command that trains it. A model without a run is published anew from the
+artifact that is there.
+"""
+
+_BROKEN_ELBO = {
+    "broken-elbo-mnist": "",
+    "broken-elbo-mnist-pixelcnn": "broken_elbo/mnist_long",
+    "broken-elbo-mnist-iaf-maf": "broken_elbo/mnist/family=+-+_beta=0.5",
+    "broken-elbo-mnist-pixelcnn-rate20": "broken_elbo/mnist_target/family=-+v_target=20",
+    "broken-elbo-omniglot": "broken_elbo/omniglot/family=---_beta=1.0",
+}
+_INFOVAE = {
+    "infovae-mnist-elbo": "infovae/family=elbo_limit=50000_seed=17",
+    "infovae-mnist-mmd": "infovae/family=mmd_limit=50000_seed=17",
+    "infovae-mnist-pixelcnn-z5": "infovae/family=mmd_pixelcnn_latent_dim=5_seed=17",
+    "infovae-mnist-pixelcnn-z20": "infovae/family=mmd_pixelcnn_latent_dim=20_seed=17",
+}
+_VIMAE = {
+    f"vimae-{data}-z{latents}-{short}": (
+        f"vimae/family={family}_name={data}_latent_dim={latents}_seed=17"
+    )
+    for data, latents, families in [
+        ("mnist", 2, ("vae", "beta_a", "vimae_n", "vimae_l")),
+        ("mnist", 8, ("vae", "beta_a", "vimae_n", "vimae_l")),
+        ("omniglot", 8, ("vae", "vimae_n")),
+        ("cifar10", 64, ("vae", "vimae_n", "vimae_l")),
+    ]
+    for family in families
+    for short in [family.removeprefix("vimae_").replace("_", "-")]
+}
+_BILBO = {
+    "bilbo-mnist-z2": "",
+    "bilbo-mnist-z2-constant": "bilbo/family=constant_latent_dim=2_scale=1.0_seed=17",
+    "bilbo-mnist-z2-bilbo": "bilbo/family=bilbo_latent_dim=2_scale=1.0_seed=17",
+}
+
+RELEASES = {**_BROKEN_ELBO, **_INFOVAE, **_VIMAE, **_BILBO}
+
+# Too large for graphs of log-densities beside the others: encoder and decoder once more each.
+WITHOUT_PROBABILITY = (
+    *("broken-elbo-mnist", "broken-elbo-mnist-pixelcnn", "broken-elbo-mnist-iaf-maf"),
+)
+
+# What each card has, where the model and its data allow; the NLL of so many images.
+METRICS = (
+    *("rate", "distortion", "elbo", "nll", "active_units", "reconstruction_l2"),
+    *("mmd", "log_det_cov", "linear_probe", "knn_probe", "svm_1000"),
+)
+NLL_EXAMPLES = 1000

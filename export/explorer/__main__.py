@@ -1,0 +1,31 @@
+"""`python -m export.explorer`: flags and nothing else."""
+
+import argparse
+import sys
+
+from export.explorer.build import build
+
+
+def main(arguments=None):
+    """Builds the page that the command line names; returns the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m export.explorer",
+        description="Writes a static page that explores one model, or two side by side.",
+    )
+    parser.add_argument("models", nargs="+", help="one or two released names, folders or URLs")
+    parser.add_argument("--out", required=True, help="the folder to write")
+    parser.add_argument("--images", help="images for the page: folder, .npy, .npz or IDX file")
+    parser.add_argument("--fit", action="store_true", help="crop and resize pictures to the model")
+    parser.add_argument("--ort", help="folder of onnxruntime-web; fetched by npm if not given")
+    options = parser.parse_args(arguments)
+    try:
+        page = build(options.models, options.out, options.images, options.fit, options.ort)
+    except (ImportError, OSError, TypeError, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    print(f"{page}\nlook at it: python -m http.server --directory={page.parent}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,149 @@
+"""Builds the page: its own files, the graphs, a few hundred images, and onnxruntime-web."""
+
+import shutil
+from html import escape
+from pathlib import Path
+
+from export.explorer import stored, vendor
+from zoo import files
+from zoo.releases import card as cards
+from zoo.releases import catalogue
+from zoo.runtime import Graph, load_encoder
+
+FORMAT = "elbo-zoo explorer"
+PAGE = Path(__file__).with_name("page")
+MANIFEST = "manifest.json"
+MOST = 2  # models that fit side by side
+
+
+def build(models, out, images=None, fit=False, ort=None):
+    """Writes a page that explores one model or two, whole or not at all.
+
+    Args:
+        models: One or two released names, artifacts' folders or URLs.
+        out: The folder. One that is there is replaced if it is empty or an earlier page.
+        images: Images that the page carries, a folder or file; None for the golden file's.
+        fit: Whether pictures are brought to the model's size.
+        ort: A folder of onnxruntime-web; None for the cache, filled through npm.
+
+    Returns:
+        The path of `index.html`.
+
+    Raises:
+        FileExistsError: If `out` holds something else.
+        FileNotFoundError: If a model, the images or onnxruntime-web are absent.
+        ValueError: If a file is not the one published, or the page cannot run the model.
+    """
+    if not 1 <= len(models) <= MOST:
+        raise ValueError(f"Expected one or two models. Received: models={list(models)}")
+    out = Path(out).expanduser()
+    _require_ours(out)
+    parts = [_read(model, images, fit) for model in models]
+    runtime_folder, version = vendor.onnxruntime_web(ort)
+    with files.atomic_folder(out) as folder:
+        shutil.copytree(PAGE, folder, dirs_exist_ok=True)
+        (folder / "ort").mkdir()
+        for name in vendor.FILES:
+            shutil.copyfile(runtime_folder / name, folder / "ort" / name)
+        entries = [_write(folder, index, part) for index, part in enumerate(parts)]
+        manifest = {"format": FORMAT, "onnxruntime_web": version, "models": entries}
+        files.write_json(folder / MANIFEST, manifest)
+        title = escape(" and ".join(entry["name"] for entry in entries))
+        index = folder / "index.html"
+        index.write_text(index.read_text("utf-8").replace("{{title}}", title), "utf-8")
+        folder.chmod(0o755)
+    return out / "index.html"
+
+
+def _require_ours(out):
+    """Refuses to replace a folder that this command did not write."""
+    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+        return
+    try:
+        ours = files.read_json(out / MANIFEST).get("format") == FORMAT
+    except (AttributeError, OSError, ValueError):
+        ours = False
+    if not ours:
+        raise FileExistsError(
+            f"Expected a new folder, an empty one or an earlier page. Received: out={str(out)!r}"
+        )
+
+
+def _read(model, images, fit):
+    """Returns the card, the graphs' bytes, the stored images and their codes of one model."""
+    folder = catalogue.resolve(model)
+    card = cards.read_card(folder)
+    graphs = {part: _graph(folder, card, part) for part in ("decoder", "encoder")}
+    if card["image_shape"][-1] not in (1, 3):
+        raise ValueError(
+            f"Expected images of 1 or 3 channels. Received: image_shape={card['image_shape']}"
+        )
+    if images is None:
+        kept = stored.from_golden(folder, card)
+    else:
+        kept = stored.from_path(images, tuple(card["image_shape"]), fit)
+    codes = load_encoder(folder).features(kept.images)
+    return card, graphs, kept, codes
+
+
+def _graph(folder, card, part):
+    """Returns the bytes of a graph that the page can run: image to loc, or z to mean."""
+    name = card["graphs"][part]["file"]
+    content = cards.read_file(folder, card, name)
+    graph = Graph(content, name)
+    if part == "decoder" and "image" in graph.inputs:
+        raise ValueError(
+            f"The decoder of {card['name']!r} is autoregressive: it draws an image pixel by pixel, "
+            "which the page does not do; zoo.load(...).sample(n) draws from it in Python. "
+            f"Received: a graph with the inputs {sorted(graph.inputs)}"
+        )
+    given, wanted = ("image", "loc") if part == "encoder" else ("z", "mean")
+    if set(graph.inputs) != {given} or wanted not in graph.outputs:
+        raise ValueError(
+            f"Expected {name} of {card['name']!r} to give {wanted!r} from {given!r}. "
+            f"Received: {sorted(graph.inputs)} -> {sorted(graph.outputs)}"
+        )
+    return content
+
+
+def _write(folder, index, part):
+    """Writes one model's files and returns its entry in the manifest."""
+    card, graphs, kept, codes = part
+    place = f"models/{index}"
+    (folder / place).mkdir(parents=True)
+    for name, content in graphs.items():
+        (folder / place / f"{name}.onnx").write_bytes(content)
+    (folder / place / "images.bin").write_bytes(kept.images.tobytes())
+    (folder / place / "codes.bin").write_bytes(codes.astype("<f4").tobytes())
+    low, high = stored.ranges(card, codes)
+    return {
+        "name": card["name"],
+        "folder": place,
+        "image_shape": card["image_shape"],
+        "latent_dim": card["latent_dim"],
+        "preprocessing": card["preprocessing"],
+        "prior": _prior(card),
+        "order": stored.activity_order(card, codes),
+        "low": low,
+        "high": high,
+        "images": {"count": len(kept.images), "labels": kept.labels, "source": kept.source},
+        "facts": _facts(card),
+    }
+
+
+def _prior(card):
+    scale = stored.prior_scale(card)
+    family = str(card["prior"].get("family"))
+    return {"family": family, "scale": None if scale is None else [float(s) for s in scale]}
+
+
+def _facts(card):
+    """Returns what the page says of a model: pairs of a word and a text."""
+    facts = [("paper", card.get("paper")), ("data", card.get("data", {}).get("name"))]
+    facts.append(("latents", card["latent_dim"]))
+    facts.append(("prior", str(card["prior"].get("family")).replace("_", " ")))
+    nll = card.get("metrics", {}).get("nll") or {}
+    if nll.get("value") is not None:
+        error = f" ± {nll['stderr']:.2f}" if nll.get("stderr") is not None else ""
+        facts.append(("NLL", f"{nll['value']:.2f}{error} {nll.get('unit', 'nats')}"))
+    return [[word, str(text)] for word, text in facts if text is not None]

@@ -1,0 +1,64 @@
+// Elements without HTML strings: every text becomes a text node, so nothing needs escaping.
+
+/** Returns a new element; properties are attributes, or listeners where they start with "on". */
+export function make(tag, properties = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(properties)) {
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else if (value !== false && value !== null) element.setAttribute(name, value === true ? "" : value);
+  }
+  element.append(...children);
+  return element;
+}
+
+/** Shows a sentence below the title; an error stays and is announced. */
+export function say(text, isError = false) {
+  const status = document.getElementById("status");
+  status.textContent = text;
+  status.className = isError ? "error" : "muted";
+}
+
+/** Shows what went wrong in words, and keeps the rest in the console. */
+export function report(error) {
+  say(`Something went wrong: ${error.message ?? error}`, true);
+  console.error(error);
+}
+
+/**
+ * Returns f(value) that runs `task` one at a time and only ever for the newest value: a drag
+ * makes more events than a decoder can follow.
+ */
+export function latest(task) {
+  let waiting = null;
+  let busy = false;
+  return async (value) => {
+    waiting = { value };
+    if (busy) return;
+    busy = true;
+    try {
+      while (waiting) {
+        const next = waiting.value;
+        waiting = null;
+        await task(next);
+      }
+    } catch (error) {
+      report(error);
+    } finally {
+      busy = false;
+    }
+  };
+}
+
+/** Returns f() that calls `task` once, `delay` ms after the last call. */
+export function debounced(task, delay) {
+  let timer = 0;
+  return () => {
+    clearTimeout(timer);
+    timer = setTimeout(task, delay);
+  };
+}
+
+/** A number with a sign of fixed width, for readouts that do not jump. */
+export function number(value) {
+  return (value < 0 ? "\u2212" : "") + Math.abs(value).toFixed(2);
+}

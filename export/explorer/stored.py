@@ -1,0 +1,113 @@
+"""The images that a page carries, their codes, and what the codes say of each latent dimension."""
+
+import dataclasses
+import io
+
+import numpy as np
+
+from export import pictures
+from zoo import runtime
+from zoo.releases import card as cards
+
+LIMIT = 400  # images: enough to see the clusters, 314 kB at 28 x 28
+BLOCK = 256
+# The plane reaches this many scales of the prior, or as far as the codes do.
+REACH = 3.0
+SCALED_PRIORS = ("standard_normal", "diagonal_normal", "logistic")
+
+
+@dataclasses.dataclass(frozen=True)
+class Stored:
+    """Args: images uint8 [N, H, W, C], labels a list of N ints or None, source in words."""
+
+    images: np.ndarray
+    labels: list | None
+    source: str
+
+
+def from_golden(folder, card):
+    """Returns the real images of the golden file: those that are not all of one value."""
+    content = cards.read_file(folder, card, card["golden"]["file"])
+    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+        images = arrays["encoder.image"]
+    images = images / np.float32(card["preprocessing"].get("multiply", 1))
+    real = images[images.reshape(len(images), -1).std(axis=1) > 0]
+    return Stored(_as_bytes(real), None, f"{len(real)} images of the model's golden file")
+
+
+def from_path(path, image_shape, fit=False, limit=LIMIT):
+    """Returns at most `limit` images, evenly spaced through all, and their labels if it has any.
+
+    Args:
+        path: Folder or file; see `export.pictures.open_images`. An npz file may hold integer
+            `labels` beside `images`.
+        image_shape: (H, W, C) of the model.
+        fit: Whether pictures are brought to the model's size.
+        limit: How many at most.
+    """
+    source = pictures.open_images(path, image_shape, fit)
+    number = min(limit, source.count)
+    chosen = np.linspace(0, source.count - 1, number).round().astype(int)
+    kept, start = [], 0
+    for block in source.blocks(BLOCK):
+        block = runtime.as_batch(block, image_shape)
+        rows = chosen[(chosen >= start) & (chosen < start + len(block))] - start
+        if len(rows):
+            kept.append(_as_bytes(block[rows]))
+        start += len(block)
+    of_all = "" if number == source.count else f" of {source.count}"
+    text = f"{number}{of_all} given images"
+    return Stored(np.concatenate(kept), _labels(path, source.count, chosen), text)
+
+
+def _as_bytes(images):
+    """Returns uint8 images of any that `zoo.runtime.prepare_images` takes."""
+    plain = runtime.prepare_images(images, {"scale": "uint8/255", "binarise": None})
+    return np.round(plain * 255).astype(np.uint8)
+
+
+def _labels(path, count, chosen):
+    if not str(path).endswith(".npz"):
+        return None
+    with np.load(path, allow_pickle=False) as arrays:
+        if "labels" not in arrays:
+            return None
+        labels = arrays["labels"]
+    if labels.shape != (count,) or labels.dtype.kind not in "iu":
+        raise ValueError(
+            f"Expected `labels` as {count} ints in {str(path)!r}. "
+            f"Received: shape={labels.shape}, dtype={labels.dtype}"
+        )
+    return [int(label) for label in labels[chosen]]
+
+
+def activity_order(card, codes):
+    """Returns the dimensions, most active first: by Var[E[z|x]] of the card, else of the codes."""
+    units = card.get("metrics", {}).get("active_units", {})
+    variances = units.get("variances") if isinstance(units, dict) else None
+    if not isinstance(variances, list) or len(variances) != card["latent_dim"]:
+        variances = codes.var(axis=0)
+    order = np.argsort(-np.asarray(variances, np.float64), kind="stable")
+    return [int(dimension) for dimension in order]
+
+
+def prior_scale(card):
+    """Returns the prior's scales [Z], or None where the card names none that the page can draw."""
+    prior = card["prior"]
+    if prior.get("family") == "standard_normal":
+        return np.ones(card["latent_dim"])
+    if prior.get("family") not in SCALED_PRIORS:
+        return None
+    return np.asarray(prior["scale"], np.float64)
+
+
+def ranges(card, codes):
+    """Returns `low` and `high` [Z]: REACH scales of the prior, and all codes."""
+    low, high = codes.min(axis=0).astype(np.float64), codes.max(axis=0).astype(np.float64)
+    scale = prior_scale(card)
+    if scale is None:
+        margin = 0.1 * (high - low) + 1e-3
+        low, high = low - margin, high + margin
+    else:
+        low, high = np.minimum(low, -REACH * scale), np.maximum(high, REACH * scale)
+    return [float(x) for x in low], [float(x) for x in high]

@@ -1,0 +1,140 @@
+"""An encoder in 8 bits: `python -m export.quantize MODEL --images=FOLDER_OR_FILE --out=FILE.onnx`.
+
+Weights and activations of products and convolutions become int8, by ONNX Runtime's static
+quantisation; both signed, as sums of unsigned by signed bytes overflow 16 bits on processors without
+VNNI. Ranges of activations are those of the images given. What that costs is measured, on
+those images, and said: nothing here says that it is little.
+"""
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from export import pictures
+from zoo import files, runtime
+from zoo.graph import Graph
+from zoo.images import prepare_images
+from zoo.releases import card as cards
+from zoo.releases import catalogue
+
+NUM_CALIBRATION = 256
+
+
+def quantize(content, images):
+    """Returns the bytes of an encoder's graph in int8, its inputs and outputs float32 as before.
+
+    Args:
+        content: The bytes of `encoder.onnx`.
+        images: What the graph takes, float32 [N, H, W, C]: its activations' ranges are calibrated
+            on these. A few hundred images of the data do.
+
+    Raises:
+        ImportError: Without `onnx` and what ONNX Runtime's quantisation needs.
+        ValueError: If there are no images.
+    """
+    import onnx
+    from onnxruntime import quantization
+    from onnxruntime.quantization.shape_inference import quant_pre_process
+
+    if not len(images):
+        raise ValueError(f"Expected images to calibrate on. Received: shape={np.shape(images)}")
+
+    class Reader(quantization.CalibrationDataReader):
+        """Gives the images one after another."""
+
+        def __init__(self):
+            self.rest = iter(images)
+
+        def get_next(self):
+            image = next(self.rest, None)
+            return None if image is None else {"image": np.asarray(image, np.float32)[None]}
+
+    with tempfile.TemporaryDirectory() as scratch:
+        whole, ready, out = (Path(scratch) / f"{name}.onnx" for name in ("whole", "ready", "out"))
+        # Weights stored in float16 become float32 first: what is quantised must be a constant.
+        onnx.save(_in_float32(onnx.load_model_from_string(content)), whole)
+        quant_pre_process(whole, ready, skip_symbolic_shape=True)
+        quantization.quantize_static(
+            ready,
+            out,
+            Reader(),
+            quant_format=quantization.QuantFormat.QDQ,
+            per_channel=True,
+            weight_type=quantization.QuantType.QInt8,
+            activation_type=quantization.QuantType.QInt8,
+        )
+        return out.read_bytes()
+
+
+def _in_float32(model):
+    """Puts casts of float16 constants back into the constants, as `export.half` found them."""
+    from onnx import numpy_helper
+
+    graph = model.graph
+    stored = {i.name: i for i in graph.initializer}
+    casts = [n for n in graph.node if n.op_type == "Cast" and n.input[0] in stored]
+    for node in casts:
+        initializer = stored[node.input[0]]
+        value = numpy_helper.to_array(initializer).astype(np.float32)
+        initializer.CopyFrom(numpy_helper.from_array(value, node.output[0]))
+        graph.node.remove(node)
+    return model
+
+
+def compare(content, changed, images):
+    """Returns what a changed graph costs: `bytes` of both, and `error` of each output.
+
+    `error` is the root mean square of the difference over that of the spread of the output over
+    images, so that 0.01 is a hundredth of what tells one image from another.
+    """
+    before, after = Graph(content, "float")(image=images), Graph(changed, "int8")(image=images)
+    error = {
+        name: float(
+            np.sqrt(np.mean((after[name] - value) ** 2)) / max(value.std(axis=0).max(), 1e-9)
+        )
+        for name, value in before.items()
+    }
+    return {"bytes": [len(content), len(changed)], "error": error}
+
+
+def main(arguments=None):
+    """Writes the graph that the command line names; returns the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m export.quantize", description=__doc__.partition("\n")[0]
+    )
+    parser.add_argument("model", help="a released name, a folder or a URL")
+    parser.add_argument("--images", required=True, help="images of its data: folder or file")
+    parser.add_argument("--out", required=True, help="the ONNX file to write")
+    parser.add_argument("--fit", action="store_true", help="crop and resize pictures to the model")
+    options = parser.parse_args(arguments)
+    try:
+        content, images = read(options.model, options.images, options.fit)
+        changed = quantize(content, images)
+    except (ImportError, OSError, TypeError, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    files.atomic_write(options.out, changed)
+    found = compare(content, changed, images)
+    print(f"{options.out}: {found['bytes'][1]:,} bytes, of {found['bytes'][0]:,} before")
+    for name, error in found["error"].items():
+        print(f"{name}: {100 * error:.2f} % of its spread over {len(images)} images")
+    return 0
+
+
+def read(model, images, fit=False):
+    """Returns the bytes of a model's encoder, and images as it takes them, at most 256."""
+    encoder = runtime.load_encoder(model)
+    source = pictures.open_images(images, encoder.image_shape, fit)
+    block = next(source.blocks(NUM_CALIBRATION), None)
+    if block is None:
+        raise ValueError(f"Expected images to calibrate on. Received: {images!r}, which has none")
+    folder = catalogue.resolve(model)
+    content = cards.read_file(folder, encoder.card, encoder.card["graphs"]["encoder"]["file"])
+    return content, prepare_images(np.asarray(block), encoder.card["preprocessing"])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

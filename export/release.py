@@ -1,0 +1,155 @@
+"""Publishes the catalogue from a folder of runs: evaluated, rounded where that may be, verified.
+
+python -m export.release --runs=RUNS [--names=NAME,NAME] [--out=artifacts]
+
+`configs/releases.py` says which run becomes which model. A model whose run is not there is left
+out and named; one that fails stops no other, and ends the command with exit code 1.
+"""
+
+import copy
+import dataclasses
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+from export import half
+from zoo import files, registry
+from zoo.releases import card as cards
+
+ARTIFACTS = Path("artifacts")
+# Artifacts in the repository: all together, and each file.
+MAX_BYTES, MAX_FILE_BYTES = 150 * 10**6, 40 * 10**6
+
+
+def release(runs_folder, names=None, out=ARTIFACTS, data_dir=None):
+    """Publishes models of `configs.releases` into `out`, each into a folder of its name.
+
+    Weights are stored in float16 where that changes no metric by more than its standard error,
+    else in float32; what was measured stands in the card.
+
+    Args:
+        runs_folder: The folder that the paths of `configs.releases.RELEASES` are in.
+        names: Names, or None for all.
+        out: Where artifacts go; one of the same name is replaced once the new one is whole.
+        data_dir: Where TensorFlow Datasets keeps its data.
+
+    Returns:
+        Name -> "published", "no run" or an error's text.
+
+    Raises:
+        ValueError: If a name is not known.
+    """
+    from configs.releases import RELEASES
+
+    unknown = [name for name in names or () if name not in RELEASES]
+    if unknown:
+        raise ValueError(
+            f"Expected names among {sorted(RELEASES)}. Received: {unknown[0]!r}."
+            f"{registry.nearest(unknown[0], RELEASES)}"
+        )
+    found = {}
+    for name in names or RELEASES:
+        source = Path(runs_folder) / RELEASES[name] if RELEASES[name] else ARTIFACTS / name
+        if not ((source / "config.json").is_file() or (source / cards.CARD).is_file()):
+            found[name] = "no run"
+        else:
+            try:
+                publish_model(source, name, Path(out) / name, data_dir)
+                found[name] = "published"
+            except (OSError, ValueError) as error:
+                found[name] = str(error)
+        print(f"{name}: {found[name]}", flush=True)
+    return found
+
+
+def publish_model(source, name, out, data_dir=None):
+    """Evaluates what a card should have and the model has not yet, and publishes it.
+
+    Args:
+        source: A run's folder, or an artifact's.
+        name: What to call the model.
+        out: The artifact's folder.
+        data_dir: Where TensorFlow Datasets keeps its data.
+    """
+    from configs.releases import WITHOUT_PROBABILITY
+    from export import publish
+
+    options = {"saved_model": False, "probability": name not in WITHOUT_PROBABILITY}
+    try:
+        publish.publish(_evaluated(source, data_dir), name, out, **options, storage="float16")
+    except (half.Refused, publish.NotKept) as error:
+        print(f"{name} stays in float32: {str(error).partition(chr(10))[0]}", file=sys.stderr)
+        publish.publish(_evaluated(source, data_dir), name, out, **options)
+
+
+def _evaluated(source, data_dir):
+    """Returns the `trainers.runs.Run` of a folder, with all metrics of `configs.releases`.
+
+    What is measured of a run is kept in its folder; of an artifact, in the new one alone.
+    """
+    from configs.releases import METRICS, NLL_EXAMPLES
+    from trainers import runs
+
+    is_run = (source / "config.json").is_file()
+    run = runs.load_run(source) if is_run else runs.load_released(source)
+    missing = [name for name in METRICS if name not in (run.evaluation or {}).get("metrics", {})]
+    if not missing:
+        return run
+    config = copy.deepcopy(run.config)
+    config["evaluation"] = {**config["evaluation"], "nll_examples": NLL_EXAMPLES}
+    config["data"] = {**config["data"], "data_dir": data_dir or config["data"].get("data_dir", "")}
+    asked = dataclasses.replace(run, config=config)
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = source if is_run else scratch
+        found = runs.evaluate_run(folder, asked, metrics=missing, progress=sys.stderr.isatty())
+    return dataclasses.replace(run, evaluation=found)
+
+
+def check_sizes(folder):
+    """Returns a line for every limit of the repository that its artifacts break."""
+    sizes = {}
+    for path in sorted(Path(folder).glob(f"*/{cards.CARD}")):
+        entries = files.read_json(path)["files"]
+        sizes.update({f"{path.parent.name}/{k}": entry["bytes"] for k, entry in entries.items()})
+    lines = [
+        f"{name} has {size:,} bytes, of at most {MAX_FILE_BYTES:,}"
+        for name, size in sizes.items()
+        if size > MAX_FILE_BYTES
+    ]
+    total = sum(sizes.values())
+    if total > MAX_BYTES:
+        lines.append(f"all artifacts have {total:,} bytes, of at most {MAX_BYTES:,}")
+    return lines
+
+
+def main(argv):
+    """Runs the command; returns its exit code."""
+    from absl import flags, logging
+
+    from trainers import scripts
+
+    logging.set_verbosity(logging.WARNING)
+    scripts.no_arguments(argv)
+    options = flags.FLAGS
+    try:
+        found = release(options.runs, options.names, options.out, options.data_dir)
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    broken = check_sizes(options.out)
+    for line in broken:
+        print(f"error: {line}", file=sys.stderr)
+    return int(bool(broken) or not set(found.values()) <= {"published", "no run"})
+
+
+if __name__ == "__main__":
+    from absl import app, flags
+
+    flags.DEFINE_string("runs", None, "The folder of runs.", required=True)
+    flags.DEFINE_list("names", None, "Names of configs/releases.py; all by default.")
+    flags.DEFINE_string("out", str(ARTIFACTS), "Where artifacts go.")
+    flags.DEFINE_string("data_dir", None, "Where TensorFlow Datasets keeps its data.")
+    app.run(main)

@@ -1,0 +1,77 @@
+"""The catalogue from a folder of runs: evaluated once, published, no failure stopping another."""
+
+import pytest
+import tiny_artifact
+
+import zoo
+from configs import releases
+from export import half, publish, release
+from zoo import files
+
+METRICS = ("rate", "distortion", "elbo", "nll", "reconstruction_l2")
+
+
+@pytest.fixture
+def runs(tmp_path, monkeypatch):
+    """A folder with a run, a broken one, and the names of a third."""
+    tiny_artifact.make_run(tmp_path / "runs" / "infovae" / "one")
+    broken = tmp_path / "runs" / "infovae" / "two"
+    broken.mkdir()
+    (broken / "config.json").write_text("{}")
+    named = {"broken": "infovae/two", "absent": "infovae/three", "tiny": "infovae/one"}
+    monkeypatch.setattr(releases, "RELEASES", named)
+    monkeypatch.setattr(releases, "METRICS", METRICS)
+    return tmp_path / "runs"
+
+
+def test_what_is_there_is_published_and_the_rest_is_named(runs, tmp_path):
+    found = release.release(runs, out=tmp_path / "out")
+    assert found["tiny"] == "published" and found["absent"] == "no run"
+    assert found["broken"] not in ("published", "no run")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["tiny"]
+    card = files.read_json(tmp_path / "out" / "tiny" / "card.json")
+    assert set(METRICS) <= set(card["metrics"])
+    assert card["training"]["epochs"] == 0 and card["storage"]["dtype"] == "float16"
+    evaluation = files.read_json(runs / "infovae" / "one" / "evaluation.json")
+    assert evaluation["metrics"] == card["metrics"]  # kept with the run: measured once
+
+
+def test_an_artifact_is_published_anew_from_itself(runs, tmp_path, monkeypatch):
+    release.release(runs, ["tiny"], tmp_path / "out")
+    before = files.read_json(tmp_path / "out" / "tiny" / "card.json")
+    monkeypatch.setattr(releases, "RELEASES", {"tiny": ""})
+    monkeypatch.chdir(runs / "infovae")  # a card keeps the name of a data file, and no folder
+    monkeypatch.setattr(release, "ARTIFACTS", tmp_path / "out")
+    monkeypatch.setattr(releases, "METRICS", (*METRICS, "active_units"))
+    assert release.release(runs, ["tiny"], tmp_path / "again") == {"tiny": "published"}
+    after = files.read_json(tmp_path / "again" / "tiny" / "card.json")
+    assert set(after["metrics"]) - set(before["metrics"]) == {"active_units"}
+    assert {k: v for k, v in after["metrics"].items() if k in before["metrics"]} == before[
+        "metrics"
+    ]
+    images = tiny_artifact.images(4)
+    codes = [zoo.load_encoder(tmp_path / d / "tiny").features(images) for d in ("out", "again")]
+    assert (codes[0] == codes[1]).all()
+
+
+@pytest.mark.parametrize("error", [half.Refused("too large"), publish.NotKept("other numbers")])
+def test_weights_that_float16_does_not_suit_stay_in_float32(runs, tmp_path, monkeypatch, error):
+    def refuse(run):
+        raise error
+
+    monkeypatch.setattr(half, "halve", refuse)
+    assert release.release(runs, ["tiny"], tmp_path / "out") == {"tiny": "published"}
+    card = files.read_json(tmp_path / "out" / "tiny" / "card.json")
+    assert card["storage"] == {"dtype": "float32"}
+
+
+def test_unknown_names_and_sizes_beyond_the_limits(runs, tmp_path, monkeypatch):
+    with pytest.raises(ValueError, match="Expected names among .*Received: 'tinny'.*tiny"):
+        release.release(runs, ["tinny"], tmp_path / "out")
+    release.release(runs, ["tiny"], tmp_path / "out")
+    assert release.check_sizes(tmp_path / "out") == []
+    monkeypatch.setattr(release, "MAX_BYTES", 1000)
+    monkeypatch.setattr(release, "MAX_FILE_BYTES", 20000)
+    lines = release.check_sizes(tmp_path / "out")
+    assert any("all artifacts have" in line for line in lines)
+    assert any("of at most 20,000" in line for line in lines)

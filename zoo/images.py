@@ -1,0 +1,206 @@
+"""Images as users have them, and as a published model takes them. Needs NumPy alone."""
+
+import functools
+import math
+
+import numpy as np
+
+THRESHOLD = "threshold 0.5"
+# ITU-R BT.601, as Pillow's mode "L": what the trainers make grey images with.
+LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+# Pillow resizes bytes in integers, with weights of so many bits behind the point; so do we, so
+# that images come out as the trainers' do, bit for bit, where Pillow is not installed.
+PRECISION = 22
+_DTYPES = (
+    "Expected images of dtype uint8 (0 to 255), bool, or a float in [0, 1]. Received: dtype={}"
+)
+
+
+def as_batch(images, image_shape, hint=""):
+    """Returns images as [N, H, W, C], values and dtype untouched, nothing copied.
+
+    Args:
+        images: [H, W] or [N, H, W] where C = 1, [H, W, C] or [N, H, W, C].
+        image_shape: (H, W, C).
+        hint: What to add to the message where the shape does not fit.
+
+    Raises:
+        ValueError: If the shape is none of these, or N = 0; names what was expected.
+    """
+    images = images if isinstance(images, np.ndarray) else np.asarray(images)
+    rows, columns, channels = image_shape
+    whole = (rows, columns, channels)
+    if images.ndim == 4 and images.shape[1:] == whole:
+        batch = images
+    elif images.shape == whole:
+        batch = images[None]
+    elif channels == 1 and images.ndim == 3 and images.shape[1:] == whole[:2]:
+        batch = images[..., None]
+    elif channels == 1 and images.shape == whole[:2]:
+        batch = images[None, ..., None]
+    else:
+        grey = f", [N, {rows}, {columns}] or [{rows}, {columns}]" if channels == 1 else ""
+        raise ValueError(
+            f"Expected images of {rows} x {columns} with {channels} channel(s): shape "
+            f"[N, {rows}, {columns}, {channels}]{grey}. Received: shape={images.shape}{hint}"
+        )
+    if not len(batch):
+        raise ValueError(f"Expected at least one image. Received: shape={images.shape}")
+    return batch
+
+
+def prepare_images(images, preprocessing):
+    """Returns images as the encoder's graph takes them: float32 in [0, 1].
+
+        uint8    x / 255
+        bool     0 or 1
+        float    as it is, and must lie in [0, 1]
+        others   refused: their range is not known
+
+    then, if the card says `binarise: "threshold 0.5"`, 1 where x >= 0.5 and 0 elsewhere; and if it
+    says `multiply`, times that number.
+
+    Args:
+        images: Array of any shape.
+        preprocessing: The card's entry, `{"scale": "uint8/255", "binarise": None or a rule}`.
+
+    Raises:
+        TypeError: If the dtype is not one of these.
+        ValueError: If a float is NaN or outside [0, 1], or the card's rule is unknown.
+    """
+    scale, binarise = preprocessing.get("scale"), preprocessing.get("binarise")
+    multiply = preprocessing.get("multiply", 1)
+    if not (isinstance(multiply, (int, float)) and multiply > 0):
+        raise ValueError(f"Expected a positive number as `multiply`. Received: {preprocessing!r}")
+    if scale != "uint8/255" or binarise not in (None, THRESHOLD):
+        raise ValueError(
+            f"Expected preprocessing with scale='uint8/255' and binarise=None or {THRESHOLD!r}. "
+            f"Received: {preprocessing!r}"
+        )
+    if images.dtype == np.uint8:
+        x = images.astype(np.float32) / np.float32(255)
+    elif images.dtype == np.bool_:
+        x = images.astype(np.float32)
+    elif images.dtype.kind == "f":
+        x = np.ascontiguousarray(images, np.float32)
+        _require_unit_range(images)
+    else:
+        raise TypeError(_DTYPES.format(images.dtype))
+    x = (x >= 0.5).astype(np.float32) if binarise else x
+    return x if multiply == 1 else x * np.float32(multiply)
+
+
+def _require_unit_range(images):
+    low, high = float(images.min()), float(images.max())
+    if not (low >= 0.0 and high <= 1.0):
+        raise ValueError(
+            "Expected float images with values in [0, 1] (grey levels up to 255 as uint8). "
+            f"Received: values from {low:g} to {high:g}"
+        )
+
+
+def pictures(images):
+    """Returns images of any size as [N, H, W, C], C 1 or 3, nothing copied.
+
+    [H, W] is one grey image; [A, B, C] is one image [H, W, C] where the last axis has 1 or 3
+    entries, and otherwise grey images [N, H, W].
+
+    Raises:
+        ValueError: If the shape is none of these, or an axis is empty.
+    """
+    images = images if isinstance(images, np.ndarray) else np.asarray(images)
+    shape, batch = images.shape, images
+    if images.ndim == 2:
+        batch = images[None, ..., None]
+    elif images.ndim == 3:
+        batch = images[None] if shape[-1] in (1, 3) else images[..., None]
+    if batch.ndim != 4 or batch.shape[-1] not in (1, 3) or 0 in batch.shape:
+        raise ValueError(
+            "Expected images to resize: shape [N, H, W, C] or [H, W, C] with C of 1 or 3, "
+            f"[N, H, W] or [H, W]. Received: shape={shape}"
+        )
+    return batch
+
+
+def fit(images, image_shape):
+    """Brings images to a model's channels and size, as the trainers and Pillow do it.
+
+    1. channels: 3 to 1 by luma (0.299 R + 0.587 G + 0.114 B), 1 to 3 by repetition;
+    2. size: centre crop to the target's aspect ratio, then bilinear resizing, antialiased.
+
+    Args:
+        images: [N, H, W, C] or what `pictures` takes; uint8, bool or a float in [0, 1].
+        image_shape: (H, W, C) of the model.
+
+    Returns:
+        [N, H, W, C] of uint8 for uint8, float32 for the others.
+
+    Raises:
+        TypeError: If the dtype is not one of these.
+        ValueError: If the shape is not one of those that `pictures` takes, or a float is outside
+            [0, 1].
+    """
+    images = pictures(images)
+    if images.dtype != np.uint8:
+        if images.dtype.kind not in "fb":
+            raise TypeError(_DTYPES.format(images.dtype))
+        _require_unit_range(images)  # resizing would hide what lies outside
+        images = images.astype(np.float32)
+    images = _set_channels(images, image_shape[2])
+    size = tuple(image_shape[:2])
+    return images if images.shape[1:3] == size else _resize(_crop(images, size), size)
+
+
+def _set_channels(images, channels):
+    if images.shape[-1] == channels:
+        return images
+    if channels == 3:
+        return np.repeat(images, 3, axis=-1)
+    grey = images.astype(np.float32) @ LUMA[:, None]
+    return np.rint(grey).astype(np.uint8) if images.dtype == np.uint8 else grey.clip(0, 1)
+
+
+def _crop(images, size):
+    """Returns the middle of images [N, H, W, C] with the aspect ratio of `size`."""
+    (height, width), (new_height, new_width) = images.shape[1:3], size
+    scale = min(height / new_height, width / new_width)
+    rows, columns = max(1, round(scale * new_height)), max(1, round(scale * new_width))
+    top, left = (height - rows) // 2, (width - columns) // 2
+    return images[:, top : top + rows, left : left + columns]
+
+
+def _resize(images, size):
+    """Resizes [N, H, W, C], width first: each new pixel is a weighted mean of old ones."""
+    for axis, new in ((2, size[1]), (1, size[0])):
+        weights = _weights(images.shape[axis], new)
+        if images.dtype == np.uint8:
+            integers = np.floor(weights * (1 << PRECISION) + 0.5).astype(np.int64)
+            total = _along(images.astype(np.int64), integers, axis) + (1 << (PRECISION - 1))
+            images = (total >> PRECISION).clip(0, 255).astype(np.uint8)
+        else:
+            images = _along(images.astype(np.float64), weights, axis).astype(np.float32)
+    return images if images.dtype == np.uint8 else images.clip(0, 1)
+
+
+def _along(images, weights, axis):
+    return np.moveaxis(np.tensordot(images, weights, axes=(axis, 1)), -1, axis)
+
+
+@functools.cache
+def _weights(old, new):
+    """Returns the weights [new, old] of a triangle filter as wide as a new pixel, at least 2.
+
+    w_ij = max(0, 1 - |j + 1/2 - c_i| / s) / sum over j,  c_i = (i + 1/2) old / new,
+    s = max(1, old / new)
+    """
+    scale = old / new
+    support = max(1.0, scale)
+    weights = np.zeros((new, old))
+    for i in range(new):
+        centre = (i + 0.5) * scale
+        first = max(0, int(centre - support + 0.5))
+        last = min(old, int(centre + support + 0.5))
+        offsets = (np.arange(first, last) - centre + 0.5) / support
+        row = np.maximum(0.0, 1.0 - np.abs(offsets))
+        weights[i, first:last] = row / math.fsum(row)
+    return weights

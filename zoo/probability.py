@@ -1,0 +1,188 @@
+"""Log-densities of published models through ONNX Runtime and NumPy alone: images in, nats out."""
+
+import operator
+
+import numpy as np
+
+from zoo.graph import Graph
+from zoo.images import as_batch, prepare_images
+from zoo.releases import card as cards
+from zoo.releases import catalogue
+
+SEED = 17
+# Images decoded in one step: what memory depends on, and not results.
+MAX_ROWS = 1024
+
+
+def load_probability(model):
+    """Returns the `Probability` of a published model, checked against its SHA-256.
+
+    Args:
+        model: A released name, an artifact's folder, or a URL with its hash; see
+            `zoo.releases.resolve`.
+
+    Raises:
+        FileNotFoundError: If there is no such model, or a graph of it is absent.
+        ValueError: If the model was published without these graphs, or a file is not the one
+            that was published.
+    """
+    folder = catalogue.resolve(model)
+    card = cards.read_card(folder)
+    if "probability" not in card["graphs"]:
+        raise ValueError(
+            "Expected a model that was published with probability graphs; use "
+            f"zoo.load(...).log_prob(images) for this one. Received: {card['name']!r}, which has "
+            f"{sorted(card['graphs'])}"
+        )
+    return Probability(folder, card)
+
+
+class Probability:
+    """log p(x|z), log m(z), rate, distortion and NLL of a published model, in nats.
+
+    Pixels count as the model was trained: where the card binarises, so does this class. Noise is
+    a function of the seed and the number of the image alone, so results do not depend on how
+    the work is cut; they differ from those of `zoo.VAE.log_prob` by the draws.
+
+    Attributes:
+        image_shape: (H, W, C).
+        latent_dim: Z.
+        card: The artifact's card, a dict.
+    """
+
+    def __init__(self, folder, card):
+        self.card = card
+        self.image_shape = tuple(card["image_shape"])
+        self.latent_dim = card["latent_dim"]
+        self._folder, self._graphs = folder, {}
+
+    def __repr__(self):
+        return (
+            f"Probability({self.card['name']!r}, image_shape={self.image_shape}, "
+            f"latent_dim={self.latent_dim})"
+        )
+
+    @property
+    def has_rate(self):
+        """Whether e(z|x) has a density; a deterministic encoder has a distortion alone."""
+        return "noise" in self.card["graphs"]["probability"]["inputs"]
+
+    def nll(self, images, num_samples=100, seed=SEED):
+        """Returns the importance-weighted bound of -log p(x) of each image, float64 [N].
+
+            nll[n] = log K - logsumexp_k(log d(x_n|z_k) + log m(z_k) - log e(z_k|x_n))
+
+        Args:
+            images: [H, W], [N, H, W], [H, W, C] or [N, H, W, C]; see `zoo.runtime.prepare_images`
+                for dtypes. The card's preprocessing is applied.
+            num_samples: K; the bound falls to -log p(x) as it rises.
+            seed: Int.
+
+        Raises:
+            TypeError: If the dtype is not one of those accepted.
+            ValueError: If the encoder is deterministic, or an argument does not fit.
+        """
+        self._require_density("nll")
+        pieces = []
+        for chunks in self._chunks(images, num_samples, seed):
+            total = -np.inf
+            for outputs in chunks:
+                log_weights = (
+                    outputs["log_likelihood"] + outputs["log_prior"] - outputs["log_posterior"]
+                )
+                total = np.logaddexp(total, np.logaddexp.reduce(log_weights, axis=0))
+            pieces.append(np.log(num_samples) - total)
+        return np.concatenate(pieces)
+
+    def rate_distortion(self, images, num_samples=1, seed=SEED):
+        """Returns `{"rate": [N], "distortion": [N]}`, float64; the ELBO is -(rate + distortion).
+
+        The rate is KL(e(z|x) || m(z)) in closed form where there is one, otherwise the mean over
+        the samples; it is left out where the encoder is deterministic.
+
+        Args and errors: as `nll`.
+        """
+        names = ("rate", "distortion") if self.has_rate else ("distortion",)
+        pieces = {name: [] for name in names}
+        for chunks in self._chunks(images, num_samples, seed):
+            counted = [(len(outputs["log_likelihood"]), outputs) for outputs in chunks]
+            for name in names:
+                mean = sum(count * outputs[name] for count, outputs in counted)
+                pieces[name].append(mean / sum(count for count, _ in counted))
+        return {name: np.concatenate(values) for name, values in pieces.items()}
+
+    def density(self, images, z):
+        """Returns `{"log_likelihood": log d(x|z), "log_prior": log m(z)}`, float64 [N] each.
+
+        An autoregressive decoder's log d(x|z) is teacher-forced, one pass for all pixels. A
+        VampPrior over a flow encoder gives no `log_prior`: at any z it would invert the flow.
+
+        Args:
+            images: As in `nll`.
+            z: Latents [N, Z].
+
+        Raises:
+            ValueError: If there are not as many latents as images, or of another size.
+        """
+        images, z = as_batch(images, self.image_shape), np.asarray(z, np.float32)
+        if z.shape != (len(images), self.latent_dim):
+            raise ValueError(
+                f"Expected latents of shape [{len(images)}, {self.latent_dim}], one for each "
+                f"image. Received: shape={z.shape}"
+            )
+        blocks = []
+        for start in range(0, len(z), MAX_ROWS):
+            rows = slice(start, start + MAX_ROWS)
+            x = prepare_images(images[rows], self.card["preprocessing"])
+            blocks.append(self.graph("density")(image=x, z=z[rows]))
+        names = self.card["graphs"]["density"]["outputs"]
+        return {n: np.concatenate([b[n] for b in blocks]).astype("float64") for n in names}
+
+    def graph(self, part):
+        """Returns the ONNX graph "probability" or "density", a function of arrays by name."""
+        if part not in self._graphs:
+            entry = self.card["graphs"][part]
+            content = cards.read_file(self._folder, self.card, entry["file"])
+            self._graphs[part] = Graph(content, entry["file"])
+            self._graphs[part].require(entry)
+        return self._graphs[part]
+
+    def _chunks(self, images, num_samples, seed):
+        """Yields for each block of images the outputs of its samples, a list of float64 dicts."""
+        count = _positive_int("num_samples", num_samples)
+        images = as_batch(images, self.image_shape)
+        width = max(1, MAX_ROWS // count)
+        for start in range(0, len(images), width):
+            rows = range(start, min(start + width, len(images)))
+            x = prepare_images(images[rows.start : rows.stop], self.card["preprocessing"])
+            yield self._samples(x, rows, count, seed)
+
+    def _samples(self, x, rows, count, seed):
+        if not self.has_rate:
+            return [self._run(image=x)]
+        shape = (count, self.latent_dim)
+        draws = [np.random.default_rng([seed, i]).standard_normal(shape, np.float32) for i in rows]
+        noise = np.stack(draws, axis=1)
+        starts = range(0, count, MAX_ROWS)
+        return [self._run(image=x, noise=noise[start : start + MAX_ROWS]) for start in starts]
+
+    def _run(self, **arrays):
+        outputs = self.graph("probability")(**arrays)
+        return {name: value.astype("float64") for name, value in outputs.items()}
+
+    def _require_density(self, name):
+        if not self.has_rate:
+            raise ValueError(
+                f"{name!r} needs an encoder whose e(z|x) has a density. Received: "
+                f"{self.card['name']!r}, whose encoder is deterministic"
+            )
+
+
+def _positive_int(name, value):
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = 0
+    if number < 1 or isinstance(value, bool):
+        raise ValueError(f"`{name}` must be a positive int. Received: {name}={value!r}")
+    return number

@@ -1,0 +1,66 @@
+"""A model in one line, and lines as a table."""
+
+# What a table shows of the metrics, in this order, where a card has them.
+_COLUMNS = {
+    "nll": "NLL, nats",
+    "elbo": "ELBO, nats",
+    "linear_probe": "linear",
+    "knn_probe": "kNN",
+    "svm_1000": "SVM 1000",
+}
+
+
+class Models(list):
+    """A list of models, each a dict, that prints as a table."""
+
+    def __str__(self):
+        return table(self)
+
+    __repr__ = __str__
+
+
+def summarise(card):
+    """Returns what `zoo.list_models` says of a card, all but the folder."""
+    sizes = {name: entry["bytes"] for name, entry in card["files"].items()}
+    return {
+        "name": card["name"],
+        "paper": card.get("paper"),
+        "data": card.get("data", {}).get("name"),
+        "image_shape": tuple(card["image_shape"]),
+        "latent_dim": card["latent_dim"],
+        "bytes": sum(sizes.values()),
+        "encoder_bytes": sizes.get("encoder.onnx", 0),
+        "metrics": card.get("metrics", {}),
+    }
+
+
+def table(models):
+    """Returns the lines of models under a heading; metrics that none has are left out.
+
+    Size is that of all files; a metric is `value +- standard error`.
+    """
+    if not models:
+        return "no models"
+    shown = [key for key in _COLUMNS if any(_text(model, key) for model in models)]
+    rows = [["name", "paper", "data", "images", "latents", "MB", *(_COLUMNS[k] for k in shown)]]
+    for model in models:
+        shape = "x".join(map(str, model["image_shape"]))
+        rows.append(
+            [
+                *(model["name"], model["paper"] or "-", model["data"] or "-", shape),
+                *(str(model["latent_dim"]), f"{model['bytes'] / 1e6:.1f}"),
+                *(_text(model, key) or "-" for key in shown),
+            ]
+        )
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    lines = ["  ".join(cell.ljust(w) for cell, w in zip(row, widths)).rstrip() for row in rows]
+    return "\n".join([lines[0], "-" * max(map(len, lines)), *lines[1:]])
+
+
+def _text(model, key):
+    metric = model["metrics"].get(key, {})
+    value, stderr = metric.get("value"), metric.get("stderr")
+    if value is None:
+        return ""
+    digits = 4 if metric.get("unit") == "fraction" else 2
+    return f"{value:.{digits}f}" + ("" if stderr is None else f" +- {stderr:.{digits}f}")
