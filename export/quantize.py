@@ -1,9 +1,9 @@
 """An encoder in 8 bits: `python -m export.quantize MODEL --images=FOLDER_OR_FILE --out=FILE.onnx`.
 
 Weights and activations of products and convolutions become int8, by ONNX Runtime's static
-quantisation; both signed, as sums of unsigned by signed bytes overflow 16 bits on processors without
-VNNI. Ranges of activations are those of the images given. What that costs is measured, on
-those images, and said: nothing here says that it is little.
+quantisation; ranges of activations are those of the images given. Both are signed: sums of unsigned
+by signed bytes overflow on processors without VNNI. What int8 costs is measured, on those images,
+and said: nothing here says that it is little.
 """
 
 import argparse

@@ -22,7 +22,7 @@ from trainers.experiments.mu_vae import table as mu_vae_table
 from trainers.sweeps import grid, ledger, records
 from zoo import files
 
-EACH = ("fig1", "fig2", "fig3", "fig4", "fig5", "fig6", "fig7", "table1")
+EACH = ("fig1", "fig2", "fig3", "fig4", "fig5", "fig6", "fig7", "table1", "readings")
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def all_fail(monkeypatch):
 def test_items_ask_for_runs_that_the_configs_allow_and_say_what_fails(all_fail, scale, tmp_path):
     assert list(mu_vae.ITEMS) == list(catalogue.items("mu_vae"))
     # An item of each function, and at the other scales of each grid.
-    for name in EACH if scale == "reduced" else ("fig1", "fig2", "table1"):
+    for name in EACH if scale == "reduced" else ("fig1", "fig2", "table1", "readings"):
         function, shows = mu_vae.ITEMS[name]
         outcome = function(Context(scale, tmp_path / name, runs=tmp_path / "runs"))
         assert shows.endswith(".") and outcome.rows and "runs not finished" in outcome.cut
@@ -55,11 +55,11 @@ def test_items_ask_for_runs_that_the_configs_allow_and_say_what_fails(all_fail, 
         notes = [row["note"] for row in outcome.rows if "distance" not in row["metric"]]
         assert set(notes) == {"failed: it diverged"}
         assert all(isinstance(picture, Figure) for picture in outcome.pictures.values())
-    # The four models and, of mu-VAE #1 and #2, the readings besides the default.
-    readings = {"tiny": 2, "reduced": 9, "full": 2}[scale]
+    # The four models and, on MNIST, of mu-VAE #1 and #2 the readings besides the default.
+    readings = {"tiny": 2, "reduced": 9, "full": 9}[scale]
     names = {data: {spec.name for where, spec in all_fail if where == data} for data, _ in all_fail}
     counts = {data: len(found) for data, found in names.items()}
-    assert counts == {"mnist": 2 + 2 * readings, "fashion": 2 + 2 * readings, "toy": 9}
+    assert counts == {"mnist": 2 + 2 * readings, "fashion": 4, "toy": 9}
 
 
 def test_another_error_than_a_failed_run_is_raised(tmp_path):
@@ -130,7 +130,7 @@ def test_items_measure_and_draw(pretended, item, tmp_path, monkeypatch):
     assert all(math.isfinite(row["ours"]) for row in outcome.rows)
     (picture,) = outcome.pictures.values()
     file = io.BytesIO()
-    picture.savefig(file, dpi=20)
+    picture.savefig(file, dpi=40)
     assert file.tell() > 3000
 
 
@@ -140,8 +140,10 @@ def test_table_1_is_in_per_cent_beside_the_paper(pretended, tmp_path):
     assert accuracy[0]["ours"] == 50.0 and accuracy[0]["stderr"] == pytest.approx(1.0)
     assert [row["paper"] for row in accuracy[:4]] == [93.422, 62.45, 95.28, 96.44]
     assert "60.00 at posterior means" in accuracy[0]["note"]
-    (distance,) = [row["ours"] for row in rows if row["metric"] == "distance_from_paper_percent"]
-    assert distance == pytest.approx(np.mean([45.28, 46.44, 32.71, 34.26]))
+    rows = mu_vae_table.run_readings(Context("tiny", tmp_path)).rows
+    distances = [row["ours"] for row in rows if row["metric"] == "distance_from_paper_percent"]
+    assert distances == pytest.approx([np.mean([45.28, 46.44])] * len(distances))
+    assert len(distances) >= 1
 
 
 def test_curves_are_squared_errors_and_per_cent():

@@ -46,7 +46,7 @@ class Mu(RateDistortion):
 
     term_names = (*RateDistortion.term_names, "regulariser")
 
-    def __init__(self, mean_term="batch", variance_term="towards_one", seed=17, **kwargs):
+    def __init__(self, mean_term="batch", variance_term="excess", seed=17, **kwargs):
         for name, value, valid in (
             ("mean_term", mean_term, MEAN_TERMS),
             ("variance_term", variance_term, VARIANCE_TERMS),

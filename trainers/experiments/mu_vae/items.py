@@ -47,4 +47,8 @@ ITEMS = {
         "The classifier is most accurate on mu-VAE's codes, with the larger bound on their length "
         "more so; on beta-VAE's it is worst.",
     ),
+    "readings": (
+        later("mu_vae.table", "run_readings"),
+        "Not in the paper, whose text has several: which reading of mu-VAE's objective is meant.",
+    ),
 }
