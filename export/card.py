@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import zoo
-from export import onnx, probability
+from export import onnx, probability, sampler
 from export.report import TOLERANCE
 from trainers.environment import versions
 from zoo import files
@@ -83,7 +83,7 @@ def signatures(model, with_probability=False):
 
     A flow encoder has a third part, `posterior`, which samples it: noise is an input, and `loc`
     needs none. An autoregressive decoder is given the image too: each of its outputs is of a pixel
-    given those before it.
+    given those before it; it has a part of its own that draws images, `sampler`.
     """
     given = {"image": model.image_shape} if model.decoder.is_autoregressive else {}
     parts = {
@@ -93,6 +93,7 @@ def signatures(model, with_probability=False):
     if model.encoder.noise_shape is not None:
         gaussian = dict.fromkeys(model.encoder.gaussian_names, (model.latent_dim,))
         parts["posterior"] = ({**gaussian, "noise": model.encoder.noise_shape}, "sample")
+    parts.update(sampler.signatures(model))
     return {**parts, **(probability.signatures(model) if with_probability else {})}
 
 

@@ -25,7 +25,8 @@ def halve(run):
     """Rounds the weights of a run's model to float16, if its metrics allow it.
 
     Args:
-        run: An object with `model` (a `zoo.VAE`, changed in place) and `config`.
+        run: A `trainers.runs.Run`; its model is changed in place. One that was stored in float16
+            before is left as it is, with what was measured then.
 
     Returns:
         What the card says of it: `dtype`, `split`, `num_examples`, and `metrics`: name ->
@@ -36,6 +37,8 @@ def halve(run):
             standard error.
         FileNotFoundError: If the data is not here to measure it on.
     """
+    if run.storage.get("dtype") == "float16":
+        return run.storage
     from trainers import data
 
     splits = data.load_splits(run.config["data"])

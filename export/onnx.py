@@ -17,6 +17,7 @@ from zoo import files
 # Opset 18 and IR 8 run in ONNX Runtime from 1.14, in browsers and in OpenVINO.
 OPSET = 18
 IR_VERSION = 8
+PRODUCER = "elbo-zoo"
 # The leading dimensions of most inputs and outputs.
 BATCH = ("batch",)
 
@@ -153,8 +154,8 @@ def convert(function, inputs, name="graph", leading=None):
             dict, name -> tensor, which names the outputs.
         inputs: Mapping, input name -> shape without the batch, `{"image": (28, 28, 1)}` say.
         name: What to call the graph in messages.
-        leading: Mapping, name of an input or output -> its leading dynamic dimensions where they
-            are others than `("batch",)`.
+        leading: Mapping, name of an input or output -> its leading dimensions where they are
+            others than `("batch",)`: the names of dynamic ones, the sizes of static ones.
 
     Returns:
         An `onnx.ModelProto` of opset 18 and IR version 8 that passed ONNX's full check.
@@ -164,7 +165,7 @@ def convert(function, inputs, name="graph", leading=None):
     """
     leading = leading or {}
     signature = [
-        tf.TensorSpec([None] * len(leading.get(key, BATCH)) + list(shape), tf.float32, name=key)
+        tf.TensorSpec([*_sizes(leading.get(key, BATCH)), *shape], tf.float32, name=key)
         for key, shape in inputs.items()
     ]
     handlers = {op: (handler, []) for op, handler in HANDLERS.items()}
@@ -181,13 +182,17 @@ def convert(function, inputs, name="graph", leading=None):
     _refuse_unknown_ops(model, name)
     model.ir_version = IR_VERSION
     model.graph.name = name
-    model.producer_name, model.producer_version = "elbo-zoo", ""
+    model.producer_name, model.producer_version = PRODUCER, ""
     _name_dimensions(model.graph, leading)
     try:
         onnx.checker.check_model(model, full_check=True)
     except Exception as error:  # the checker's and shape inference's errors share no public root.
         raise ValueError(f"The ONNX graph of {name} is not valid. Received: {error}") from error
     return model
+
+
+def _sizes(leading):
+    return [None if isinstance(size, str) else size for size in leading]
 
 
 def export(function, inputs, path, name="graph", leading=None):
@@ -230,8 +235,11 @@ def _name_dimensions(graph, leading):
     """Names the dynamic dimensions of inputs and outputs; tf2onnx says `unk__7`."""
     for value in [*graph.input, *graph.output]:
         dims = value.type.tensor_type.shape.dim
-        for dim, name in zip(dims, leading.get(value.name, BATCH)):
-            dim.dim_param = name
+        for dim, size in zip(dims, leading.get(value.name, BATCH)):
+            if isinstance(size, str):
+                dim.dim_param = size
+            else:
+                dim.dim_value = size
     # Inner shapes repeat the old names, and every runtime infers them anew.
     del graph.value_info[:]
 

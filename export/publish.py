@@ -86,7 +86,7 @@ def write_artifact(
         with_probability: Whether to write the graphs of log-densities too.
         stored: What `export.half.halve` found, if the model's weights are to be stored in float16.
     """
-    from export import card, golden, half, onnx, probability, readme, saved_model
+    from export import card, golden, half, onnx, probability, readme, sampler, saved_model
 
     folder, model = Path(folder), run.model
     white = data.get("pixel_scale", 1)
@@ -96,7 +96,10 @@ def write_artifact(
     functions = card.functions(model, with_probability)
     for part, (inputs, _) in card.signatures(model, with_probability).items():
         path, title = folder / f"{part}.onnx", f"the {part}"
-        onnx.export(functions[part], inputs, path, title, probability.leading(model, part))
+        if part == sampler.PART:
+            files.atomic_write(path, sampler.convert(model.decoder).SerializeToString())
+        else:
+            onnx.export(functions[part], inputs, path, title, probability.leading(model, part))
     if stored is not None:
         half.store(folder)
     if with_saved_model:

@@ -26,7 +26,7 @@ import onnxruntime
 graph = onnxruntime.InferenceSession("encoder.onnx")
 {encoder_outputs} = graph.run({encoder_names}, {{"image": x}})  # x: float32 [batch, {shape}]
 ```
-{sampler}{probability}
+{sampler}{draws}{probability}
 The Keras model (`pip install "elbo-zoo[train]"`):
 
 ```python
@@ -90,6 +90,15 @@ given = {{"base_loc": base_loc, "base_scale": base_scale, "noise": noise}}
 (z,) = sampler.run(["sample"], given)  # noise: standard normal, float32 [batch, {latent_dim}]
 ```
 """
+_DRAWS = """
+`sampler.onnx` draws images, pixel after pixel, as a function of uniform noise:
+
+```python
+sampler = onnxruntime.InferenceSession("sampler.onnx")
+noise = numpy.random.default_rng().random((len(z), {shape}), numpy.float32)
+(images,) = sampler.run(["image"], {{"z": z, "noise": noise}})  # zeros and ones
+```
+"""
 _PROBABILITY = """
 Log-densities in nats, with NumPy and ONNX Runtime alone, of `probability.onnx` and `density.onnx`:
 
@@ -125,6 +134,7 @@ def make_readme(card):
         encoder_outputs=", ".join(sorted(card["graphs"]["encoder"]["outputs"])),
         encoder_names=json.dumps(sorted(card["graphs"]["encoder"]["outputs"])),
         sampler=_SAMPLER.format(**card) if "posterior" in card["graphs"] else "",
+        draws=_draws(card),
         probability=_probability(card),
         decoder_inputs=_DECODER_INPUTS["image" in card["graphs"]["decoder"]["inputs"]].format(
             **card
@@ -143,6 +153,12 @@ def make_readme(card):
         "little.",
         licence=card["licence"],
     )
+
+
+def _draws(card):
+    if "sampler" not in card["graphs"]:
+        return ""
+    return _DRAWS.format(shape=", ".join(map(str, card["image_shape"])))
 
 
 def _probability(card):

@@ -2,8 +2,9 @@
 
 python -m export.release --runs=RUNS [--names=NAME,NAME] [--out=artifacts]
 
-`configs/releases.py` says which run becomes which model. A model whose run is not there is left
-out and named; one that fails stops no other, and ends the command with exit code 1.
+`configs/releases.py` says which run becomes which model. A model whose run is not there is
+published anew from the artifact that is there; without one it is left out and named. One that
+fails stops no other, and ends the command with exit code 1.
 """
 
 import copy
@@ -52,8 +53,10 @@ def release(runs_folder, names=None, out=ARTIFACTS, data_dir=None):
         )
     found = {}
     for name in names or RELEASES:
-        source = Path(runs_folder) / RELEASES[name] if RELEASES[name] else ARTIFACTS / name
-        if not ((source / "config.json").is_file() or (source / cards.CARD).is_file()):
+        run = Path(runs_folder) / (RELEASES[name] or "none")
+        is_run = (run / "config.json").is_file()
+        source = run if is_run else ARTIFACTS / name
+        if not is_run and not (source / cards.CARD).is_file():
             found[name] = "no run"
         else:
             try:

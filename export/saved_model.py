@@ -33,6 +33,8 @@ def export(model, folder, with_probability=False):
     module.functions, signatures = [], {}
     calls = card.functions(model, with_probability)
     for part, (inputs, signature) in card.signatures(model, with_probability).items():
+        if not signature:
+            continue
         leading = probability.leading(model, part)
         specs = [
             tf.TensorSpec([None] * len(leading.get(name, onnx.BATCH)) + list(s), name=name)

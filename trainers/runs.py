@@ -28,7 +28,8 @@ OPTIONAL_SETTINGS = ("num_chains", "num_temperatures", "num_generated")
 class Run:
     """A run read back: `model` (float32), `config` (dict), `evaluation` (dict or None), `step`.
 
-    `training` says how it was trained: `command`, `epochs`, `seconds`, `hardware` and `cut`.
+    `training` says how it was trained: `command`, `epochs`, `seconds`, `hardware` and `cut`;
+    `storage` what the card of a released model says of the rounding of its weights.
     """
 
     model: keras.Model
@@ -37,6 +38,7 @@ class Run:
     step: int
     history: list
     training: dict = dataclasses.field(default_factory=dict)
+    storage: dict = dataclasses.field(default_factory=dict)
 
 
 def claim(workdir, config):
@@ -160,7 +162,8 @@ def load_released(model):
     card = files.read_json(releases.resolve(model) / "card.json")
     evaluation = card.get("evaluation") and {**card["evaluation"], "metrics": card["metrics"]}
     training = card.get("training") or _noted(card)
-    return Run(releases.load(model), card["run_config"], evaluation, card["step"], [], training)
+    origin = (card["run_config"], evaluation, card["step"], [], training)
+    return Run(releases.load(model), *origin, card.get("storage", {}))
 
 
 def _noted(card):

@@ -35,7 +35,9 @@ def load_encoder(model):
 
 def load_decoder(model):
     """Returns the `Decoder` of a published model; arguments and errors as `load_encoder`."""
-    return Decoder(*_open(model, "decoder"))
+    card, graph = _open(model, "decoder")
+    has_sampler = "sampler" in card["graphs"]
+    return Decoder(card, graph, (lambda: _open(model, "sampler")[1]) if has_sampler else None)
 
 
 def _open(model, part):
@@ -194,6 +196,11 @@ class Encoder(_Model):
 class Decoder(_Model):
     """d(x|z) of a published model; attributes as `Encoder`."""
 
+    def __init__(self, card, graph, open_sampler=None):
+        super().__init__(card, graph)
+        self._open_sampler = open_sampler
+        self._sampler = None  # a large graph, opened when it is first needed
+
     def decode(self, z, kind="mean", batch_size=256):
         """Decodes latents.
 
@@ -214,9 +221,9 @@ class Decoder(_Model):
             raise ValueError(f"`kind` must be 'mean' or 'params'. Received: kind={kind!r}")
         if "image" in self._graph.inputs:
             raise ValueError(
-                "The pixels of an autoregressive decoder depend on one another; its graph gives "
-                "each pixel's probability given z and an image. Use `probabilities(z, images)`, or "
-                "zoo.load(...).sample(n) to draw images. Received: an autoregressive decoder"
+                "The pixels of an autoregressive decoder depend on one another: there is no mean "
+                "image. Use `draw(z)`, or `probabilities(z, images)` for each pixel's probability "
+                "given z and an image. Received: an autoregressive decoder"
             )
         z = self._latents(z)
         size = _positive("batch_size", batch_size)
@@ -253,8 +260,42 @@ class Decoder(_Model):
             blocks.append(self._graph(z=z[rows], image=x)["mean"])
         return np.concatenate(blocks)
 
+    def draw(self, z, seed=SEED, batch_size=64):
+        """Returns a draw of d(x|z) for each latent, float32 [N, H, W, C] of zeros and ones.
+
+        Of an autoregressive decoder, pixel after pixel, every activation computed once.
+
+        Args:
+            z: As in `decode`.
+            seed: Int; NumPy's generator, so the images differ from those that Keras draws.
+            batch_size: Images at a time: memory, not results, depends on it.
+
+        Raises:
+            TypeError, ValueError: As `decode`; ValueError where the artifact has no graph that
+                draws.
+        """
+        return self._draw(self._latents(z), np.random.default_rng(seed), batch_size)
+
+    def _draw(self, z, rng, batch_size):
+        if self._open_sampler is None:
+            raise ValueError(
+                "Expected a model with the graph 'sampler', which autoregressive decoders have. "
+                f"Received: {self.card['name']!r}, which has {sorted(self.card['graphs'])}"
+            )
+        size = _positive("batch_size", batch_size)
+        if self._sampler is None:
+            self._sampler = self._open_sampler()
+        blocks = []
+        for start in range(0, len(z), size):
+            rows = z[start : start + size]
+            noise = rng.random((len(rows), *self.image_shape), np.float32)
+            blocks.append(self._sampler(z=rows, noise=noise)["image"])
+        return np.concatenate(blocks)
+
     def sample(self, n, seed=SEED, batch_size=256):
         """Draws `n` latents from the prior and returns their mean images [n, H, W, C].
+
+        An autoregressive decoder has none, and draws images: see `draw`.
 
         Args:
             n: Positive int.
@@ -272,6 +313,8 @@ class Decoder(_Model):
             z = rng.logistic(size=shape).astype(np.float32)
         else:
             z = rng.standard_normal(shape, np.float32)
+        if self._open_sampler is not None:
+            return self._draw(z * scale, rng, batch_size)
         return self.decode(z * scale, batch_size=batch_size)
 
     def _prior_scale(self):

@@ -28,11 +28,11 @@ def draw(decoder, z, noise, progress=False):
     bar = keras.utils.Progbar(height, unit_name="row") if progress else None
     plane = decoder.latent_plane(z)[..., 0]
     noise = decoder.filled(ops.convert_to_tensor(noise), value=1.0)[..., 0]  # 1 always gives black
-    state = _initial_state(decoder, ops.shape(z)[0], noise.shape[2])
+    state = initial_state(decoder, ops.shape(z)[0], noise.shape[2])
     inputs = ops.zeros((ops.shape(z)[0], noise.shape[2], 2))  # the row above: beyond the border
     rows = []
     for row in range(height):
-        step = _compiled_row(decoder, _kind(row))
+        step = _compiled_row(decoder, kind_of(row))
         pixels, state = step(state, inputs, plane[:, row], noise[:, row])
         inputs = ops.stack([2.0 * pixels - 1.0, plane[:, row]], axis=-1)
         rows.append(pixels)
@@ -41,8 +41,8 @@ def draw(decoder, z, noise, progress=False):
     return ops.stack(rows, axis=1)[:, :, :width, None]
 
 
-def _kind(row):
-    """Returns 0 where all levels advance, 2 where two do, 1 where only the finest does."""
+def kind_of(row):
+    """Returns the kind of a row: 0, all levels advance; 2, two do; 1, only the finest does."""
     return row % 4 if row % 2 == 0 else 1
 
 
@@ -55,14 +55,14 @@ def _compiled_row(decoder, kind):
     functions = _COMPILED.setdefault(decoder, {})
     if kind not in functions:
         # The closure must not keep the decoder alive, which is the key.
-        parts = _Parts(decoder)
+        parts = Parts(decoder)
         functions[kind] = compiled(
             lambda *arguments: _row(parts, kind, *arguments), decoder.variables
         )
     return functions[kind]
 
 
-class _Parts:
+class Parts:
     """The layers that a row needs, and for each causal convolution a key (`v...`, `h...`)."""
 
     def __init__(self, decoder):
@@ -89,41 +89,52 @@ class _Parts:
         return self.keys[id(layer)]
 
 
-def _initial_state(decoder, batch, width):
-    """Returns zeros for all that is remembered from one row to the next.
+def initial_state(decoder, batch, width):
+    """Returns zeros for all that is remembered from one row to the next, a dict.
 
-    `inputs`: what each convolution was given for the last row that its level had, [B, W / 2^level,
-    C]. `grown`: the lower of the two rows that a coarser level gave to a finer one.
+    `inputs.KEY`: what a convolution was given for the last row that its level had, [B, W / 2^level,
+    C]. `grown.KEY`: the lower of the two rows that a coarser level gave to a finer one.
     """
-    parts = _Parts(decoder)
-    return {
-        "inputs": {
-            key: ops.zeros((batch, width // 2**level, channels), dtype=dtype)
-            for key, (level, channels, dtype) in parts.levels.items()
-        },
-        "grown": {
-            f"{stream}{level}": ops.zeros(
-                (batch, width // 2**level, parts.depth), dtype=parts.grow_dtype
-            )
-            for stream in "vh"
-            for level in range(len(parts.vertical.shrink))
-        },
+    parts = Parts(decoder)
+    inputs = {
+        f"inputs.{key}": ops.zeros((batch, width // 2**level, channels), dtype=dtype)
+        for key, (level, channels, dtype) in parts.levels.items()
     }
+    grown = {
+        f"grown.{stream}{level}": ops.zeros(
+            (batch, width // 2**level, parts.depth), dtype=parts.grow_dtype
+        )
+        for stream in "vh"
+        for level in range(len(parts.vertical.shrink))
+    }
+    return {**inputs, **grown}
 
 
 def _row(parts, kind, state, inputs, plane, noise):
     """Draws one row: the vertical stream at once, the horizontal one in blocks of four pixels.
 
     Args:
-        parts: `_Parts`.
-        kind: Of the row; see `_kind`.
-        state: Of the row above; see `_initial_state`.
+        parts: `Parts`.
+        kind: Of the row; see `kind_of`.
+        state: Of the row above; see `initial_state`.
         inputs: The network's input at the row above, [B, W, 2].
         plane: The plane at this row, [B, W].
         noise: Uniform numbers, [B, W].
 
     Returns:
         The pixels [B, W] and the new state.
+    """
+    left, blocks, above = begin_row(parts, kind, state, inputs, plane, noise)
+    _, found = scan(lambda left, block: draw_block(parts, kind, left, block), left, blocks)
+    return end_row(state, above, found)
+
+
+def begin_row(parts, kind, state, inputs, plane, noise):
+    """Runs the vertical stream over a row; arguments as those of `_row`.
+
+    Returns:
+        What `draw_block` is given for the first block of four pixels, what it reads, cut into
+        blocks along the first dimension, and what the vertical stream leaves to be remembered.
     """
     run = _RowRun(parts, kind, state)
     above = inputs[:, None]
@@ -133,26 +144,29 @@ def _row(parts, kind, state, inputs, plane, noise):
         "plane": plane[..., None],
         "noise": noise[..., None],
         **{f"beside.{name}": value[:, 0] for name, value in beside.items()},
-        **{f"grown.{name}": value for name, value in state["grown"].items() if name[0] == "h"},
+        **{name: value for name, value in state.items() if name.startswith("grown.h")},
     }
     blocks = {name: _blocks(value, plane.shape[1]) for name, value in columns.items()}
-    for key, value in state["inputs"].items():
-        if key[0] == "h" and _advances(kind, parts.levels[key][0]):
+    left = {}
+    for key, (level, _, _) in parts.levels.items():
+        if key[0] == "h" and _advances(kind, level):
+            value = state[f"inputs.{key}"]
             blocks[f"above.{key}"] = _with_left_neighbour(_blocks(value, plane.shape[1]))
-    carry = {
-        key: ops.zeros_like(state["inputs"][key][:, 0])
-        for key in state["inputs"]
-        if f"above.{key}" in blocks
-    }
-    carry["before"] = ops.zeros_like(inputs[:, 0])
-    _, found = scan(lambda left, block: _block(parts, kind, left, block), carry, blocks)
+            left[key] = ops.zeros_like(value[:, 0])
+    return {**left, "before": ops.zeros_like(inputs[:, 0])}, blocks, run.found
+
+
+def end_row(state, above, found):
+    """Returns the pixels [B, W] of a row and the new state.
+
+    Args:
+        state: Of the row above.
+        above: What the vertical stream left to be remembered.
+        found: What `draw_block` gave, along the first dimension.
+    """
     found = {name: _unblocked(value) for name, value in found.items()}
     pixels = found.pop("pixels")[..., 0]
-    new = {name: dict(values) for name, values in state.items()}
-    for name, value in {**run.found, **found}.items():
-        group, key = name.split(".", 1)
-        new[group][key] = value
-    return pixels, new
+    return pixels, {**state, **above, **found}
 
 
 def _blocks(value, width):
@@ -174,8 +188,8 @@ def _with_left_neighbour(blocks):
     return ops.concatenate([ops.pad(last, ((1, 0), (0, 0), (0, 0), (0, 0))), blocks], axis=2)
 
 
-def _block(parts, kind, left, block):
-    """Draws four pixels; returns what the next block needs, and what is to be kept."""
+def draw_block(parts, kind, left, block):
+    """Draws four pixels; returns what the next block is given, and what is to be kept."""
     run = _PixelRun(parts, kind, left, block)
     before, pixels = left["before"], []
     for column in range(BLOCK):
@@ -212,17 +226,17 @@ class _RowRun:
         key = self.parts.key(layer)
         x = ops.cast(x, layer.compute_dtype)
         self.found[f"inputs.{key}"] = x[:, 0]
-        above = self.state["inputs"][key][:, None]
+        above = self.state[f"inputs.{key}"][:, None]
         return _valid(layer, ops.concatenate([above, x], axis=1))
 
     def coarser(self, level, shrink, grow, x, inner):
         if not _advances(self.kind, level + 1):
             key = self.parts.key(shrink)
             self.found[f"inputs.{key}"] = ops.cast(x, shrink.compute_dtype)[:, 0]
-            return self.state["grown"][f"v{level}"][:, None]
-        grown = grow(inner(self.conv(shrink, x)))
-        self.found[f"grown.v{level}"] = grown[:, 1]
-        return grown[:, :1]
+            return self.state[f"grown.v{level}"][:, None]
+        upper, lower = _grown(grow, inner(self.conv(shrink, x))[:, 0])
+        self.found[f"grown.v{level}"] = lower
+        return upper[:, None]
 
 
 class _PixelRun:
@@ -256,14 +270,33 @@ class _PixelRun:
             return self.block[f"grown.{name}"][:, column]
         if column % 2:
             self._keep(shrink, x)
-            return self.grown[name][:, 0, 1]
-        self.grown[name] = grow(inner(self.conv(shrink, x))[:, None, None])
+            return self.grown[name][:, 1]
+        self.grown[name], lower = _grown(grow, inner(self.conv(shrink, x))[:, None])
         kept = self.found.setdefault(f"grown.{name}", [])
-        kept += [self.grown[name][:, 1, 0], self.grown[name][:, 1, 1]]
-        return self.grown[name][:, 0, 0]
+        kept += [lower[:, 0], lower[:, 1]]
+        return self.grown[name][:, 0]
 
 
 def _valid(layer, rows):
     """Runs a causal convolution over `rows` that hold all rows of its kernel, and no more."""
     _, columns = layer.margins
     return layer.without_margins(ops.pad(rows, ((0, 0), (0, 0), columns, (0, 0))))
+
+
+def _grown(layer, x):
+    """Runs a transposed convolution of stride 2 over one row, [B, w, C]; returns two, [B, 2w, C'].
+
+    As products: its kernel has two rows, so that those that a row gives hold nothing of another,
+    and two columns, or three of which the third falls on the first of the pixel to the right.
+    """
+    rows, columns, filters, channels = layer.kernel.shape
+    kernel, bias = (ops.cast(w, layer.compute_dtype) for w in (layer.kernel, layer.bias))
+    kernel = ops.reshape(ops.transpose(kernel, (3, 0, 1, 2)), (channels, -1))
+    y = ops.matmul(ops.cast(x, layer.compute_dtype), kernel)
+    y = ops.reshape(y, (-1, x.shape[1], rows, columns, filters))
+    even, odd = y[:, :, :, 0], y[:, :, :, 1]
+    if columns == 3:
+        even = even + ops.pad(y[:, :-1, :, 2], ((0, 0), (1, 0), (0, 0), (0, 0)))
+    y = ops.stack([even, odd], axis=2)  # [B, w, 2, rows, C']
+    found = [ops.reshape(y[:, :, :, row], (-1, 2 * x.shape[1], filters)) for row in range(rows)]
+    return [row + bias for row in found]

@@ -1,0 +1,118 @@
+"""Draws of an autoregressive decoder as one ONNX graph: latents and noise to images.
+
+    image_i = 1 where noise_i < d(x_i = 1 | x_1 .. x_{i-1}, z), noise uniform in [0, 1)
+
+The incremental sampler of `zoo.decoders.incremental`: every activation is computed once. A loop
+over groups of four rows, as kinds of rows repeat after so many, holds a loop over the blocks of
+four pixels of each row.
+"""
+
+import functools
+
+import numpy as np
+from keras import ops
+
+from export import compose
+from zoo.decoders import incremental
+
+PART = "sampler"
+ROWS = 4
+
+
+def has_sampler(model):
+    """Returns whether the images of a model are drawn pixel by pixel, and there is a fast way."""
+    return hasattr(model.decoder, "vertical")
+
+
+def signatures(model):
+    """Returns part -> (input name -> shape without the batch, ""): it is in no SavedModel."""
+    if not has_sampler(model):
+        return {}
+    return {PART: ({"z": (model.latent_dim,), "noise": tuple(model.image_shape)}, "")}
+
+
+def golden_parts(model, image, z, seed):
+    """Returns part -> (inputs, outputs), arrays: noise that makes the sampler draw given images.
+
+    A pixel that is a one gets noise below its probability, another gets noise above it, neither
+    nearer to it than a fiftieth of the way, so that no runtime's rounding draws another image.
+    """
+    if not has_sampler(model):
+        return {}
+    image = (np.asarray(image) >= 0.5).astype(np.float32)
+    p = np.asarray(model.decode(z, image)["mean"], np.float64)
+    u = np.random.default_rng(seed).uniform(0.02, 0.98, p.shape)
+    noise = np.where(image == 1, p * u, p + (1 - p) * u).astype(np.float32)
+    return {PART: ({"z": z, "noise": noise}, {"image": image})}
+
+
+def convert(decoder):
+    """Returns the sampler of a `PixelCNNDecoder`: z [B, Z], noise [B, H, W, 1] -> image."""
+    graph, pieces = compose.Graph(), _Pieces(decoder)
+    z = graph.input("z", ("batch", decoder.latent_dim))
+    noise = graph.input("noise", ("batch", *decoder.image_shape))
+    carry, rows = graph.call(pieces.start, z, noise)
+    _, pixels = graph.scan(pieces.draw_rows, carry, rows)
+    graph.output("image", graph.call(pieces.image, pixels))
+    return graph.model("the sampler")
+
+
+class _Pieces:
+    """The pieces of the graph without loops, and what loops over them."""
+
+    def __init__(self, decoder):
+        self.decoder, self.parts = decoder, incremental.Parts(decoder)
+        height, width, _ = decoder.image_shape
+        self.size = height + -height % ROWS, width + -width % incremental.BLOCK
+        kinds = {incremental.kind_of(row) for row in range(ROWS)}
+        self.begin = {kind: functools.partial(self._begin, kind) for kind in kinds}
+        self.block = {kind: functools.partial(self._block, kind) for kind in kinds}
+
+    def start(self, z, noise):
+        """Returns what the first group of rows is given, and what each reads, a dict a row."""
+        batch = ops.shape(z)[0]
+        state = incremental.initial_state(self.decoder, batch, self.size[1])
+        maps = {
+            "plane": self.decoder.latent_plane(z),
+            "noise": self.decoder.filled(noise, value=1.0),
+        }
+        groups = {}
+        for name, value in maps.items():
+            value = ops.reshape(value, (-1, self.size[0] // ROWS, ROWS, self.size[1]))
+            groups[name] = ops.transpose(value, (1, 0, 2, 3))
+        rows = [{name: value[:, :, row] for name, value in groups.items()} for row in range(ROWS)]
+        return (state, ops.zeros((batch, self.size[1], 2))), rows
+
+    def draw_rows(self, graph, carry, rows):
+        """Draws a group of rows."""
+        pixels = []
+        for number, row in enumerate(rows):
+            kind = incremental.kind_of(number)
+            left, blocks, above = graph.call(self.begin[kind], carry, row)
+            step = functools.partial(self.draw_block, kind)
+            _, found = graph.scan(step, left, blocks)
+            carry, drawn = graph.call(self.end, carry, row, above, found)
+            pixels.append(drawn)
+        return carry, pixels
+
+    def draw_block(self, kind, graph, left, block):
+        """Draws four pixels."""
+        return graph.call(self.block[kind], left, block)
+
+    def _begin(self, kind, carry, row):
+        state, inputs = carry
+        return incremental.begin_row(self.parts, kind, state, inputs, row["plane"], row["noise"])
+
+    def _block(self, kind, left, block):
+        return incremental.draw_block(self.parts, kind, left, block)
+
+    def end(self, carry, row, above, found):
+        """Returns what the next row is given, and the pixels [B, W]."""
+        pixels, state = incremental.end_row(carry[0], above, found)
+        return (state, ops.stack([2.0 * pixels - 1.0, row["plane"]], axis=-1)), pixels
+
+    def image(self, pixels):
+        """Returns images [B, H, W, 1] of a list of pixels [H / 4, B, W]."""
+        height, width, _ = self.decoder.image_shape
+        image = ops.transpose(ops.stack(pixels, axis=1), (2, 0, 1, 3))
+        return ops.reshape(image, (-1, *self.size, 1))[:, :height, :width]
