@@ -1,12 +1,15 @@
 """ONNX graphs with loops, put together from converted pieces: what tf2onnx makes no graph of.
 
 tf2onnx takes minutes over a loop in a loop, and repeats the weights in each. Here the loops are
-`Scan` nodes whose bodies are made of pieces without loops, and the weights are the whole graph's.
+`Loop` nodes whose bodies are made of pieces without loops, and read weights and what they are cut
+along from the graph around them. (`Scan` nodes would say more, but OpenVINO 2026.4 reads none that
+do so.)
 """
 
 import dataclasses
 import hashlib
 
+import numpy as np
 import onnx
 import tensorflow as tf
 from onnx import helper
@@ -93,31 +96,38 @@ class Graph:
             function: Takes a `Graph`, the carry and one slice of `inputs`; returns symbols of the
                 carry's structure, and of the outputs.
             carry: Symbols.
-            inputs: Symbols, cut along their first dimension, of one size in all.
+            inputs: Symbols, cut along their first dimension, of one static size in all.
         """
-        body, before, slices = Graph(self), tf.nest.flatten(carry), tf.nest.flatten(inputs)
-        shapes = [symbol.shape for symbol in before] + [symbol.shape[1:] for symbol in slices]
-        given = [body.input(self._fresh(), shape) for shape in shapes]
+        body, before, read = Graph(self), tf.nest.flatten(carry), tf.nest.flatten(inputs)
+        step, go_on, still = (self._fresh() for _ in range(3))
+        given = [body.input(self._fresh(), symbol.shape) for symbol in before]
+        slices = [body._node("Gather", [x.name, step], x.shape[1:], axis=0) for x in read]
         new, found = function(
             body,
-            tf.nest.pack_sequence_as(carry, given[: len(before)]),
-            tf.nest.pack_sequence_as(inputs, given[len(before) :]),
+            tf.nest.pack_sequence_as(carry, given),
+            tf.nest.pack_sequence_as(inputs, slices),
         )
         for symbol in tf.nest.flatten(new) + tf.nest.flatten(found):
             body.output(self._fresh(), symbol)
-        count = slices[0].shape[0]
-        results = [
-            Symbol(self._fresh(), symbol.shape if i < len(before) else (count, *symbol.shape))
-            for i, symbol in enumerate(body.outputs)
-        ]
+        body.nodes.append(helper.make_node("Identity", [go_on], [still]))
+        graph, kinds = body._graph("body"), (onnx.TensorProto.INT64, onnx.TensorProto.BOOL)
+        inner = [helper.make_tensor_value_info(n, k, ()) for n, k in zip((step, go_on), kinds)]
+        whole = [*inner, *graph.input]
+        del graph.input[:]
+        graph.input.extend(whole)
+        graph.output.insert(0, helper.make_tensor_value_info(still, kinds[1], ()))
+        count = read[0].shape[0]
+        shapes = [s.shape for s in body.outputs[: len(before)]]
+        shapes += [(count, *s.shape) for s in body.outputs[len(before) :]]
+        results = [Symbol(self._fresh(), shape) for shape in shapes]
+        trips = self._weight(onnx.numpy_helper.from_array(np.array(count, np.int64)))
         self.nodes.append(
             helper.make_node(
-                "Scan",
-                [symbol.name for symbol in before + slices],
+                "Loop",
+                [trips, "", *(symbol.name for symbol in before)],
                 [symbol.name for symbol in results],
                 name=self._fresh(),
-                body=body._graph("body"),
-                num_scan_inputs=len(slices),
+                body=graph,
             )
         )
         last = tf.nest.pack_sequence_as(new, results[: len(before)])
@@ -132,6 +142,12 @@ class Graph:
         model.producer_name = convertible.PRODUCER
         onnx.checker.check_model(model, full_check=True)
         return model
+
+    def _node(self, op, inputs, shape, **attributes):
+        """Adds a node of one output, and returns that."""
+        found = Symbol(self._fresh(), shape)
+        self.nodes.append(helper.make_node(op, inputs, [found.name], **attributes))
+        return found
 
     def _graph(self, name):
         values = [

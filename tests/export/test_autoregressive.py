@@ -80,7 +80,7 @@ def test_weights_stand_once_in_the_sampler(artifact):
     numbers = sum(np.prod(tensor.dims) for tensor in model.graph.initializer)
     decoder = artifact[1].decoder
     assert numbers < 1.5 * sum(np.prod(weight.shape) for weight in decoder.weights)
-    inner = [n for n in export_onnx._nodes(model.graph) if n.op_type == "Scan"]
+    inner = [n for n in export_onnx._nodes(model.graph) if n.op_type == "Loop"]
     assert len(inner) == 5 and not any(n.attribute[0].g.initializer for n in inner)
 
 
