@@ -18,7 +18,7 @@ NETWORKS = ("mlp", "small_conv", "gated_conv")
 def contenders(network, batch_size):
     """Returns the contenders of one network at one batch size."""
     runtimes = ["onnxruntime", "tensorflow"]
-    if importlib.util.find_spec("torch") and network != "small_conv":
+    if importlib.util.find_spec("torch"):
         runtimes.append("pytorch")
     return [
         Contender(

@@ -16,7 +16,7 @@ def make(network, runtime, batch_size):
 
     Args:
         network: One of `ENCODERS`.
-        runtime: "onnxruntime", "tensorflow" or "pytorch" ("small_conv" has no PyTorch twin here).
+        runtime: "onnxruntime", "tensorflow" or "pytorch".
         batch_size: Images a step.
     """
     images = np.random.default_rng(17).random((batch_size, 28, 28, 1), "float32")
@@ -69,7 +69,12 @@ def _pytorch(network):
     from benchmarks import torch_training
 
     torch.set_num_threads(torch_training.THREADS)
-    model = {"mlp": torch_training.MLP, "gated_conv": torch_training.GatedConv}[network]().eval()
+    networks = {
+        "mlp": torch_training.MLP,
+        "small_conv": torch_training.SmallConv,
+        "gated_conv": torch_training.GatedConv,
+    }
+    model = networks[network]().eval()
 
     @torch.inference_mode()
     def encode(images):

@@ -96,6 +96,24 @@ class GatedConv(nn.Module):
         return self.decoder(self.first(z)).flatten(1).float()
 
 
+class SmallConv(nn.Module):
+    """The encoder of `mu_vae`, Table 4: leaky rectified units, scale = exp(a / 2) + 1e-5."""
+
+    def __init__(self, latents=10, depth=64):
+        super().__init__()
+        layers = [nn.Conv2d(1, depth, 3, 1, 1)]
+        layers += [nn.Conv2d(depth, depth, 3, 2, 1) for _ in range(2)]
+        pairs = [(layer, nn.LeakyReLU(0.2)) for layer in layers]
+        self.encoder = nn.Sequential(*[part for pair in pairs for part in pair], nn.Flatten())
+        self.loc = nn.Linear(49 * depth, latents)
+        self.raw_scale = nn.Linear(49 * depth, latents)
+
+    def encode(self, x):
+        """Returns the posterior's mean and scale, float32."""
+        h = self.encoder(x)
+        return self.loc(h).float(), torch.exp(0.5 * self.raw_scale(h).float()) + 1e-5
+
+
 def negative_elbo(model, x, noise):
     """Returns the mean over images of distortion plus rate in nats, at z = loc + scale * noise."""
     loc, scale = model.encode(x)

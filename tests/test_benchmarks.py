@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import zoo
-from benchmarks import networks, rounds
+from benchmarks import networks, rounds, transposed
 from zoo.backend import to_numpy
 from zoo.divergences import kl
 from zoo.layers import MADE
@@ -229,3 +229,39 @@ def test_both_implementations_have_the_same_loss(network, rng):
     pixels = torch.from_numpy(np.ascontiguousarray(seen.transpose(0, 3, 1, 2)))
     theirs = negative_elbo(twin, pixels, torch.from_numpy(noise)).item()
     assert theirs == pytest.approx(ours, rel=1e-5)
+
+
+def test_the_small_encoders_are_the_same_function(rng):
+    torch = pytest.importorskip("torch", reason="needs PyTorch, which the benchmarks compare with")
+    from benchmarks.torch_training import SmallConv
+
+    encoder, twin = zoo.SmallConvEncoder(10), SmallConv()
+    encoder(np.zeros((1, 28, 28, 1), "f4"))
+    for weight in encoder.trainable_weights:
+        if len(weight.shape) == 1:
+            weight.assign(rng.normal(0, 0.1, weight.shape))
+    convolutions = [m for m in twin.modules() if isinstance(m, torch.nn.Conv2d)]
+    for target, layer in zip(convolutions, encoder.maps, strict=True):
+        _copy(torch, target, _mirrored(layer.kernel), to_numpy(layer.bias))
+    for target, layer in [
+        (twin.loc, encoder.head.loc_layer),
+        (twin.raw_scale, encoder.head.scale_layer),
+    ]:
+        kernel = to_numpy(layer.kernel).reshape(7, 7, 64, 10)[::-1, ::-1]
+        kernel = kernel.transpose(3, 2, 0, 1).reshape(10, -1)
+        _copy(torch, target, np.ascontiguousarray(kernel), to_numpy(layer.bias))
+    images = rng.random((4, 28, 28, 1)).astype("f4")
+    pixels = torch.from_numpy(np.ascontiguousarray(images[:, ::-1, ::-1].transpose(0, 3, 1, 2)))
+    theirs = [value.detach().numpy() for value in twin.encode(pixels)]
+    ours = to_numpy(encoder(images))
+    np.testing.assert_allclose(theirs[0], ours["loc"], rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(theirs[1], ours["scale"], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("kernel", [2, 3, 4, 5, 6])
+def test_a_transposed_convolution_is_a_convolution_and_a_shuffle(kernel, rng):
+    one, two = transposed.graphs(3, 2, kernel, 5)
+    x = rng.normal(size=(2, 3, 5, 5)).astype("f4")
+    y = one(x=x)["y"]
+    assert y.shape == (2, 2, 10, 10) and np.abs(y).max() > 1
+    np.testing.assert_allclose(two(x=x)["y"], y, rtol=1e-4, atol=1e-4)

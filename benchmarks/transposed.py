@@ -1,0 +1,120 @@
+"""Transposed convolutions of stride 2 in ONNX Runtime, beside the same as convolution and shuffle.
+
+    python -m benchmarks.transposed [--batch=1,256]
+
+A transposed convolution of stride 2 is a convolution to four times the maps, one for each place in
+a square of 2 x 2 pixels, and a `DepthToSpace`; its kernel has zeros where a place does not see a
+pixel. Published graphs keep `ConvTranspose`: see the table of docs/runtimes.md.
+"""
+
+import argparse
+import time
+
+import numpy as np
+import onnx
+from onnx import helper, numpy_helper
+
+from export.onnx import IR_VERSION, OPSET
+from zoo.graph import Graph
+
+# Maps in and out, kernel, rows and columns in: those of the small, gated and DCGAN decoders.
+LAYERS = [(64, 64, 3, 7), (64, 32, 3, 14), (64, 128, 5, 14), (128, 64, 4, 7), (256, 128, 4, 8)]
+
+
+def margins(kernel):
+    """Returns the pixels that "same" padding cuts off before and after: K - 2, the more after."""
+    return (kernel - 2) // 2, kernel - 2 - (kernel - 2) // 2
+
+
+def as_convolution(weight, before):
+    """Returns a convolution's weights [4 M, C, T, T] and the zeros to put before each side.
+
+    With stride 2, y[2 q + p] = sum_k w[k] x[q - t] over all k with k = p + before + 2 t.
+
+    Args:
+        weight: Of the transposed convolution, [C, M, K, K].
+        before: Pixels that are cut off before the output.
+    """
+    channels, maps, kernel, _ = weight.shape
+    shifts = [(k - p - before) // 2 for p in (0, 1) for k in range((p + before) % 2, kernel, 2)]
+    first, taps = max(shifts), max(shifts) - min(shifts) + 1
+    found = np.zeros((2, 2, maps, channels, taps, taps), np.float32)
+    at = [
+        [(tap, p + before - 2 * (tap - first)) for tap in range(taps)] for p in (0, 1)
+    ]  # place -> (tap, index into the kernel, perhaps outside)
+    for rows, above in enumerate(at):
+        for columns, beside in enumerate(at):
+            for i, k in above:
+                for j, m in beside:
+                    if 0 <= k < kernel and 0 <= m < kernel:
+                        found[rows, columns, :, :, i, j] = weight[:, :, k, m].T
+    return found.reshape(4 * maps, channels, taps, taps), first
+
+
+def graphs(channels, maps, kernel, size, seed=17):
+    """Returns both forms of a layer of random weights as `Graph`s from x [B, C, n, n]."""
+    rng = np.random.default_rng(seed)
+    weight = rng.normal(size=(channels, maps, kernel, kernel)).astype("f4")
+    before, after = margins(kernel)
+    transposed = helper.make_node(
+        "ConvTranspose", ["x", "w"], ["y"], strides=[2, 2], pads=[before] * 2 + [after] * 2
+    )
+    other, pad = as_convolution(weight, before)
+    pads = [pad] * 2 + [other.shape[-1] - 1 - pad] * 2
+    plain = helper.make_node("Conv", ["x", "w"], ["h"], pads=pads)
+    shuffle = helper.make_node("DepthToSpace", ["h"], ["y"], blocksize=2, mode="DCR")
+    shapes = ["batch", channels, size, size], ["batch", maps, 2 * size, 2 * size]
+    return (
+        _graph([transposed], weight, shapes),
+        _graph([plain, shuffle], other, shapes),
+    )
+
+
+def _graph(nodes, weight, shapes):
+    x, y = (
+        helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape)
+        for name, shape in zip("xy", shapes)
+    )
+    graph = helper.make_graph(nodes, "layer", [x], [y], [numpy_helper.from_array(weight, "w")])
+    opsets = [helper.make_opsetid("", OPSET)]
+    model = helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION)
+    return Graph(model.SerializeToString(), "a layer")
+
+
+def measure(batch_sizes=(1, 256), seconds=1.0):
+    """Returns a row for each layer and batch size: layer, size, best seconds of both forms."""
+    rows = []
+    for layer in LAYERS:
+        forms = graphs(*layer)
+        for size in batch_sizes:
+            x = np.random.default_rng(1).random((size, layer[0], layer[-1], layer[-1]), "f4")
+            rows.append((layer, size, _best(forms, x, seconds)))
+    return rows
+
+
+def _best(forms, x, seconds):
+    """Returns the shortest of calls taken in turn for so long."""
+    times, start = [], time.perf_counter()
+    while time.perf_counter() - start < seconds or len(times) < 3:
+        turn = [time.perf_counter()]
+        for form in forms:
+            form(x=x)
+            turn.append(time.perf_counter())
+        times.append(np.diff(turn))
+    return np.min(times[1:], axis=0)
+
+
+def main():
+    """Measures and prints the table."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--batch", default="1,256", help="batch sizes")
+    sizes = [int(size) for size in parser.parse_args().batch.split(",")]
+    print("| maps | kernel | input | batch | transposed, ms | convolution and shuffle, ms |")
+    print("|---|---|---|---|---|---|")
+    for (channels, maps, kernel, size), batch, (one, two) in measure(sizes):
+        layer = f"{channels} to {maps} | {kernel} x {kernel} | {size} x {size}"
+        print(f"| {layer} | {batch} | {1e3 * one:.2f} | {1e3 * two:.2f} |")
+
+
+if __name__ == "__main__":
+    main()
