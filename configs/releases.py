@@ -36,8 +36,15 @@ _BILBO = {
     "bilbo-mnist-z2-constant": "bilbo/family=constant_latent_dim=2_scale=1.0_seed=17",
     "bilbo-mnist-z2-bilbo": "bilbo/family=bilbo_latent_dim=2_scale=1.0_seed=17",
 }
+_MU_VAE = {
+    f"muvae{number}-{data}": (
+        f"mu_vae/{data}/family=mu_vae_{number}_mean_term=batch_variance_term=excess_seed=17"
+    )
+    for data in ("mnist", "fashion")
+    for number in (1, 2)
+}
 
-RELEASES = {**_BROKEN_ELBO, **_INFOVAE, **_VIMAE, **_BILBO}
+RELEASES = {**_BROKEN_ELBO, **_INFOVAE, **_VIMAE, **_BILBO, **_MU_VAE}
 
 # Too large for graphs of log-densities beside the others: encoder and decoder once more each.
 WITHOUT_PROBABILITY = (
