@@ -13,17 +13,17 @@ SAME_TESTS = [
     "test_conformance.py",
     "zoo/test_flows.py",
     "zoo/test_likelihood.py",
-    "zoo/test_made.py",
     "zoo/test_objectives.py",
-    "zoo/test_vae.py",
 ]
 # Each about a minute, most of it compilation; every part takes its step in the conformance tests.
 SLOW_TESTS = [
     "zoo/test_bilbo.py",
     "zoo/test_divergences.py",
     "zoo/test_infovae.py",
+    "zoo/test_made.py",
     "zoo/test_mu.py",
     "zoo/test_pixelcnn.py",
+    "zoo/test_vae.py",
     "zoo/test_vamp.py",
     "zoo/evaluation/test_jacobian.py",
     "zoo/evaluation/test_posterior.py",
