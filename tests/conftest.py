@@ -63,3 +63,24 @@ def tfds_dir():
     if folder is None:
         pytest.skip("needs prepared data: set TFDS_DATA_DIR to a folder that holds mnist")
     return folder
+
+
+@pytest.fixture
+def all_fail(monkeypatch):
+    """Checks the runs of a grid as a sweep does, and lets each fail; lists (folder, spec)."""
+    from trainers.experiments import training
+    from trainers.sweeps import grid, ledger, records
+
+    asked = []
+
+    def sweep(config, workdir, text, overrides=(), **_):
+        specs = grid.runs(config, text, overrides)
+        records.check_same(workdir, specs)
+        for spec in specs:
+            asked.append((workdir.name, spec))
+            records.write(workdir, records.Record(spec, "failed", "it diverged"))
+        ledger.write(workdir)
+        return [records.read(workdir, spec.name) for spec in specs]
+
+    monkeypatch.setattr(training.running, "sweep", sweep)
+    return asked

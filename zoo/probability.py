@@ -1,9 +1,8 @@
 """Log-densities of published models through ONNX Runtime and NumPy alone: images in, nats out."""
 
-import operator
-
 import numpy as np
 
+from zoo.arguments import positive_int
 from zoo.graph import Graph
 from zoo.images import as_batch, prepare_images
 from zoo.releases import card as cards
@@ -149,7 +148,7 @@ class Probability:
 
     def _chunks(self, images, num_samples, seed):
         """Yields for each block of images the outputs of its samples, a list of float64 dicts."""
-        count = _positive_int("num_samples", num_samples)
+        count = positive_int("num_samples", num_samples)
         images = as_batch(images, self.image_shape)
         width = max(1, MAX_ROWS // count)
         for start in range(0, len(images), width):
@@ -176,13 +175,3 @@ class Probability:
                 f"{name!r} needs an encoder whose e(z|x) has a density. Received: "
                 f"{self.card['name']!r}, whose encoder is deterministic"
             )
-
-
-def _positive_int(name, value):
-    try:
-        number = operator.index(value)
-    except TypeError:
-        number = 0
-    if number < 1 or isinstance(value, bool):
-        raise ValueError(f"`{name}` must be a positive int. Received: {name}={value!r}")
-    return number

@@ -1,10 +1,9 @@
 """Encoders and decoders of published models through ONNX Runtime and NumPy alone."""
 
-import operator
-
 import numpy as np
 
 from zoo import streaming
+from zoo.arguments import positive_int
 from zoo.graph import Graph
 from zoo.images import as_batch, fit, pictures, prepare_images
 from zoo.releases import card as cards
@@ -106,7 +105,7 @@ class Encoder(_Model):
             ValueError: If an argument's value or shape is not one of those accepted.
         """
         self._check(kind, seed)
-        size = _positive("batch_size", batch_size)
+        size = positive_int("batch_size", batch_size)
         images = pictures(images) if resize else as_batch(images, self.image_shape, _RESIZE)
         parts = (images[start : start + size] for start in range(0, len(images), size))
         encoded = list(self._encode((self._prepare(x, resize) for x in parts), kind, seed))
@@ -131,7 +130,7 @@ class Encoder(_Model):
             TypeError, ValueError: As `features`, with the number of the item at fault.
         """
         self._check(kind, seed)
-        size = _positive("batch_size", batch_size)
+        size = positive_int("batch_size", batch_size)
         blocks = streaming.regroup(self._items(images, resize), size)
         return self._stream(blocks, kind, seed, progress)
 
@@ -226,7 +225,7 @@ class Decoder(_Model):
                 "given z and an image. Received: an autoregressive decoder"
             )
         z = self._latents(z)
-        size = _positive("batch_size", batch_size)
+        size = positive_int("batch_size", batch_size)
         blocks = [self._graph(z=z[start : start + size]) for start in range(0, len(z), size)]
         if kind == "mean":
             return np.concatenate([block["mean"] for block in blocks])
@@ -252,7 +251,7 @@ class Decoder(_Model):
             raise ValueError(
                 f"Expected as many images as latents. Received: {len(images)} and {len(z)}"
             )
-        size = _positive("batch_size", batch_size)
+        size = positive_int("batch_size", batch_size)
         blocks = []
         for start in range(0, len(z), size):
             rows = slice(start, start + size)
@@ -282,7 +281,7 @@ class Decoder(_Model):
                 "Expected a model with the graph 'sampler', which autoregressive decoders have. "
                 f"Received: {self.card['name']!r}, which has {sorted(self.card['graphs'])}"
             )
-        size = _positive("batch_size", batch_size)
+        size = positive_int("batch_size", batch_size)
         if self._sampler is None:
             self._sampler = self._open_sampler()
         blocks = []
@@ -307,7 +306,7 @@ class Decoder(_Model):
                 logistic around 0.
         """
         scale = self._prior_scale()
-        shape = (_positive("n", n), self.latent_dim)
+        shape = (positive_int("n", n), self.latent_dim)
         rng = np.random.default_rng(seed)
         if self.card["prior"]["family"] == "logistic":
             z = rng.logistic(size=shape).astype(np.float32)
@@ -351,17 +350,6 @@ class Decoder(_Model):
         if not np.isfinite(batch).all():
             raise ValueError("Expected finite float32 latents. Received: NaN or an infinity")
         return batch
-
-
-def _positive(name, value):
-    """Returns `value` as an int of at least 1."""
-    try:
-        number = operator.index(value)
-    except TypeError:
-        number = 0
-    if number < 1 or isinstance(value, bool):
-        raise ValueError(f"`{name}` must be a positive int. Received: {name}={value!r}")
-    return number
 
 
 def _concatenate(blocks):

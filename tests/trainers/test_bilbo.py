@@ -9,34 +9,15 @@ from matplotlib.figure import Figure
 import zoo
 from configs.bilbo import families, mnist
 from trainers import data, plots
-from trainers.experiments import catalogue, training
+from trainers.experiments import catalogue
 from trainers.experiments.bilbo import items as bilbo
 from trainers.experiments.bilbo import likelihood as bilbo_likelihood
 from trainers.experiments.bilbo import pictures as bilbo_pictures
 from trainers.experiments.bilbo import posterior as bilbo_posterior
 from trainers.experiments.bilbo import runs as bilbo_runs
 from trainers.experiments.item import SCALES, Context
-from trainers.sweeps import grid, ledger, records
 
 CELEBA = ("fig7", "fig16", "fig17")
-
-
-@pytest.fixture
-def all_fail(monkeypatch):
-    """Checks the runs of a grid as a sweep does, and lets each of them fail."""
-    asked = {}
-
-    def sweep(config, workdir, text, overrides=(), **_):
-        specs = grid.runs(config, text, overrides)
-        records.check_same(workdir, specs)
-        for spec in specs:
-            asked[spec.name] = spec
-            records.write(workdir, records.Record(spec, "failed", "it diverged"))
-        ledger.write(workdir)
-        return [records.read(workdir, spec.name) for spec in specs]
-
-    monkeypatch.setattr(training.running, "sweep", sweep)
-    return asked
 
 
 @pytest.mark.parametrize("scale", SCALES)
@@ -58,8 +39,9 @@ def test_items_ask_for_runs_that_the_configs_allow_and_say_what_fails(all_fail, 
         "reduced": 3 * 2 * 2 + 2 + (1 + 4 + 7) + 4 + 4 + 2 * 4,
         "full": 3 * 2 * 5 + 2 + (1 + 4 + 7) + 4 + 4 + (2 * 2 + 2 * 4 * 3),
     }
-    assert len(all_fail) == counts[scale]
-    long = [spec for spec in all_fail.values() if "train.epochs" in spec.point]
+    asked = {spec.name: spec for _, spec in all_fail}
+    assert len(asked) == counts[scale]
+    long = [spec for spec in asked.values() if "train.epochs" in spec.point]
     assert len(long) == (12 if scale == "full" else 0)
     assert {spec.point["latent_dim"] for spec in long} <= {"100"}
 
@@ -70,7 +52,8 @@ def test_runs_on_celeba_are_those_that_the_config_allows(all_fail, monkeypatch, 
         context = Context(scale, tmp_path / scale, runs=tmp_path / scale)
         outcome = bilbo.ITEMS["fig17"][0](context)
         assert [row["note"] for row in outcome.rows] == ["failed: it diverged"] * 3
-        assert [spec.point.get("encoder.scale") for spec in all_fail.values()] == [
+        asked = {spec.name: spec for _, spec in all_fail}
+        assert [spec.point.get("encoder.scale") for spec in asked.values()] == [
             None,
             "1.0",
             "0.1",

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 import zoo
 from configs.mu_vae import mnist, toy
 from trainers.config import model_config
-from trainers.experiments import catalogue, reproducing, training
+from trainers.experiments import catalogue, reproducing
 from trainers.experiments.item import SCALES, Context
 from trainers.experiments.mu_vae import codes as mu_vae_codes
 from trainers.experiments.mu_vae import curves as mu_vae_curves
@@ -19,28 +19,9 @@ from trainers.experiments.mu_vae import images as mu_vae_images
 from trainers.experiments.mu_vae import items as mu_vae
 from trainers.experiments.mu_vae import runs as mu_vae_runs
 from trainers.experiments.mu_vae import table as mu_vae_table
-from trainers.sweeps import grid, ledger, records
 from zoo import files
 
 EACH = ("fig1", "fig2", "fig3", "fig4", "fig5", "fig6", "fig7", "table1", "readings")
-
-
-@pytest.fixture
-def all_fail(monkeypatch):
-    """Checks the runs of a grid as a sweep does, and lets each of them fail."""
-    asked = []
-
-    def sweep(config, workdir, text, overrides=(), **_):
-        specs = grid.runs(config, text, overrides)
-        records.check_same(workdir, specs)
-        for spec in specs:
-            asked.append((workdir.name, spec))
-            records.write(workdir, records.Record(spec, "failed", "it diverged"))
-        ledger.write(workdir)
-        return [records.read(workdir, spec.name) for spec in specs]
-
-    monkeypatch.setattr(training.running, "sweep", sweep)
-    return asked
 
 
 @pytest.mark.parametrize("scale", SCALES)

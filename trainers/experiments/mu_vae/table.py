@@ -1,7 +1,6 @@
 """Table 1 of `mu_vae`, and each reading of its objective."""
 
 import dataclasses
-import functools
 
 import numpy as np
 
@@ -33,15 +32,14 @@ def run(context):
         table, cut = runs.four(context, data)
         cuts.append(cut)
         for model in table:
-            rows += _rows(model, model.name, data, _measure)
-        lines[title] = _points(table, _measure)
+            rows += _rows(model, model.name, data)
+        lines[title] = _points(table)
         lines[f"{title}, paper"] = list(PAPER[data].items())
     return Outcome(rows, {"accuracy": draw(lines)}, runs.joined(*cuts))
 
 
 def run_readings(context):
     """mu-VAE on MNIST by readings of its objective, beside the two models without one."""
-    measure = functools.cache(_measure)
     others, cut = runs.of_elbo(context, "mnist")
     readings, cuts = [], [cut]
     for grid in READINGS[context.scale]:
@@ -50,13 +48,13 @@ def run_readings(context):
         cuts.append(also_cut)
     rows = []
     for model in others:
-        rows += _rows(model, model.name, "mnist", measure)
+        rows += _rows(model, model.name, "mnist")
     for model in readings:
-        rows += _rows(model, f"{model.name}, {reading(model)}", "mnist", measure)
-    rows += _distances(readings, measure)
-    lines = {"paper": list(PAPER["mnist"].items()), "VAE, beta-VAE": _points(others, measure)}
+        rows += _rows(model, f"{model.name}, {reading(model)}", "mnist")
+    rows += _distances(readings)
+    lines = {"paper": list(PAPER["mnist"].items()), "VAE, beta-VAE": _points(others)}
     for name in dict.fromkeys(map(reading, readings)):
-        lines[name] = _points([model for model in readings if reading(model) == name], measure)
+        lines[name] = _points([model for model in readings if reading(model) == name])
     return Outcome(rows, {"accuracy": draw(lines)}, runs.joined(*cuts))
 
 
@@ -65,36 +63,36 @@ def reading(model):
     return f"{model.point[runs.MEAN]} / {model.point[runs.VARIANCE]}"
 
 
-def _measure(folder):
-    found = files.read_json(folder / "evaluation.json")
-    return found["metrics"], found["epochs"], f"{found['data']['name']}, {found['split']}"
+def _accuracy(model):
+    """Returns the test accuracy of a finished model's classifier, per cent."""
+    return 100 * model.metric("classified_accuracy")["value"]
 
 
-def _rows(model, name, data, measure):
+def _rows(model, name, data):
     """Returns the rows of a model: accuracy in per cent, KL divergence, reconstruction loss."""
     model = dataclasses.replace(model, name=name)
     paper = PAPER[data][model.family]
     if model.error:
         return [model.row("accuracy_percent", data=runs.DATA[data], paper=paper)]
-    metrics, epochs, where = measure(model.folder)
-    accuracy = metrics["classified_accuracy"]
+    found = files.read_json(model.folder / "evaluation.json")
+    epochs, where = found["epochs"], f"{found['data']['name']}, {found['split']}"
+    accuracy = model.metric("classified_accuracy")
     note = f"{epochs} epochs; {100 * accuracy['at_mean']:.2f} at posterior means"
     numbers = (100 * accuracy["value"], 100 * accuracy["stderr"], where, note, paper)
     rows = [model.row("accuracy_percent", *numbers)]
     for metric in ("rate", "reconstruction_l2"):
-        entry = metrics[metric]
+        entry = model.metric(metric)
         rows.append(model.row(metric, entry["value"], entry["stderr"], where, f"{epochs} epochs"))
     return rows
 
 
-def _distances(readings, measure):
+def _distances(readings):
     """Returns a row for each reading: how far its accuracies are from the paper's, on average."""
     distances = {}
     for model in readings:
         found = distances.setdefault(reading(model), [])
         if not model.error:
-            accuracy = 100 * measure(model.folder)[0]["classified_accuracy"]["value"]
-            found.append(abs(accuracy - PAPER["mnist"][model.family]))
+            found.append(abs(_accuracy(model) - PAPER["mnist"][model.family]))
     return [
         row(
             f"reading {name}",
@@ -106,11 +104,9 @@ def _distances(readings, measure):
     ]
 
 
-def _points(models, measure):
+def _points(models):
     """Returns [(family, per cent)] of the models that have finished."""
-    finished = [model for model in models if not model.error]
-    accuracy = [measure(model.folder)[0]["classified_accuracy"]["value"] for model in finished]
-    return [(model.family, 100 * value) for model, value in zip(finished, accuracy)]
+    return [(model.family, _accuracy(model)) for model in models if not model.error]
 
 
 def draw(lines):
