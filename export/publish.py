@@ -92,7 +92,8 @@ def write_artifact(
     white = data.get("pixel_scale", 1)
     options = {"white": white, "with_probability": with_probability}
     arrays = golden.golden_arrays(golden.exact(model), images, **options)
-    _save_weights(model, folder / "model.weights.h5")
+    stripped = released(model)
+    stripped.save_weights(folder / "model.weights.h5")
     functions = card.functions(model, with_probability)
     for part, (inputs, _) in card.signatures(model, with_probability).items():
         path, title = folder / f"{part}.onnx", f"the {part}"
@@ -107,7 +108,7 @@ def write_artifact(
     with files.atomic_path(folder / "golden.npz") as path, open(path, "wb") as file:
         np.savez_compressed(file, **arrays)
     about = (plain(run.config), run.step, run.evaluation, run.training)
-    content = card.make_card(model, name, data, arrays, *about)
+    content = card.make_card(stripped, name, data, arrays, *about)
     content["storage"] = stored or {"dtype": "float32"}
     content["saved_model"] = cards.SAVED_MODEL if with_saved_model else ""
     files.atomic_write(folder / "README.md", readme.make_readme(content))
@@ -115,13 +116,21 @@ def write_artifact(
     files.write_json(folder / cards.CARD, content)
 
 
-def _save_weights(model, path):
-    """Saves the weights of a fresh model of the same parts: no optimiser, no metrics' counts."""
-    import zoo
+def released(model):
+    """Returns a fresh model of what is published: no optimiser, no counts, no classifier.
 
-    fresh = zoo.build(zoo.vae_config(model))
-    fresh.set_weights(model.get_weights())
-    fresh.save_weights(path)
+    Its objective is `Objective.released` of the model's.
+    """
+    import zoo
+    from zoo.layers.part import part_config
+    from zoo.vae import ROOMS
+
+    parts = {room: getattr(model, room) for room in ROOMS}
+    parts["objective"] = model.objective.released()
+    fresh = zoo.build({room: part_config(part) for room, part in parts.items()})
+    for room, part in parts.items():
+        getattr(fresh, room).set_weights(part.get_weights())
+    return fresh
 
 
 def describe_data(config):

@@ -46,7 +46,7 @@ def make_model(config=None, seed=17):
     return model
 
 
-def make_run(workdir, binarisation="static"):
+def make_run(workdir, binarisation="static", objective=None):
     """Writes a run's folder with a checkpoint at step 7 and an evaluation; returns its model."""
     from trainers import checkpoints, environment
     from trainers.config import default_config, plain
@@ -59,12 +59,15 @@ def make_run(workdir, binarisation="static"):
     config = plain(default_config())
     config["paper"], config["latent_dim"] = "infovae", LATENT_DIM
     config["data"].update(name=f"npz:{data}", binarisation=binarisation, data_dir=str(workdir))
-    for room, part in model_config(binary=True).items():
+    parts = model_config(binary=True)
+    parts["objective"] = objective or parts["objective"]
+    for room, part in parts.items():
         known = ("latent_dim", "image_shape", "seed")
         config[room] = {key: value for key, value in part.items() if key not in known}
-    model = make_model(model_config(binary=True))
+    model = make_model(parts)
     model.compile("adam")
-    model.fit(np.zeros((2, *IMAGE_SHAPE), "float32"), epochs=1, verbose=0)
+    labels = np.zeros(2, "int32") if model.objective.needs_labels else None
+    model.fit(np.zeros((2, *IMAGE_SHAPE), "float32"), labels, epochs=1, verbose=0)
     checkpoints.save(workdir / "checkpoints", model, STEP, [])
     origin = {"command": "", "versions": environment.versions(), "hardware": ""}
     shape = list(IMAGE_SHAPE)

@@ -154,6 +154,23 @@ def test_weights_come_without_optimiser(artifact):
     assert not any("optimizer" in name for name in names)
 
 
+def test_weights_come_without_the_classifier_beside_the_model(tmp_path):
+    base = {"name": "mu", "mean_term": "batch"}
+    objective = {"name": "classified", "base": base, "hidden_units": (4,)}
+    workdir = tmp_path / "run"
+    trained = tiny_artifact.make_run(workdir, objective=objective)
+    out = publish.publish(workdir, "tiny", saved_model=False)
+    card = files.read_json(out / "card.json")
+    assert card["model"]["objective"].items() >= base.items()
+    assert card["run_config"]["objective"]["name"] == "classified"
+    again = zoo.load(out)
+    assert type(again.objective) is zoo.Mu
+    for room in ("encoder", "decoder", "marginal"):
+        kept, expected = (getattr(one, room).get_weights() for one in (again, trained))
+        for one, other in zip(kept, expected, strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
 @pytest.mark.parametrize(
     ("binarisation", "rule"), [("none", None), ("dynamic", None), ("static", "threshold 0.5")]
 )
@@ -271,12 +288,7 @@ def test_graphs_with_other_numbers_are_refused(run, monkeypatch):
 
 def test_weights_with_other_numbers_are_refused(run, monkeypatch):
     before = content(run)
-
-    def wrong(model, path):
-        fresh = zoo.build(zoo.vae_config(model))
-        fresh.save_weights(path)
-
-    monkeypatch.setattr(publish, "_save_weights", wrong)
+    monkeypatch.setattr(publish, "released", lambda model: zoo.build(zoo.vae_config(model)))
     with pytest.raises(ValueError, match="The saved weights do not give the model's numbers"):
         publish.publish(run, "tiny")
     assert content(run) == before

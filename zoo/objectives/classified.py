@@ -69,6 +69,10 @@ class Classified(Objective):
     def check_parts(self, encoder, decoder, marginal):
         self.base.check_parts(encoder, decoder, marginal)
 
+    def released(self):
+        """Returns the base: the classifier is a measure of the codes, not a part of the model."""
+        return self.base.released()
+
     def build(self, input_shape=None):
         if not self.base.built:
             self.base.build(input_shape)
