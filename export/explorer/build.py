@@ -14,6 +14,12 @@ FORMAT = "elbo-zoo explorer"
 PAGE = Path(__file__).with_name("page")
 MANIFEST = "manifest.json"
 MOST = 2  # models that fit side by side
+# Graph -> what the page gives it, and what it reads.
+SIGNATURES = {
+    "encoder": (("image",), "loc"),
+    "decoder": (("z",), "mean"),
+    "sampler": (("z", "noise"), "image"),
+}
 
 
 def build(models, out, images=None, fit=False, ort=None):
@@ -73,7 +79,7 @@ def _read(model, images, fit):
     """Returns the card, the graphs' bytes, the stored images and their codes of one model."""
     folder = catalogue.resolve(model)
     card = cards.read_card(folder)
-    graphs = {part: _graph(folder, card, part) for part in ("decoder", "encoder")}
+    graphs = {"encoder": _graph(folder, card, "encoder"), "decoder": _decoder(folder, card)}
     if card["image_shape"][-1] not in (1, 3):
         raise ValueError(
             f"Expected images of 1 or 3 channels. Received: image_shape={card['image_shape']}"
@@ -86,21 +92,33 @@ def _read(model, images, fit):
     return card, graphs, kept, codes
 
 
+def _decoder(folder, card):
+    """Returns the bytes of the graph that makes pictures: of an autoregressive one, the sampler."""
+    if not _draws(card):
+        return _graph(folder, card, "decoder")
+    if "sampler" not in card["graphs"]:
+        raise ValueError(
+            f"The decoder of {card['name']!r} is autoregressive, and only a graph 'sampler' draws "
+            "its images, which this artifact has not; zoo.load(...).sample(n) draws them in "
+            f"Python. Received: the graphs {sorted(card['graphs'])}"
+        )
+    return _graph(folder, card, "sampler")
+
+
+def _draws(card):
+    """Returns whether the decoder's pictures are drawn, pixel after pixel, rather than means."""
+    return "image" in card["graphs"]["decoder"]["inputs"]
+
+
 def _graph(folder, card, part):
-    """Returns the bytes of a graph that the page can run: image to loc, or z to mean."""
+    """Returns the bytes of a graph, checked for what the page gives it and reads."""
     name = card["graphs"][part]["file"]
     content = cards.read_file(folder, card, name)
     graph = Graph(content, name)
-    if part == "decoder" and "image" in graph.inputs:
+    given, wanted = SIGNATURES[part]
+    if set(graph.inputs) != set(given) or wanted not in graph.outputs:
         raise ValueError(
-            f"The decoder of {card['name']!r} is autoregressive: it draws an image pixel by pixel, "
-            "which the page does not do; zoo.load(...).sample(n) draws from it in Python. "
-            f"Received: a graph with the inputs {sorted(graph.inputs)}"
-        )
-    given, wanted = ("image", "loc") if part == "encoder" else ("z", "mean")
-    if set(graph.inputs) != {given} or wanted not in graph.outputs:
-        raise ValueError(
-            f"Expected {name} of {card['name']!r} to give {wanted!r} from {given!r}. "
+            f"Expected {name} of {card['name']!r} to give {wanted!r} from {sorted(given)}. "
             f"Received: {sorted(graph.inputs)} -> {sorted(graph.outputs)}"
         )
     return content
@@ -122,6 +140,7 @@ def _write(folder, index, part):
         "image_shape": card["image_shape"],
         "latent_dim": card["latent_dim"],
         "preprocessing": card["preprocessing"],
+        "draws": _draws(card),
         "prior": _prior(card),
         "order": stored.activity_order(card, codes),
         "low": low,

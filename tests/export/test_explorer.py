@@ -16,7 +16,7 @@ from zoo.releases import card as cards
 from zoo.releases import catalogue
 
 MODEL = "bilbo-mnist-z2"
-AUTOREGRESSIVE = "broken-elbo-mnist-pixelcnn"
+AUTOREGRESSIVE = "infovae-mnist-pixelcnn-z5"
 MANY = "broken-elbo-mnist"
 
 
@@ -135,9 +135,21 @@ def test_the_most_active_dimension_comes_first():
     assert stored.activity_order(card, codes)[:2] == [5, 40]
 
 
-def test_an_autoregressive_decoder_is_refused(tmp_path, ort):
+def test_an_autoregressive_decoder_is_drawn_by_its_sampler(tmp_path, ort):
+    page = build.build([MODEL, AUTOREGRESSIVE], tmp_path / "page", ort=ort)
+    assert [entry["draws"] for entry in manifest(page)["models"]] == [False, True]
+    graph = page.parent / "models" / "1" / "decoder.onnx"
+    sampler = catalogue.resolve(AUTOREGRESSIVE) / "sampler.onnx"
+    assert graph.read_bytes() == sampler.read_bytes()
+
+
+def test_an_autoregressive_decoder_without_a_sampler_is_refused(tmp_path, ort):
+    artifact = shutil.copytree(catalogue.resolve(AUTOREGRESSIVE), tmp_path / "artifact")
+    graphs = files.read_json(artifact / "card.json")["graphs"]
+    del graphs["sampler"]
+    change(artifact, graphs=graphs)
     with pytest.raises(ValueError, match="is autoregressive"):
-        build.build([AUTOREGRESSIVE], tmp_path / "page", ort=ort)
+        build.build([artifact], tmp_path / "page", ort=ort)
     assert not (tmp_path / "page").exists()
 
 

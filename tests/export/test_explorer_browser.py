@@ -15,7 +15,7 @@ from zoo import runtime
 
 pytestmark = pytest.mark.slow
 
-MODEL, OTHER = "bilbo-mnist-z2", "broken-elbo-mnist"
+MODEL, OTHER, DRAWN = "bilbo-mnist-z2", "broken-elbo-mnist", "infovae-mnist-pixelcnn-z5"
 READY = "document.body.dataset.ready === 'true'"
 # The canvas rounds to 8 bits, and may round a half up where Python rounds it down.
 ONE_LEVEL = 1
@@ -34,10 +34,11 @@ def ort():
 
 @pytest.fixture(scope="module")
 def pages(ort, tmp_path_factory):
-    """Returns a folder with a page of one model and a page of two."""
+    """Returns a folder with a page of one model, of two, and of one that draws its pictures."""
     folder = tmp_path_factory.mktemp("pages")
     build.build([MODEL], folder / "one", ort=ort)
     build.build([MODEL, OTHER], folder / "two", ort=ort)
+    build.build([DRAWN], folder / "drawn", ort=ort)
     return folder
 
 
@@ -135,3 +136,20 @@ def test_two_models_share_the_pad_at_every_width(opened):
     assert opened.value(rows) == 8
     opened.click("#explore > :nth-child(2) .side button:last-child")
     assert opened.value(rows) == 64
+
+
+@pytest.mark.parametrize("opened", ["drawn"], indirect=True)
+def test_drawn_pictures_are_those_of_python(opened, pages):
+    image = np.fromfile(pages / "drawn/models/0/images.bin", np.uint8).reshape(-1, 28, 28, 1)[3]
+    changed(opened, ".reconstruction", lambda: opened.click(".gallery .tile:nth-child(4)"))
+    noise = opened.value(
+        "import('./random.js').then(({ uniform }) => { const next = uniform(1);"
+        "return Array.from({ length: 28 * 28 }, next); })"
+    )
+    noise = np.asarray(noise, np.float32).reshape(1, 28, 28, 1)
+    code = runtime.load_encoder(DRAWN).features(image)
+    sampler = runtime.Graph((pages / "drawn/models/0/decoder.onnx").read_bytes(), "sampler")
+    expected = sampler(z=code, noise=noise)["image"][0, ..., 0] * 255
+    assert np.array_equal(pixels(opened, ".reconstruction"), expected)
+    changed(opened, "canvas.output", lambda: opened.click(".decoded button:last-child"))
+    assert set(np.unique(pixels(opened, "canvas.output"))) == {0, 255}

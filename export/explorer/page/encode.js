@@ -19,7 +19,7 @@ export class EncodeView {
       "div", {}, make("h3", {}, model.entry.name),
       make("div", { class: "encoded" },
         make("div", { class: "views" }, figure(this.seen, "As the model sees it"),
-          figure(this.output, "Reconstruction")),
+          figure(this.output, model.entry.draws ? "A picture drawn from its code" : "Reconstruction")),
         make("div", {}, this.text, ...(model.latents > NUMBERS ? [this.bars] : []),
           make("p", { class: "muted" }, "Nearest stored images, by the distance of codes:"),
           this.near)),

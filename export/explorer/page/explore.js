@@ -5,6 +5,8 @@ import { Plane } from "./plane.js";
 import { drawPrior } from "./random.js";
 
 const FIRST = 8; // sliders before "Show all"
+const DRAWS = "This decoder draws its pictures pixel after pixel, which takes about a second. " +
+  "All pictures here are drawn by the same noise.";
 
 export class Explorer {
   constructor(model) {
@@ -67,14 +69,25 @@ export class Explorer {
     if (this.model.entry.prior.scale) {
       buttons.push(make("button", { type: "button", onclick: random }, "Random"));
     }
+    if (this.model.entry.draws) {
+      buttons.push(make("button", { type: "button", onclick: () => this.redraw() }, "New noise"));
+    }
     this.rows = make("div", { class: "sliders" });
     this.showSliders(FIRST);
     if (this.sliders.length > FIRST) buttons.push(this.more());
     return make(
       "div", { class: "side" },
       make("div", { class: "decoded" }, this.canvas, make("div", { class: "row" }, ...buttons)),
+      ...(this.model.entry.draws ? [make("p", { class: "muted" }, DRAWS)] : []),
       this.readout, this.rows,
     );
+  }
+
+  /** Draws the point's picture and the plane's anew, by other noise. */
+  redraw() {
+    this.model.noiseSeed += 1;
+    this.plane?.refresh();
+    return this.decode(this.z);
   }
 
   more() {

@@ -1,5 +1,6 @@
 // A published model in the page: its graphs behind a worker, its stored images and their codes.
 import { fit, prepare } from "./pixels.js";
+import { uniform } from "./random.js";
 
 async function bytes(path) {
   const response = await fetch(path);
@@ -29,6 +30,7 @@ export class Model {
     this.count = entry.images.count;
     this.waiting = new Map();
     this.requests = 0;
+    this.noiseSeed = 1; // of the noise by which an autoregressive decoder draws its pictures
     this.worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
     this.worker.onmessage = ({ data }) => this.answer(data);
     this.worker.onerror = (event) => {
@@ -53,21 +55,37 @@ export class Model {
   /** Returns the code of a picture, Z floats: the posterior's mean, or a flow's code. */
   encode(picture) {
     const values = prepare(fit(picture, this.shape), this.entry.preprocessing);
-    const dims = [1, ...this.shape];
-    return this.request({ part: "encoder", input: "image", output: "loc", values, dims });
+    const image = { values, dims: [1, ...this.shape] };
+    return this.request({ part: "encoder", inputs: { image }, output: "loc" });
   }
 
-  /** Returns the pictures of the latents' rows: the likelihood's mean, scaled back to [0, 1]. */
-  async decode(z) {
+  /**
+   * Returns the pictures of the latents' rows: the likelihood's mean, scaled back to [0, 1].
+   *
+   * An autoregressive decoder draws them instead, all by the same noise, so that pictures of near
+   * latents are near; each by noise of its own where `independent`.
+   */
+  async decode(z, independent = false) {
     const rows = z.length / this.latents;
-    const request = { part: "decoder", input: "z", output: "mean" };
-    const dims = [rows, this.latents];
-    const values = await this.request({ ...request, values: Float32Array.from(z), dims });
+    const inputs = { z: { values: Float32Array.from(z), dims: [rows, this.latents] } };
+    if (this.entry.draws) {
+      inputs.noise = { values: this.noise(rows, independent), dims: [rows, ...this.shape] };
+    }
+    const output = this.entry.draws ? "image" : "mean";
+    const values = await this.request({ part: "decoder", inputs, output });
     const multiply = this.entry.preprocessing.multiply ?? 1;
     return Array.from({ length: rows }, (_, row) => ({
       shape: this.shape,
       values: values.subarray(row * this.size, (row + 1) * this.size).map((v) => v / multiply),
     }));
+  }
+
+  noise(rows, independent) {
+    const next = uniform(this.noiseSeed);
+    const values = new Float32Array(rows * this.size);
+    const drawn = independent ? values.length : this.size;
+    for (let i = 0; i < values.length; i++) values[i] = i < drawn ? next() : values[i - drawn];
+    return values;
   }
 
   /** Returns stored image i. */

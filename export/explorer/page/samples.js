@@ -23,7 +23,7 @@ export class Samples {
       this.tiles.replaceWith(make("p", { class: "muted" }, text));
       return;
     }
-    const pictures = await this.model.decode(z);
+    const pictures = await this.model.decode(z, true);
     const tiles = pictures.map((picture, i) => {
       const canvas = make("canvas");
       paint(canvas, picture);

@@ -16,8 +16,11 @@ async function open(folder) {
   }
 }
 
-async function run({ part, input, output, values, dims }) {
-  const given = { [input]: new ort.Tensor("float32", values, dims) };
+async function run({ part, inputs, output }) {
+  const given = {};
+  for (const [name, { values, dims }] of Object.entries(inputs)) {
+    given[name] = new ort.Tensor("float32", values, dims);
+  }
   const results = await sessions[part].run(given, [output]);
   return Float32Array.from(results[output].data);
 }
