@@ -7,7 +7,7 @@ import pytest
 import zoo
 from zoo.backend import BACKEND, to_numpy
 from zoo.layers import GatedConv2D, GatedConv2DTranspose, GatedDense, GaussianHead
-from zoo.layers.gated import _Gated
+from zoo.layers.gated import _Gated, gate
 
 
 def _sigmoid(x):
@@ -76,6 +76,19 @@ def test_both_halves_are_glorot_uniform_of_their_own_fan_out(layer_class, stride
         # standard deviation of sqrt(0.8 / n).
         tolerance = 5 * np.sqrt(0.8 / half.size)
         assert abs(half.var() / (limit**2 / 3) - 1) < tolerance
+
+
+@pytest.mark.parametrize(("side", "padding"), [(5, "valid"), (6, "valid"), (5, "same")])
+def test_a_convolution_that_covers_the_map_is_one_product(rng, side, padding):
+    x = rng.normal(size=(3, side, 5, 4)).astype("float32")
+    layer = GatedConv2D(6, (5, 5), padding=padding)
+    layer.build(x.shape)
+    layer.doubled.bias.assign(rng.normal(size=12))
+    found = layer(x)
+    assert layer.is_product == ((side, padding) == (5, "valid"))
+    expected = gate(layer.doubled(x))
+    assert found.shape == expected.shape
+    np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
 def test_stride_one_transposed_convolution_is_a_convolution_turned_round(rng):

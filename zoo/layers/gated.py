@@ -87,6 +87,9 @@ class GatedDense(_Gated):
 class GatedConv2D(_Gated):
     """A convolution with `filters` linearly gated maps.
 
+    Where its kernel covers the whole map, it is computed as the one matrix product that it is,
+    which is faster, and more exact in runtimes that would sum thousands of products in a row.
+
     Args:
         filters: Positive int, the depth.
         kernel_size: Int.
@@ -111,9 +114,18 @@ class GatedConv2D(_Gated):
 
     def build(self, input_shape):
         self.doubled.build(input_shape)
+        covers = tuple(input_shape[1:3]) == tuple(self.doubled.kernel_size)
+        self.is_product = covers and self.padding == "valid"
 
     def call(self, x, training=False):
-        return self._split_and_gate(self.doubled(x), training)
+        doubled = self._product(x) if self.is_product else self.doubled(x)
+        return self._split_and_gate(doubled, training)
+
+    def _product(self, x):
+        """Returns the convolution [B, 1, 1, 2 C] of a map of the kernel's own size."""
+        kernel = ops.reshape(self.doubled.kernel, (-1, 2 * self.filters))
+        product = ops.matmul(ops.reshape(x, (-1, kernel.shape[0])), kernel) + self.doubled.bias
+        return ops.reshape(product, (-1, 1, 1, 2 * self.filters))
 
     def get_config(self):
         return {
