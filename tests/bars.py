@@ -1,6 +1,6 @@
 """Images of two classes that the least classifier tells apart."""
 
-from zoo.evaluation.evaluate import _Arrays
+from zoo.evaluation.views import Arrays
 
 TINY = {"epochs": 12, "width": 2, "num_features": 4}
 
@@ -11,4 +11,4 @@ def bars(rng, number):
     images = 0.2 * rng.uniform(size=(number, 8, 8, 1)).astype("float32")
     images[labels == 3, :, 2:4] += 0.8
     images[labels == 7, 2:4, :] += 0.8
-    return _Arrays(images, labels)
+    return Arrays(images, labels)

@@ -1,5 +1,9 @@
 """All the numbers of one model on one split, each with its standard error."""
 
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
 from zoo.evaluation import (
@@ -14,21 +18,48 @@ from zoo.evaluation import (
     probing,
     reconstruction,
 )
+from zoo.evaluation.entries import check_finite, left_out, mean
+from zoo.evaluation.views import as_dataset, spread
 from zoo.registry import nearest
 
 METRICS = ("rate", "distortion", "elbo", "nll", "active_units", "linear_probe")
-# Those that are measured only when asked for as well: they take every pair of codes, or fit a
-# density of their own, or are one of many variants.
-ALL_METRICS = (
-    *(*METRICS, "nll_ais", "reconstruction_l2", "classified_accuracy"),
-    *(*latents.METRICS, *generative.METRICS),
-    *(*jacobian.METRICS, *generated.METRICS),
-    *(name for name in probing.METRICS if name not in METRICS),
-)
 GENERATED_UNITS = {"class_cross_entropy": "nats", "generated_nll": "nats"}
 LEAPFROG_STEPS = 10  # of each transition of annealed importance sampling
 # What a deterministic encoder has none of, as log e(z|x) is in it.
 NEED_DENSITY = ("rate", "elbo", "nll", "generative_lower", *jacobian.METRICS)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Asked:
+    """What `evaluate` was asked for: its arguments, under their names."""
+
+    model: Any
+    dataset: Any
+    train_dataset: Any
+    num_samples: int
+    nll_examples: int | None
+    seed: int
+    batch_size: int | None
+    max_rows: int
+    progress: bool
+    num_chains: int
+    num_temperatures: int
+    num_generated: int | None
+    classifier: Any
+
+    def blocks(self, *names):
+        """Returns these arguments as a dict; all that functions over blocks take, by default."""
+        names = names or ("seed", "batch_size", "max_rows", "progress")
+        return {name: getattr(self, name) for name in names}
+
+
+@dataclasses.dataclass(frozen=True)
+class _Group:
+    """Metrics that are measured together: `measure(asked, names)` returns name -> entry."""
+
+    names: tuple
+    measure: Callable
+    title: str = ""
 
 
 def evaluate(
@@ -106,160 +137,80 @@ def evaluate(
         FloatingPointError: If a number of any example is not finite: means are over all examples.
     """
     _check_metrics(metrics)
-    dataset = _as_dataset(dataset)
-    options = {"seed": seed, "batch_size": batch_size, "max_rows": max_rows, "progress": progress}
-    results = {}
-    asked, metrics = metrics, _with_density(model, metrics, results)
-    if {"rate", "distortion", "elbo"} & set(metrics):
-        _say(progress, "rate and distortion")
-        terms = information.rate_distortion(model, dataset, num_samples=1, **options)
-        for name in set(terms) & set(metrics):
-            results[name] = {**_mean(name, terms[name]), "num_samples": 1, "unit": "nats"}
-    if "nll" in metrics:
-        _say(progress, f"nll with {num_samples} samples")
-        results["nll"] = _nll(model, dataset, num_samples, nll_examples, options)
-    if "nll_ais" in metrics:
-        _say(progress, f"nll_ais with {num_chains} chains of {num_temperatures} temperatures")
-        chains = {"num_chains": num_chains, "num_temperatures": num_temperatures}
-        results["nll_ais"] = _nll_ais(model, dataset, chains, nll_examples, options)
-    if "reconstruction_l2" in metrics:
-        results["reconstruction_l2"] = _reconstruction(model, dataset, batch_size)
-    if "classified_accuracy" in metrics:
-        results["classified_accuracy"] = _classified(model, dataset, seed, batch_size)
-    if "active_units" in metrics:
-        results["active_units"] = _active_units(model, dataset, batch_size)
-    if set(probing.METRICS) & set(metrics):
-        _say(progress, "probes")
-        results.update(_probes(model, dataset, train_dataset, metrics, seed, batch_size))
-    if set(latents.METRICS) & set(metrics):
-        _say(progress, "aggregated posterior")
-        results.update(_latents(model, dataset, metrics, seed, batch_size))
-    if set(generative.METRICS) & set(metrics):
-        _say(progress, "generative bounds")
-        results.update(_generative(model, dataset, metrics, options))
-    if set(jacobian.METRICS) & set(metrics):
-        _say(progress, "decoder Jacobians")
-        results.update(_jacobian(model, dataset, max_rows, batch_size))
-    if set(generated.METRICS) & set(metrics):
-        _say(progress, "generated images")
-        given = {"num_generated": num_generated, "classifier": classifier, "seed": seed}
-        results.update(_generated(model, dataset, train_dataset, metrics, given))
-    return {name: results[name] for name in asked}
+    asked = _Asked(
+        model,
+        as_dataset(dataset),
+        None if train_dataset is None else as_dataset(train_dataset),
+        *(num_samples, nll_examples, seed, batch_size, max_rows, progress),
+        *(num_chains, num_temperatures, num_generated, classifier),
+    )
+    results = _without_density(model, metrics)
+    for group in _GROUPS:
+        names = [name for name in group.names if name in metrics and name not in results]
+        if names:
+            if progress and group.title:
+                print(group.title.format(**vars(asked)), flush=True)
+            results.update(group.measure(asked, names))
+    return {name: results[name] for name in metrics}
 
 
-def _with_density(model, metrics, results):
-    """Returns the metrics that the model has; notes the others, and why, in `results`."""
+def _without_density(model, metrics):
+    """Returns the entries of metrics that the model cannot have: they say why."""
     if not information.is_deterministic(model):
-        return metrics
+        return {}
     note = "left out: the encoder is deterministic and has no density"
-    results.update({name: _left_out("nats", note) for name in metrics if name in NEED_DENSITY})
-    return [name for name in metrics if name not in NEED_DENSITY]
+    return {name: left_out("nats", note) for name in metrics if name in NEED_DENSITY}
 
 
-def _latents(model, dataset, metrics, seed, batch_size):
-    z, results = latents.aggregated_samples(model, dataset, seed, batch_size), {}
-    if "mmd" in metrics:
-        if len(z) < 2:
-            results["mmd"] = _left_out("", "needs at least two examples")
-        else:
-            found = latents.mmd(model, dataset, seed=seed, z=z)
-            _check_finite("mmd", [found["value"]], "model")
-            results["mmd"] = {**found, "num_examples": len(z), "unit": "", "kernel": "rbf"}
-    if "log_det_cov" in metrics:
-        if len(z) <= z.shape[1]:
-            results["log_det_cov"] = _left_out("nats", "needs more examples than latents")
-        else:
-            found = latents.log_det_cov(z)
-            _check_finite("log_det_cov", [found["value"]], "model")
-            found["variances"] = [float(value) for value in found["variances"]]
-            results["log_det_cov"] = {**found, "num_examples": len(z), "unit": "nats"}
-    return results
+def _rate_distortion(asked, names):
+    terms = information.rate_distortion(asked.model, asked.dataset, num_samples=1, **asked.blocks())
+    return {name: {**mean(name, terms[name]), "num_samples": 1} for name in names if name in terms}
 
 
-def _jacobian(model, dataset, max_rows, batch_size):
-    """Returns all three in one pass, as one set of Jacobians serves them."""
-    evidence, gaps, precisions = [], [], []
-    try:
-        jacobian.check_model(model)
-    except ValueError as error:
-        return {name: _left_out("nats", f"left out: {error}") for name in jacobian.METRICS}
-    for block in jacobian.geometry(model, dataset, max_rows, batch_size):
-        evidence.append(jacobian.log_evidence_of(block))
-        gaps.append(jacobian.evidence_gap_of(block))
-        precisions.append(jacobian.precision_of(block))
-    penalty = jacobian.variance_penalty_of(precisions)
-    return {
-        "log_evidence": {**_mean("log_evidence", np.concatenate(evidence)), "unit": "nats"},
-        "evidence_gap": {**_mean("evidence_gap", np.concatenate(gaps)), "unit": "nats"},
-        "variance_penalty": {
-            "value": penalty["approximate"],
-            "stderr": None,
-            "num_examples": len(dataset),
-            "unit": "nats",
-            "exact": penalty["exact"],
-        },
-    }
+def _nll(asked, names):
+    dataset, note = spread(asked.dataset, asked.nll_examples)
+    bound = nll.importance_weighted_bound(
+        asked.model, dataset, num_samples=asked.num_samples, **asked.blocks()
+    )
+    return {"nll": {**mean("nll", -bound), "num_samples": asked.num_samples, **note}}
 
 
-def _generative(model, dataset, metrics, options):
-    names = [name for name in generative.METRICS if name in metrics]
-    results = {}
-    for name, terms in generative.measure(model, dataset, names, **options).items():
-        if isinstance(terms, str):
-            results[name] = _left_out("nats", terms)
-        else:
-            results[name] = {**_mean(name, terms), "unit": "nats"}
-            if name != "generative_lower":
-                results[name]["num_fit"] = generative.default_sizes(model)[0]
-    return results
+def _nll_ais(asked, names):
+    dataset, note = spread(asked.dataset, asked.nll_examples)
+    chains = asked.blocks("num_chains", "num_temperatures")
+    chains["num_leapfrog_steps"] = LEAPFROG_STEPS
+    options = asked.blocks("seed", "batch_size", "progress")
+    bound = ais.annealed_bound(asked.model, dataset, **chains, **options)
+    return {"nll_ais": {**mean("nll_ais", -bound), **chains, "start": "prior", **note}}
 
 
-def _nll(model, dataset, num_samples, nll_examples, options):
-    dataset, note = _part(dataset, nll_examples)
-    bound = nll.importance_weighted_bound(model, dataset, num_samples=num_samples, **options)
-    return {**_mean("nll", -bound), "num_samples": num_samples, "unit": "nats", **note}
+def _reconstruction(asked, names):
+    if asked.model.decoder.is_autoregressive:
+        entry = left_out("", "left out: an autoregressive decoder has no mean images")
+    else:
+        errors = reconstruction.reconstruction_l2(asked.model, asked.dataset, asked.batch_size)
+        entry = mean("reconstruction_l2", errors, unit="")
+    return {"reconstruction_l2": entry}
 
 
-def _nll_ais(model, dataset, chains, nll_examples, options):
-    dataset, note = _part(dataset, nll_examples)
-    chains = {**chains, "num_leapfrog_steps": LEAPFROG_STEPS}
-    options = {name: value for name, value in options.items() if name != "max_rows"}
-    bound = ais.annealed_bound(model, dataset, **chains, **options)
-    return {**_mean("nll_ais", -bound), **chains, "start": "prior", "unit": "nats", **note}
-
-
-def _part(dataset, number):
-    """Returns `number` examples, evenly spaced, or all for None; and a note that says so."""
-    if number is None or number >= len(dataset):
-        return dataset, {}
-    if number < 1:
-        raise ValueError(f"Expected nll_examples >= 1 or None. Received: nll_examples={number!r}")
-    note = {"note": f"{number} examples evenly spaced through {len(dataset)}"}
-    return _Subset(dataset, np.arange(number) * len(dataset) // number), note
-
-
-def _reconstruction(model, dataset, batch_size):
-    if model.decoder.is_autoregressive:
-        return _left_out("", "left out: an autoregressive decoder has no mean images")
-    errors = reconstruction.reconstruction_l2(model, dataset, batch_size)
-    return {**_mean("reconstruction_l2", errors), "unit": ""}
-
-
-def _classified(model, dataset, seed, batch_size):
-    labels = getattr(dataset, "labels", None)
-    note = beside.why_not(model, labels)
+def _classified(asked, names):
+    labels = getattr(asked.dataset, "labels", None)
+    note = beside.why_not(asked.model, labels)
     if note:
-        return _left_out("fraction", note)
-    found = beside.classified_accuracy(model, dataset, labels, seed, batch_size)
-    return {**found, "unit": "fraction"}
+        entry = left_out("fraction", note)
+    else:
+        options = asked.blocks("seed", "batch_size")
+        found = beside.classified_accuracy(asked.model, asked.dataset, labels, **options)
+        entry = {**found, "unit": "fraction"}
+    return {"classified_accuracy": entry}
 
 
-def _active_units(model, dataset, batch_size):
-    if len(dataset) < 2:
-        return _left_out("units", "needs at least two examples")
-    units = information.active_units(model, dataset, batch_size=batch_size)
-    _check_finite("active_units", units["variances"], "latent")
-    return {
+def _active_units(asked, names):
+    if len(asked.dataset) < 2:
+        return {"active_units": left_out("units", "needs at least two examples")}
+    units = information.active_units(asked.model, asked.dataset, batch_size=asked.batch_size)
+    check_finite("active_units", units["variances"], "latent")
+    entry = {
         "value": units["count"],
         "stderr": None,
         "num_examples": units["num_examples"],
@@ -268,53 +219,118 @@ def _active_units(model, dataset, batch_size):
         "threshold": information.ACTIVE_THRESHOLD,
         "variances": [float(value) for value in units["variances"]],
     }
+    return {"active_units": entry}
 
 
-def _probes(model, dataset, train_dataset, metrics, seed, batch_size):
-    names = [name for name in metrics if name in probing.METRICS]
-    train_dataset = None if train_dataset is None else _as_dataset(train_dataset)
-    found = probing.measure(model, dataset, train_dataset, names, seed, batch_size)
+def _probes(asked, names):
+    found = probing.measure(
+        asked.model, asked.dataset, asked.train_dataset, names, asked.seed, asked.batch_size
+    )
     return {
-        name: _left_out("fraction", probe)
+        name: left_out("fraction", probe)
         if isinstance(probe, str)
         else {"value": probe.pop("accuracy"), "unit": "fraction", **probe}
         for name, probe in found.items()
     }
 
 
-def _generated(model, dataset, train_dataset, metrics, given):
-    names = [name for name in generated.METRICS if name in metrics]
-    train_dataset = None if train_dataset is None else _as_dataset(train_dataset)
-    results = generated.measure(model, dataset, train_dataset, names, **given)
+def _latents(asked, names):
+    model, dataset, seed = asked.model, asked.dataset, asked.seed
+    z, results = latents.aggregated_samples(model, dataset, seed, asked.batch_size), {}
+    if "mmd" in names:
+        if len(z) < 2:
+            results["mmd"] = left_out("", "needs at least two examples")
+        else:
+            found = latents.mmd(model, dataset, seed=seed, z=z)
+            check_finite("mmd", [found["value"]], "model")
+            results["mmd"] = {**found, "num_examples": len(z), "unit": "", "kernel": "rbf"}
+    if "log_det_cov" in names:
+        if len(z) <= z.shape[1]:
+            results["log_det_cov"] = left_out("nats", "needs more examples than latents")
+        else:
+            found = latents.log_det_cov(z)
+            check_finite("log_det_cov", [found["value"]], "model")
+            found["variances"] = [float(value) for value in found["variances"]]
+            results["log_det_cov"] = {**found, "num_examples": len(z), "unit": "nats"}
+    return results
+
+
+def _generative(asked, names):
+    results = {}
+    measured = generative.measure(asked.model, asked.dataset, names, **asked.blocks())
+    for name, terms in measured.items():
+        if isinstance(terms, str):
+            results[name] = left_out("nats", terms)
+        else:
+            results[name] = mean(name, terms)
+            if name != "generative_lower":
+                results[name]["num_fit"] = generative.default_sizes(asked.model)[0]
+    return results
+
+
+def _jacobian(asked, names):
+    """Returns all three in one pass, as one set of Jacobians serves them."""
+    evidence, gaps, precisions = [], [], []
+    try:
+        jacobian.check_model(asked.model)
+    except ValueError as error:
+        return {name: left_out("nats", f"left out: {error}") for name in names}
+    for block in jacobian.geometry(asked.model, asked.dataset, asked.max_rows, asked.batch_size):
+        evidence.append(jacobian.log_evidence_of(block))
+        gaps.append(jacobian.evidence_gap_of(block))
+        precisions.append(jacobian.precision_of(block))
+    penalty = jacobian.variance_penalty_of(precisions)
+    return {
+        "log_evidence": mean("log_evidence", np.concatenate(evidence)),
+        "evidence_gap": mean("evidence_gap", np.concatenate(gaps)),
+        "variance_penalty": {
+            "value": penalty["approximate"],
+            "stderr": None,
+            "num_examples": len(asked.dataset),
+            "unit": "nats",
+            "exact": penalty["exact"],
+        },
+    }
+
+
+def _generated(asked, names):
+    options = asked.blocks("num_generated", "classifier", "seed")
+    given = asked.model, asked.dataset, asked.train_dataset
+    results = generated.measure(*given, names, **options)
     for name, entry in results.items():
         unit = GENERATED_UNITS.get(name, "")
         if isinstance(entry, str):
-            results[name] = _left_out(unit, entry)
+            results[name] = left_out(unit, entry)
         else:
-            _check_finite(name, [entry["value"]], "model")
+            check_finite(name, [entry["value"]], "model")
             results[name] = {**entry, "unit": unit}
     return results
 
 
-def _left_out(unit, note):
-    return {"value": None, "stderr": None, "num_examples": 0, "unit": unit, "note": note}
-
-
-def _mean(name, values):
-    """Returns the mean over all examples and its standard error."""
-    _check_finite(name, values, "example")
-    number = len(values)
-    stderr = float(np.std(values, ddof=1) / np.sqrt(number)) if number > 1 else None
-    return {"value": float(np.mean(values)), "stderr": stderr, "num_examples": number}
-
-
-def _check_finite(name, values, of_what):
-    bad = np.flatnonzero(~np.isfinite(values))
-    if len(bad):
-        raise FloatingPointError(
-            f"Expected a finite {name} of every {of_what}. Received: {len(bad)} of {len(values)} "
-            f"not finite, the first {values[bad[0]]} at {of_what} {bad[0]}"
-        )
+# In the order in which they are measured.
+_GROUPS = (
+    _Group(("rate", "distortion", "elbo"), _rate_distortion, "rate and distortion"),
+    _Group(("nll",), _nll, "nll with {num_samples} samples"),
+    _Group(
+        ("nll_ais",),
+        _nll_ais,
+        "nll_ais with {num_chains} chains of {num_temperatures} temperatures",
+    ),
+    _Group(("reconstruction_l2",), _reconstruction),
+    _Group(("classified_accuracy",), _classified),
+    _Group(("active_units",), _active_units),
+    _Group(probing.METRICS, _probes, "probes"),
+    _Group(latents.METRICS, _latents, "aggregated posterior"),
+    _Group(generative.METRICS, _generative, "generative bounds"),
+    _Group(jacobian.METRICS, _jacobian, "decoder Jacobians"),
+    _Group(generated.METRICS, _generated, "generated images"),
+)
+# Those that are not in METRICS are measured only when asked for: they take every pair of codes, or
+# fit a density of their own, or are one of many variants.
+ALL_METRICS = (
+    *METRICS,
+    *(name for group in _GROUPS for name in group.names if name not in METRICS),
+)
 
 
 def _check_metrics(metrics):
@@ -326,51 +342,3 @@ def _check_metrics(metrics):
                 f"Expected metrics among {list(ALL_METRICS)}. Received: {name!r}."
                 + nearest(name, ALL_METRICS)
             )
-
-
-def _say(progress, text):
-    if progress:
-        print(text, flush=True)
-
-
-class _Arrays:
-    """Images, and labels or None, behind the interface of a data set."""
-
-    def __init__(self, images, labels=None):
-        self.images = images
-        self.labels = None if labels is None else np.asarray(labels)
-
-    def __len__(self):
-        return len(self.images)
-
-    def float_images(self, rows):
-        return self.images[rows]
-
-
-class _Subset:
-    """Some rows of a data set."""
-
-    def __init__(self, dataset, indices):
-        self.dataset = dataset
-        self.indices = indices
-        labels = getattr(dataset, "labels", None)
-        self.labels = None if labels is None else np.asarray(labels)[indices]
-
-    def __len__(self):
-        return len(self.indices)
-
-    def float_images(self, rows):
-        return self.dataset.float_images(self.indices[rows])
-
-
-def _as_dataset(data):
-    if hasattr(data, "float_images"):
-        return data
-    images, labels = data if isinstance(data, tuple) else (data, None)
-    images = np.asarray(images)
-    if labels is not None and len(labels) != len(images):
-        raise ValueError(
-            "Expected as many labels as images. "
-            f"Received: {len(images)} images, {len(labels)} labels"
-        )
-    return _Arrays(images, labels)

@@ -4,7 +4,7 @@ from bars import TINY, bars
 
 from zoo import files
 from zoo.evaluation.classifier import accuracy, fit_classifier, load_or_fit
-from zoo.evaluation.evaluate import _Arrays
+from zoo.evaluation.views import Arrays
 
 
 def test_it_learns_and_reproduces(rng, seed):
@@ -40,6 +40,6 @@ def test_it_is_kept_and_read_back(rng, tmp_path):
 def test_data_without_classes_are_refused(rng):
     images = np.zeros((4, 8, 8, 1), "float32")
     with pytest.raises(ValueError, match="at least two classes"):
-        fit_classifier(_Arrays(images))
+        fit_classifier(Arrays(images))
     with pytest.raises(ValueError, match="at least two classes"):
-        fit_classifier(_Arrays(images, np.ones(4)))
+        fit_classifier(Arrays(images, np.ones(4)))

@@ -7,8 +7,8 @@ import scipy.stats
 import zoo
 from zoo.evaluation import frechet, generated
 from zoo.evaluation.classifier import fit_classifier
-from zoo.evaluation.evaluate import _Arrays
 from zoo.evaluation.parzen import BANDWIDTHS, Parzen, fit_parzen
+from zoo.evaluation.views import Arrays
 
 
 def test_cross_entropy_is_the_divergence_of_class_distributions(rng):
@@ -43,11 +43,11 @@ def test_parzen_against_scipy(rng):
 def test_parzen_finds_the_bandwidth_and_keeps_apart_what_chooses_it(rng):
     # Four points with noise of 0.1: the best Gaussian around each centre is about as wide.
     points = rng.integers(0, 2, (800, 2, 1, 1)) + 0.1 * rng.normal(size=(800, 2, 1, 1))
-    parzen = fit_parzen(_Arrays(points), num_centres=600, num_tune=200)
+    parzen = fit_parzen(Arrays(points), num_centres=600, num_tune=200)
     assert 0.02 < parzen.bandwidth < 0.1
     assert (len(parzen.centres), min(BANDWIDTHS) < parzen.bandwidth) == (600, True)
     # Data that occur twice would choose the least bandwidth if they were their own centres.
-    wide = fit_parzen(_Arrays(rng.normal(size=(200, 3, 3, 1))))
+    wide = fit_parzen(Arrays(rng.normal(size=(200, 3, 3, 1))))
     assert wide.bandwidth > 0.4
     assert len(wide.centres) == 150
 
@@ -107,7 +107,7 @@ def test_all_measures_of_a_model(data, model, monkeypatch, tmp_path, seed):
     np.testing.assert_allclose(found["generated_nll"]["value"], nll.mean(), rtol=1e-12)
 
     options = {"num_generated": 4, "seed": seed}
-    bare = generated.measure(model, _Arrays(test.images), train, generated.METRICS, **options)
+    bare = generated.measure(model, Arrays(test.images), train, generated.METRICS, **options)
     assert bare["class_cross_entropy"] == "left out: dataset has no labels"
     assert isinstance(bare["generated_nll"], dict)
     alone = generated.measure(model, test, None, ["generated_nll"], **options)
@@ -116,7 +116,7 @@ def test_all_measures_of_a_model(data, model, monkeypatch, tmp_path, seed):
 
 def test_binary_data_are_compared_with_draws(data, model, seed):
     _, test, classifier = data
-    binary = _Arrays(np.round(test.images), test.labels)
+    binary = Arrays(np.round(test.images), test.labels)
     names = ["frechet_classifier"]
     found = generated.measure(model, binary, None, names, 30, classifier, seed)[names[0]]
     assert found["images"] == "draws"

@@ -4,7 +4,7 @@ import pytest
 
 from zoo.evaluation import information, probes, probing
 from zoo.evaluation.corruption import Corrupted
-from zoo.evaluation.evaluate import _Arrays, _Subset
+from zoo.evaluation.views import Arrays, Subset
 
 
 @pytest.fixture
@@ -12,12 +12,12 @@ def setting(rng):
     oracle, model = oracles.exact()
     x = oracle.images(rng, 260)
     labels = (oracle.loc(x)[:, 0] > 0).astype("int64")
-    return model, _Arrays(x[:60], labels[:60]), _Arrays(x[60:], labels[60:])
+    return model, Arrays(x[:60], labels[:60]), Arrays(x[60:], labels[60:])
 
 
 def test_noise_and_masks_have_their_strength_and_are_the_same_on_every_reading(rng, seed):
     x = rng.uniform(0.2, 0.8, (400, 4, 5, 3)).astype("float32")
-    data = _Arrays(x, np.zeros(400))
+    data = Arrays(x, np.zeros(400))
     noisy = Corrupted(data, "noise", 0.3, seed)
     added = noisy.float_images() - x
     assert abs(added.std() - 0.3) < 5 * 0.3 / np.sqrt(2 * added.size)
@@ -35,20 +35,20 @@ def test_noise_and_masks_have_their_strength_and_are_the_same_on_every_reading(r
 
 
 def test_noise_is_in_units_of_the_pixels_range(rng):
-    class Scaled(_Arrays):
+    class Scaled(Arrays):
         pixel_scale = 10.0
 
     x = rng.uniform(size=(5, 2, 2, 1)).astype("float32")
-    plain = Corrupted(_Arrays(x), "noise", 0.2).float_images() - x
+    plain = Corrupted(Arrays(x), "noise", 0.2).float_images() - x
     scaled = Corrupted(Scaled(x), "noise", 0.2).float_images() - x
     np.testing.assert_allclose(scaled, 10 * plain, atol=1e-5)
 
 
 def test_bad_corruptions():
     with pytest.raises(ValueError, match="kind='blur'"):
-        Corrupted(_Arrays([]), "blur", 0.1)
+        Corrupted(Arrays([]), "blur", 0.1)
     with pytest.raises(ValueError, match="strength=1.5"):
-        Corrupted(_Arrays([]), "mask", 1.5)
+        Corrupted(Arrays([]), "mask", 1.5)
 
 
 def test_names_say_what_is_measured():
@@ -65,7 +65,7 @@ def test_the_test_images_alone_are_corrupted(setting, seed):
     found = probing.measure(model, test, train, names, seed=seed)
     assert found["svm_1000"] == "left out: there are only 200 training examples"
     rows = probes.labelled_subset(train.labels, 100)
-    labelled = information.codes(model, _Subset(train, rows)), train.labels[rows]
+    labelled = information.codes(model, Subset(train, rows)), train.labels[rows]
     clean = information.codes(model, test)
     noisy = information.codes(model, Corrupted(test, "noise", 0.3, seed))
     everything = np.concatenate([information.codes(model, train), clean])

@@ -1,0 +1,65 @@
+"""What is measured on: arrays and parts of a data set behind the interface of one."""
+
+import numpy as np
+
+
+class Arrays:
+    """Images, and labels or None, behind the interface of a data set."""
+
+    def __init__(self, images, labels=None):
+        self.images = images
+        self.labels = None if labels is None else np.asarray(labels)
+
+    def __len__(self):
+        return len(self.images)
+
+    def float_images(self, rows):
+        return self.images[rows]
+
+
+class Subset:
+    """Some rows of a data set."""
+
+    def __init__(self, dataset, indices):
+        self.dataset = dataset
+        self.indices = indices
+        labels = getattr(dataset, "labels", None)
+        self.labels = None if labels is None else np.asarray(labels)[indices]
+
+    def __len__(self):
+        return len(self.indices)
+
+    def float_images(self, rows):
+        return self.dataset.float_images(self.indices[rows])
+
+
+def as_dataset(data):
+    """Returns a data set of one, of a pair `(images, labels)`, or of images [N, H, W, C].
+
+    Raises:
+        ValueError: If there are not as many labels as images.
+    """
+    if hasattr(data, "float_images"):
+        return data
+    images, labels = data if isinstance(data, tuple) else (data, None)
+    images = np.asarray(images)
+    if labels is not None and len(labels) != len(images):
+        raise ValueError(
+            "Expected as many labels as images. "
+            f"Received: {len(images)} images, {len(labels)} labels"
+        )
+    return Arrays(images, labels)
+
+
+def spread(dataset, number):
+    """Returns `number` examples, evenly spaced, or all for None; and a note that says so.
+
+    Raises:
+        ValueError: If `number` is not positive.
+    """
+    if number is None or number >= len(dataset):
+        return dataset, {}
+    if number < 1:
+        raise ValueError(f"Expected nll_examples >= 1 or None. Received: nll_examples={number!r}")
+    note = {"note": f"{number} examples evenly spaced through {len(dataset)}"}
+    return Subset(dataset, np.arange(number) * len(dataset) // number), note
