@@ -7,6 +7,8 @@ bound, the accuracy of probes on labelled images of its own data, and images enc
 The second has the encoders of 28 x 28 images on data that they were and were not trained on, beside
 raw pixels and beside the first principal components, as many as the encoder has latents.
 
+With `--models=NAME,NAME` these alone are measured; the lines of the others are those of `--out`.
+
 Probes: the first 10,000 training images, all test images; see `zoo.evaluation.probes`.
 """
 
@@ -91,10 +93,19 @@ def principal(train, test, size):
     return (pca.transform(x), y), (pca.transform(u), v)
 
 
-def measure_models(splits, seconds):
-    """Returns a dict for each released model: what its line in the first table says."""
-    rows = []
+def measure_models(splits, seconds, kept=()):
+    """Returns a dict for each released model: what its line in the first table says.
+
+    Args:
+        splits: Name of a data set -> what `load` returns.
+        seconds: For each speed.
+        kept: Rows of models that are not measured again.
+    """
+    rows, kept = [], {row["name"]: row for row in kept}
     for model in zoo.list_models():
+        if model["name"] in kept:
+            rows.append(kept[model["name"]])
+            continue
         encoder = zoo.load_encoder(model["name"])
         name = LABELLED.get(model["data"], model["data"])
         has_classes = name not in WITHOUT_CLASSES
@@ -113,25 +124,69 @@ def measure_models(splits, seconds):
     return rows
 
 
-def measure_transfer(splits, names):
-    """Returns dicts `data`, `features`, `size`, `probes`: encoders beside pixels and PCA."""
-    rows = []
+def measure_transfer(splits, names, kept=()):
+    """Returns dicts `data`, `features`, `size`, `probes`: encoders beside pixels and PCA.
+
+    Args:
+        splits: Name of a data set -> what `load` returns.
+        names: Of data sets.
+        kept: Rows of features that are not measured again.
+    """
+    rows, kept = [], {(row["data"], row["features"], row["size"]): row for row in kept}
     for name in names:
         train, test = splits(name)
-        side = train[0].shape[1:]
-        row = {"data": name, "features": "raw pixels", "size": int(np.prod(side))}
-        rows.append({**row, "probes": score(flat(train), flat(test))})
-        encoders = [m for m in zoo.list_models() if tuple(m["image_shape"]) == side]
-        for size in sorted({m["latent_dim"] for m in encoders}):
-            found = score(*principal(train, test, size))
-            rows.append({"data": name, "features": "PCA", "size": size, "probes": found})
-        for model in encoders:
-            encoder = zoo.load_encoder(model["name"])
-            found = score(encode(encoder, train), encode(encoder, test))
-            row = {"data": name, "features": model["name"], "trained_on": model["data"]}
-            rows.append({**row, "size": model["latent_dim"], "probes": found})
-            print(f"{model['name']} on {name}: {found}", flush=True)
+        for about, make in _candidates(train[0].shape[1:]):
+            row = kept.get((name, about["features"], about["size"]))
+            if row is None:
+                row = {"data": name, **about, "probes": score(*make(train, test))}
+                print(f"{about['features']} on {name}: {row['probes']}", flush=True)
+            rows.append(row)
     return rows
+
+
+def _candidates(side):
+    """Yields what stands in the second table for images of a shape.
+
+    Yields:
+        `(about, make)`: what its row says of it, and a function of two splits that returns both as
+        (features, labels).
+    """
+    size = int(np.prod(side))
+    yield {"features": "raw pixels", "size": size}, functools.partial(_both, flat)
+    models = [model for model in zoo.list_models() if tuple(model["image_shape"]) == side]
+    for size in sorted({model["latent_dim"] for model in models}):
+        yield {"features": "PCA", "size": size}, functools.partial(principal, size=size)
+    for model in models:
+        about = {"features": model["name"], "trained_on": model["data"]}
+        encoder = zoo.load_encoder(model["name"])
+        make = functools.partial(_both, functools.partial(encode, encoder))
+        yield {**about, "size": model["latent_dim"]}, make
+
+
+def _both(function, train, test):
+    return function(train), function(test)
+
+
+def read_kept(path, measured, here):
+    """Returns the rows of both tables of an earlier `--out`, but those of `measured` models.
+
+    Args:
+        path: Of the JSON file.
+        measured: Names of released models.
+        here: This hardware, which must be that of the file.
+
+    Raises:
+        ValueError: If a name is not that of a released model, or the file is of other hardware.
+    """
+    released = [model["name"] for model in zoo.list_models()]
+    for name in measured:
+        if name not in released:
+            raise ValueError(f"Expected released models. Received: {name!r}")
+    found = files.read_json(path)
+    if found["hardware"] != here:
+        raise ValueError(f"Expected a file of {here!r}. Received: {found['hardware']!r}")
+    models = [row for row in found["models"] if row["name"] not in measured]
+    return models, [row for row in found["transfer"] if row["features"] not in measured]
 
 
 def _value(model, metric):
@@ -231,10 +286,15 @@ def main():
     parser.add_argument("--out", default="", help="a JSON file")
     parser.add_argument("--table", default="", help="a Markdown file")
     parser.add_argument("--readme", default="", help="a Markdown file with the two marks")
+    parser.add_argument("--models", default="", help="measure these alone, and keep the others")
     parser.add_argument("--seconds", type=float, default=1.0, help="for each speed")
     flags = parser.parse_args()
     splits = functools.cache(load)
-    models, transfer = measure_models(splits, flags.seconds), measure_transfer(splits, TRANSFER)
+    kept = [], []
+    if flags.models:
+        kept = read_kept(flags.out, flags.models.split(","), hardware())
+    models = measure_models(splits, flags.seconds, kept[0])
+    transfer = measure_transfer(splits, TRANSFER, kept[1])
     where = {"hardware": hardware(), "versions": versions()}
     text = document(models, transfer, where["hardware"])
     print(text)

@@ -44,6 +44,26 @@ def test_pixels_and_components_stand_beside_the_encoder(released):
     assert "| anything | raw pixels | 48 | " in text and "`tiny`, trained on " in text
 
 
+def test_models_that_are_kept_are_not_measured_again(released, tmp_path, monkeypatch):
+    path = tmp_path / "models.json"
+    models = [{"name": "tiny", "probes": 1}, {"name": "gone", "probes": 2}]
+    names = ("tiny", 3), ("raw pixels", 48), ("PCA", 3), ("gone", 7)
+    transfer = [{"data": "any", "features": name, "size": size} for name, size in names]
+    files.write_json(path, {"models": models, "transfer": transfer, "hardware": "here"})
+    kept = features.read_kept(path, [], "here")
+    assert features.measure_models(released, 0.02, kept[0]) == models[:1]
+    found = features.measure_transfer(released, ["any"], kept[1])
+    assert found == [transfer[i] for i in (1, 2, 0)]
+    kept = features.read_kept(path, ["tiny"], "here")
+    assert features.measure_models(released, 0.02, kept[0])[0]["probes"] != 1
+    found = features.measure_transfer(released, ["any"], kept[1])
+    assert ["probes" in row for row in found] == [False, False, True]
+    with pytest.raises(ValueError, match="Expected released models. Received: 'gone'"):
+        features.read_kept(path, ["gone"], "here")
+    with pytest.raises(ValueError, match="Expected a file of 'there'. Received: 'here'"):
+        features.read_kept(path, ["tiny"], "there")
+
+
 def test_a_table_replaces_the_earlier_one_and_nothing_else(tmp_path):
     path = tmp_path / "README.md"
     path.write_text(f"before\n{features.BEGIN}\nold\n{features.END}\nafter\n")
