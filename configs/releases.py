@@ -36,10 +36,16 @@ _BILBO = {
     "bilbo-mnist-z2-constant": "bilbo/family=constant_latent_dim=2_scale=1.0_seed=17",
     "bilbo-mnist-z2-bilbo": "bilbo/family=bilbo_latent_dim=2_scale=1.0_seed=17",
 }
-# Of the two mu-VAEs the better: a model's classifier comes with its weights, and takes 4 MB.
+_READING = "_mean_term=dimension_variance_term=excess"
 _MU_VAE = {
-    f"muvae2-{data}": f"mu_vae/{data}/family=mu_vae_2_mean_term=batch_variance_term=excess_seed=17"
+    name.format(data): f"mu_vae/{data}/family={family}_seed=17"
     for data in ("mnist", "fashion")
+    for name, family in [
+        ("muvae1-{}", f"mu_vae_1{_READING}"),
+        ("muvae2-{}", f"mu_vae_2{_READING}"),
+        ("muvae-{}-vae", "vae"),
+        ("muvae-{}-beta", "beta_vae"),
+    ]
 }
 
 RELEASES = {**_BROKEN_ELBO, **_INFOVAE, **_VIMAE, **_BILBO, **_MU_VAE}

@@ -280,7 +280,7 @@ def test_labels_scaled_pixels_and_what_is_estimated_after_training(tmp_path):
     config.train.jit_compile = "off"
     config.evaluation.num_samples = 3
     config = complete(config)
-    assert config.objective.base.mean_term == "batch"  # defaults of a part inside a part
+    assert config.objective.base.mean_term == "dimension"  # defaults of a part inside a part
     result = loop.train_and_evaluate(config, tmp_path / "run", progress=False)
     assert {"accuracy", "val_accuracy", "regulariser"} <= set(result.history[-1])
     assert result.evaluation["data"]["pixel_scale"] == 3.0

@@ -37,7 +37,7 @@ def test_items_ask_for_runs_that_the_configs_allow_and_say_what_fails(all_fail, 
         assert set(notes) == {"failed: it diverged"}
         assert all(isinstance(picture, Figure) for picture in outcome.pictures.values())
     # The four models and, on MNIST, of mu-VAE #1 and #2 the readings besides the default.
-    readings = {"tiny": 2, "reduced": 9, "full": 9}[scale]
+    readings = {"tiny": 2, "reduced": 11, "full": 11}[scale]
     names = {data: {spec.name for where, spec in all_fail if where == data} for data, _ in all_fail}
     counts = {data: len(found) for data, found in names.items()}
     assert counts == {"mnist": 2 + 2 * readings, "fashion": 4, "toy": 9}

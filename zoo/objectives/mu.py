@@ -18,7 +18,8 @@ class Mu(RateDistortion):
 
         batch        1/B |sum_i sum_d mu_id|       Table 3; "computed over batches"
         example      1/B sum_i |sum_d mu_id|       eq. 4, and the caption of Figure 2
-        dimension    1/B sum_d |sum_i mu_id|       the text: the mean over samples becomes zero
+        dimension    1/B sum_d |sum_i mu_id|       the text: the mean over samples becomes zero;
+                                                   the default (see `results/mu_vae`)
 
     and the variance term, 1/B sum_i sum_d of
 
@@ -46,7 +47,7 @@ class Mu(RateDistortion):
 
     term_names = (*RateDistortion.term_names, "regulariser")
 
-    def __init__(self, mean_term="batch", variance_term="excess", seed=17, **kwargs):
+    def __init__(self, mean_term="dimension", variance_term="excess", seed=17, **kwargs):
         for name, value, valid in (
             ("mean_term", mean_term, MEAN_TERMS),
             ("variance_term", variance_term, VARIANCE_TERMS),
