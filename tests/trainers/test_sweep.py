@@ -374,3 +374,13 @@ def test_the_error_of_a_layer_says_what_went_wrong(tmp_path):
     files.atomic_write(records.log_path(tmp_path, spec.name), "killed\n")
     assert running._error(tmp_path, spec, 1) == "killed"
     assert "SIGKILL, perhaps out of memory" in running._error(tmp_path, spec, -9)
+
+
+@pytest.mark.parametrize("file", ["configs/a.py:tiny", "/elsewhere/checkout/configs/a.py:tiny"])
+def test_a_config_is_the_same_one_in_every_checkout(tmp_path, file):
+    begun = RunSpec("run", {}, ("--config=/here/configs/a.py:tiny", "--config.seed=1"))
+    records.write(tmp_path, Record(begun))
+    records.check_same(tmp_path, [RunSpec("run", {}, (f"--config={file}", "--config.seed=1"))])
+    for other in (f"--config={file},x", "--config=b.py:tiny"):
+        with pytest.raises(ValueError, match="with other flags"):
+            records.check_same(tmp_path, [RunSpec("run", {}, (other, "--config.seed=1"))])

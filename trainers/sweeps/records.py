@@ -1,6 +1,7 @@
 """What a sweep knows of its runs: a small file each, and what their folders hold."""
 
 import dataclasses
+import re
 from pathlib import Path
 
 from trainers.sweeps.grid import RunSpec, is_place
@@ -70,12 +71,16 @@ def check_same(workdir, specs):
     """Raises `ValueError` if a run of that name was begun with other flags."""
     for spec in specs:
         record = read(workdir, spec.name)
-        before, now = (
-            [a for a in s.arguments if not is_place(a)] if s else None
-            for s in (record and record.spec, spec)
-        )
+        before, now = (_flags(s.arguments) if s else None for s in (record and record.spec, spec))
         if before and before != now:
             raise ValueError(
                 f"{spec.name} was begun in this folder with other flags; use another --workdir. "
                 f"Received: {' '.join(now)}, there {' '.join(before)}"
             )
+
+
+def _flags(arguments):
+    """Returns the flags that make a run what it is: `configs/...` is one file in every checkout."""
+    return [
+        re.sub(r"^--config=.*/(?=configs/)", "--config=", a) for a in arguments if not is_place(a)
+    ]
