@@ -36,7 +36,7 @@ _BILBO = {
     "bilbo-mnist-z2-constant": "bilbo/family=constant_latent_dim=2_scale=1.0_seed=17",
     "bilbo-mnist-z2-bilbo": "bilbo/family=bilbo_latent_dim=2_scale=1.0_seed=17",
 }
-_READING = "_mean_term=dimension_variance_term=excess"
+_READING = "_mean_term=dimension_variance_term=kl"
 _MU_VAE = {
     name.format(data): f"mu_vae/{data}/family={family}_seed=17"
     for data in ("mnist", "fashion")

@@ -10,9 +10,9 @@ What the text leaves open is settled here, for both data sets:
 - The classifier reads a sample of the posterior, in training and in testing; its accuracy at the
   mean is measured beside it.
 - mu-VAE's loss has several readings (`zoo.Mu`), `objective.base.mean_term` and
-  `objective.base.variance_term`. `READING` is the default: of ten, the one whose accuracies are
-  nearest to Table 1, whose loss is lowest, and whose latents have a mean of zero each, as in the
-  paper's histograms (`results/mu_vae`).
+  `objective.base.variance_term`. `READING` is the default: of eleven, the one that does all that
+  the text says of mu-VAE (`results/mu_vae`): a mean of zero in each latent, spread up to the
+  clipping radius, lower loss and higher accuracy than the VAE's, #2 ahead of #1.
 - The number of epochs is not given. Here 20, which are 18,760 steps of Adam at 1e-4: what one core
   trains in about 20 minutes, so that the eight models of Table 1 are an evening of two cores.
   `--config.train.epochs=` trains longer.
@@ -22,7 +22,7 @@ import configs.words
 from trainers.config import complete
 
 # Family -> objective, c of the clipping |mu| <= c sqrt(Z) (eq. 5) or None.
-READING = {"mean_term": "dimension", "variance_term": "excess"}
+READING = {"mean_term": "dimension", "variance_term": "kl"}
 MODELS = {
     "vae": ({"name": "beta", "beta": 1.0}, None),
     "beta_vae": ({"name": "beta", "beta": 4.0}, None),

@@ -25,7 +25,8 @@ class Mu(RateDistortion):
 
         printed      log sigma^2                   Table 3: unbounded below, sigma shrinks
         towards_one  |log sigma^2|                 "push log sigma^2 towards zero"
-        kl           sigma^2 - log sigma^2 - 1     "the remaining terms can be kept as is"
+        kl           sigma^2 - log sigma^2 - 1     "the remaining terms can be kept as is"; the
+                                                   default
         excess       sigma^2 - 1                   "[exp(log sigma^2) - 1]", the other subset
         none         0                             that of an encoder of fixed scale
 
@@ -47,7 +48,7 @@ class Mu(RateDistortion):
 
     term_names = (*RateDistortion.term_names, "regulariser")
 
-    def __init__(self, mean_term="dimension", variance_term="excess", seed=17, **kwargs):
+    def __init__(self, mean_term="dimension", variance_term="kl", seed=17, **kwargs):
         for name, value, valid in (
             ("mean_term", mean_term, MEAN_TERMS),
             ("variance_term", variance_term, VARIANCE_TERMS),
