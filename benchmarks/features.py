@@ -74,21 +74,26 @@ def speed(encoder, batch_size, seconds=1.0, rounds=5):
     return statistics.median(rates)
 
 
-def encode(encoder, split):
-    """Returns (codes, labels) of (images, labels)."""
-    return encoder.features(split[0]), split[1]
+def encode(encoder, *splits):
+    """Returns (codes, labels) of each (images, labels)."""
+    return [(encoder.features(images), labels) for images, labels in splits]
 
 
-def flat(split):
-    """Returns (rows of pixels, labels) of (images, labels)."""
-    return split[0].reshape(len(split[0]), -1), split[1]
+def encode_by(name, *splits):
+    """Returns `encode` of a released model, which is loaded for it."""
+    return encode(zoo.load_encoder(name), *splits)
+
+
+def flat(*splits):
+    """Returns (rows of pixels, labels) of each (images, labels)."""
+    return [(images.reshape(len(images), -1), labels) for images, labels in splits]
 
 
 def principal(train, test, size):
     """Returns both splits with `size` principal components of the training pixels."""
     from sklearn.decomposition import PCA
 
-    (x, y), (u, v) = flat(train), flat(test)
+    (x, y), (u, v) = flat(train, test)
     pca = PCA(size, random_state=17).fit(x)
     return (pca.transform(x), y), (pca.transform(u), v)
 
@@ -109,7 +114,7 @@ def measure_models(splits, seconds, kept=()):
         encoder = zoo.load_encoder(model["name"])
         name = LABELLED.get(model["data"], model["data"])
         has_classes = name not in WITHOUT_CLASSES
-        found = score(*(encode(encoder, split) for split in splits(name))) if has_classes else {}
+        found = score(*encode(encoder, *splits(name))) if has_classes else {}
         rates = {str(size): speed(encoder, size, seconds) for size in (1, 256)}
         bound = next((k for k in ("nll", "elbo") if _value(model, k) is not None), None)
         rows.append(
@@ -152,19 +157,14 @@ def _candidates(side):
         (features, labels).
     """
     size = int(np.prod(side))
-    yield {"features": "raw pixels", "size": size}, functools.partial(_both, flat)
+    yield {"features": "raw pixels", "size": size}, flat
     models = [model for model in zoo.list_models() if tuple(model["image_shape"]) == side]
     for size in sorted({model["latent_dim"] for model in models}):
         yield {"features": "PCA", "size": size}, functools.partial(principal, size=size)
     for model in models:
         about = {"features": model["name"], "trained_on": model["data"]}
-        encoder = zoo.load_encoder(model["name"])
-        make = functools.partial(_both, functools.partial(encode, encoder))
+        make = functools.partial(encode_by, model["name"])
         yield {**about, "size": model["latent_dim"]}, make
-
-
-def _both(function, train, test):
-    return function(train), function(test)
 
 
 def read_kept(path, measured, here):

@@ -78,12 +78,12 @@ def _rows(model, name, data):
         return [model.row("accuracy_percent", data=runs.DATA[data], paper=paper)]
     found = files.read_json(model.folder / "evaluation.json")
     epochs, where = found["epochs"], f"{found['data']['name']}, {found['split']}"
-    accuracy = model.metric("classified_accuracy")
+    accuracy = found["metrics"]["classified_accuracy"]
     note = f"{epochs} epochs; {100 * accuracy['at_mean']:.2f} at posterior means"
     numbers = (100 * accuracy["value"], 100 * accuracy["stderr"], where, note, paper)
     rows = [model.row("accuracy_percent", *numbers)]
     for metric in ("rate", "reconstruction_l2"):
-        entry = model.metric(metric)
+        entry = found["metrics"][metric]
         rows.append(model.row(metric, entry["value"], entry["stderr"], where, f"{epochs} epochs"))
     return rows
 
@@ -93,21 +93,27 @@ def _distances(readings, others):
 
     And how far its gains over the VAE are, which depend less on how long all were trained.
     """
-    paper = PAPER["mnist"]
-    baseline = [_accuracy(one) for one in others if one.family == "vae" and not one.error]
-    distances = {}
-    for model in readings:
-        found = distances.setdefault(reading(model), [])
-        if not model.error:
-            off = _accuracy(model) - paper[model.family]
-            found.append((abs(off), *(abs(off - (vae - paper["vae"])) for vae in baseline)))
+    off = [
+        (reading(model), _accuracy(model) - PAPER["mnist"][model.family])
+        for model in readings
+        if not model.error
+    ]
+    baseline = [
+        _accuracy(model) - PAPER["mnist"]["vae"]
+        for model in others
+        if model.family == "vae" and not model.error
+    ]
     rows = []
-    for name, found in distances.items():
-        note = f"mean over {len(found)} accuracies of mu-VAE #1 and #2"
-        for i, of in enumerate(("distance_from_paper", "distance_of_gain_over_vae")):
-            values = [numbers[i] for numbers in found if len(numbers) > i]
+    for name in dict.fromkeys(map(reading, readings)):
+        own = [value for of, value in off if of == name]
+        distances = {
+            "distance_from_paper_percent": [abs(value) for value in own],
+            "distance_of_gain_over_vae_percent": [abs(x - y) for x in own for y in baseline],
+        }
+        note = f"mean over {len(own)} accuracies of mu-VAE #1 and #2"
+        for metric, values in distances.items():
             value = np.mean(values) if values else None
-            rows.append(row(f"reading {name}", f"{of}_percent", value, note=note))
+            rows.append(row(f"reading {name}", metric, value, note=note))
     return rows
 
 
