@@ -5,6 +5,7 @@ from pathlib import Path
 
 import zoo
 from export import onnx, probability, sampler
+from export import prior as priors
 from export.report import TOLERANCE
 from trainers.environment import versions
 from zoo import files
@@ -31,7 +32,8 @@ def make_card(model, name, data, golden, config, step, evaluation, training=None
     epochs, seconds, hardware, what was cut); `step` (optimiser steps taken) and `run_config`;
     `graphs` (encoder, decoder, for a flow encoder posterior, and where they were asked for
     probability and density, see `export.probability`: `file`, `signature`, `inputs`, `outputs`,
-    name -> shape); `saved_model`; `golden`; `versions`; `files` (path -> sha256, bytes).
+    name -> shape; for autoregressive decoders sampler, for
+    learned priors prior); `saved_model`; `golden`; `versions`; `files` (path -> sha256, bytes).
 
     Args:
         model: A `zoo.VAE`.
@@ -83,7 +85,8 @@ def signatures(model, with_probability=False):
 
     A flow encoder has a third part, `posterior`, which samples it: noise is an input, and `loc`
     needs none. An autoregressive decoder is given the image too: each of its outputs is of a pixel
-    given those before it; it has a part of its own that draws images, `sampler`.
+    given those before it; it has a part of its own that draws images, `sampler`. A prior that the
+    card's family and scales do not describe has one that draws latents, `prior`.
     """
     given = {"image": model.image_shape} if model.decoder.is_autoregressive else {}
     parts = {
@@ -94,6 +97,7 @@ def signatures(model, with_probability=False):
         gaussian = dict.fromkeys(model.encoder.gaussian_names, (model.latent_dim,))
         parts["posterior"] = ({**gaussian, "noise": model.encoder.noise_shape}, "sample")
     parts.update(sampler.signatures(model))
+    parts.update(priors.signatures(model))
     return {**parts, **(probability.signatures(model) if with_probability else {})}
 
 
@@ -109,6 +113,7 @@ def functions(model, with_probability=False):
         "encoder": lambda image: model.encode(image),
         "decoder": lambda z, *image: model.decode(z, *image),
         "posterior": sample,
+        **priors.functions(model),
         **(probability.functions(model) if with_probability else {}),
     }
 
@@ -138,7 +143,8 @@ def prior(model):
     """Returns what latents are drawn from: `{"family": ...}`, and its `scale` where it has one.
 
     "standard_normal"; "diagonal_normal", N(0, diag(scale)^2), or "logistic", Logistic(0, scale),
-    with `scale` [Z]; or the marginal's registered name, which NumPy alone cannot sample.
+    with `scale` [Z]; or the marginal's registered name, whose draws the graph `prior` makes of
+    noise.
     """
     name = type(model.marginal).registered_name
     if name == "floating":

@@ -49,6 +49,11 @@ class Graph:
         self.inputs.append(Symbol(name, tuple(shape)))
         return self.inputs[-1]
 
+    def constant(self, array):
+        """Returns the `Symbol` of a float32 array."""
+        tensor = onnx.numpy_helper.from_array(np.ascontiguousarray(array, np.float32))
+        return Symbol(self._weight(tensor), tuple(tensor.dims))
+
     def output(self, name, symbol):
         """Makes a symbol an output."""
         self.nodes.append(helper.make_node("Identity", [symbol.name], [name]))

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from export import probability, sampler
+from export import prior, probability, sampler
 
 SEED = 17
 NUM_IMAGES = 8
@@ -39,8 +39,9 @@ def golden_arrays(model, images=None, seed=SEED, white=1, with_probability=False
     Images: up to 8 real ones, then all 0 and all white. Latents: 7 draws of the prior, the origin,
     +4 in the first coordinate, -4 in the last. A flow encoder's sampler, the part `posterior`, gets
     the Gaussians of the images and normal noise; an autoregressive decoder gets the images too, in
-    turn, and so does `density`; its `sampler` gets noise that draws them. Outputs are those of
-    Keras on the CPU (a GPU may round products to 10 bits).
+    turn, and so does `density`; its `sampler` gets noise that draws them. A learned
+    prior gets normal noise. Outputs are those of Keras on the CPU (a GPU may round products to 10
+    bits).
 
     Args:
         model: A `zoo.VAE`.
@@ -67,6 +68,7 @@ def golden_arrays(model, images=None, seed=SEED, white=1, with_probability=False
             noise = given["noise"]
             parts["posterior"] = (given, {"sample": model.encoder.sample_from_noise(given, noise)})
         parts.update(sampler.golden_parts(model, decoded.get("image"), z, seed))
+        parts.update(prior.golden_parts(model, NUM_LATENTS, seed))
         if with_probability:
             parts.update(probability.golden_parts(model, image, z, seed))
     arrays = {}

@@ -86,7 +86,7 @@ def write_artifact(
         with_probability: Whether to write the graphs of log-densities too.
         stored: What `export.half.halve` found, if the model's weights are to be stored in float16.
     """
-    from export import card, golden, half, onnx, probability, readme, sampler, saved_model
+    from export import card, golden, half, onnx, prior, probability, readme, sampler, saved_model
 
     folder, model = Path(folder), run.model
     white = data.get("pixel_scale", 1)
@@ -95,10 +95,11 @@ def write_artifact(
     stripped = released(model)
     stripped.save_weights(folder / "model.weights.h5")
     functions = card.functions(model, with_probability)
+    converters = {sampler.PART: sampler.convert, prior.PART: prior.convert}
     for part, (inputs, _) in card.signatures(model, with_probability).items():
         path, title = folder / f"{part}.onnx", f"the {part}"
-        if part == sampler.PART:
-            files.atomic_write(path, sampler.convert(model.decoder).SerializeToString())
+        if part in converters:
+            files.atomic_write(path, converters[part](model).SerializeToString())
         else:
             onnx.export(functions[part], inputs, path, title, probability.leading(model, part))
     if stored is not None:

@@ -26,7 +26,7 @@ import onnxruntime
 graph = onnxruntime.InferenceSession("encoder.onnx")
 {encoder_outputs} = graph.run({encoder_names}, {{"image": x}})  # x: float32 [batch, {shape}]
 ```
-{sampler}{draws}{probability}
+{sampler}{draws}{prior_graph}{probability}
 The Keras model (`pip install "elbo-zoo[train]"`):
 
 ```python
@@ -99,6 +99,15 @@ noise = numpy.random.default_rng().random((len(z), {shape}), numpy.float32)
 (images,) = sampler.run(["image"], {{"z": z, "noise": noise}})  # zeros and ones
 ```
 """
+_PRIOR = """
+`prior.onnx` draws latents from the prior as a function of standard normal noise:
+
+```python
+prior = onnxruntime.InferenceSession("prior.onnx")
+noise = numpy.random.default_rng().standard_normal((16, {size}), numpy.float32)
+(z,) = prior.run(["z"], {{"noise": noise}})
+```
+"""
 _PROBABILITY = """
 Log-densities in nats, with NumPy and ONNX Runtime alone, of `probability.onnx` and `density.onnx`:
 
@@ -135,6 +144,7 @@ def make_readme(card):
         encoder_names=json.dumps(sorted(card["graphs"]["encoder"]["outputs"])),
         sampler=_SAMPLER.format(**card) if "posterior" in card["graphs"] else "",
         draws=_draws(card),
+        prior_graph=_prior_graph(card),
         probability=_probability(card),
         decoder_inputs=_DECODER_INPUTS["image" in card["graphs"]["decoder"]["inputs"]].format(
             **card
@@ -145,7 +155,7 @@ def make_readme(card):
             binarise=_BINARISE[card["preprocessing"]["binarise"]],
             multiply=_multiply(card["preprocessing"].get("multiply", 1)),
         ),
-        prior=_prior(card["prior"]),
+        prior=_prior(card),
         data=_data(card["data"]),
         training=_training(card),
         metrics=_metrics(card),
@@ -161,6 +171,12 @@ def _draws(card):
     return _DRAWS.format(shape=", ".join(map(str, card["image_shape"])))
 
 
+def _prior_graph(card):
+    if "prior" not in card["graphs"]:
+        return ""
+    return _PRIOR.format(size=card["graphs"]["prior"]["inputs"]["noise"][-1])
+
+
 def _probability(card):
     if "probability" not in card["graphs"]:
         return ""
@@ -172,8 +188,9 @@ def _multiply(number):
     return f"\n3. Pixels are multiplied by {number}; so are decoded images." if number != 1 else ""
 
 
-def _prior(prior):
+def _prior(card):
     """Returns how to draw latents for the decoder."""
+    prior = card["prior"]
     if prior["family"] == "standard_normal":
         return "New images: z from the prior, N(0, I); `zoo.load_decoder` has `sample`."
     if prior["family"] == "diagonal_normal":
@@ -187,6 +204,11 @@ def _prior(prior):
             "New images: z from the prior, a logistic around 0 of unit variance, not a Gaussian: "
             "each coordinate is s log(u / (1 - u)), u uniform in (0, 1), s that of `prior.scale` "
             "in `card.json`. `zoo.load_decoder` has `sample`, which does so."
+        )
+    if "prior" in card["graphs"]:
+        return (
+            f"New images: z from the prior, a learned `{prior['family']}`, by `prior.onnx`; "
+            "`zoo.load_decoder` has `sample`, which does so."
         )
     return f"New images: the prior is a `{prior['family']}`, which `zoo.load(...).sample(n)` draws."
 

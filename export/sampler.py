@@ -46,8 +46,9 @@ def golden_parts(model, image, z, seed):
     return {PART: ({"z": z, "noise": noise}, {"image": image})}
 
 
-def convert(decoder):
+def convert(model):
     """Returns the sampler of a `PixelCNNDecoder`: z [B, Z], noise [B, H, W, 1] -> image."""
+    decoder = model.decoder
     graph, pieces = compose.Graph(), _Pieces(decoder)
     z = graph.input("z", ("batch", decoder.latent_dim))
     noise = graph.input("noise", ("batch", *decoder.image_shape))

@@ -16,6 +16,7 @@ def export(model, folder, with_probability=False):
         encode(image=[batch, H, W, C]) -> {"loc": [batch, Z], "scale": [batch, Z]}
         decode(z=[batch, Z])           -> {"mean": [batch, H, W, C], ...the likelihood's parameters}
         sample(base_loc, base_scale, noise)  -> {"sample": [batch, Z]}, of a flow encoder
+        prior(noise)                   -> {"z": [batch, Z]}, of a learned prior
 
     and `probability` and `density` of `export.probability` where they are asked for. float32
     throughout, any batch. It holds the weights of encoder, decoder and marginal, nothing of the
@@ -28,7 +29,8 @@ def export(model, folder, with_probability=False):
     """
     module = tf.Module()
     weights = [*model.encoder.variables, *model.decoder.variables]
-    weights += model.marginal.variables if with_probability else []
+    needs_marginal = with_probability or model.marginal.noise_shape is not None
+    weights += model.marginal.variables if needs_marginal else []
     module.weights = [variable.value for variable in weights]
     module.functions, signatures = [], {}
     calls = card.functions(model, with_probability)

@@ -149,6 +149,17 @@ class DiagonalNormalMixture:
         loc, scale = ops.take(self.loc, which, axis=0), ops.take(self.scale, which, axis=0)
         return diagonal_normal(loc, scale).sample(seed=fold_in(seed, 1))
 
+    def sample_from_noise(self, noise):
+        """Returns u [B, Z] from standard normal noise [B, 1 + Z].
+
+            i = the least with Phi(noise_0) < w_1 + .. + w_i;   u = loc_i + scale_i noise_1..Z
+        """
+        quantile = 0.5 + 0.5 * ops.erf(noise[:, :1] / math.sqrt(2))
+        ends = ops.cumsum(ops.exp(self.log_weights))[:-1]
+        which = ops.sum(ops.cast(quantile >= ends, "int32"), axis=-1)
+        loc, scale = ops.take(self.loc, which, axis=0), ops.take(self.scale, which, axis=0)
+        return loc + scale * noise[:, 1:]
+
     def log_prob(self, u):
         """Returns log sum_i w_i N(u; loc_i, scale_i), shape `u.shape[:-1]`."""
         leading, size = ops.shape(u)[:-1], self.event_shape[0]

@@ -35,8 +35,7 @@ def load_encoder(model):
 def load_decoder(model):
     """Returns the `Decoder` of a published model; arguments and errors as `load_encoder`."""
     card, graph = _open(model, "decoder")
-    has_sampler = "sampler" in card["graphs"]
-    return Decoder(card, graph, (lambda: _open(model, "sampler")[1]) if has_sampler else None)
+    return Decoder(card, graph, lambda part: _open(model, part)[1])
 
 
 def _open(model, part):
@@ -195,10 +194,10 @@ class Encoder(_Model):
 class Decoder(_Model):
     """d(x|z) of a published model; attributes as `Encoder`."""
 
-    def __init__(self, card, graph, open_sampler=None):
+    def __init__(self, card, graph, open_graph=None):
         super().__init__(card, graph)
-        self._open_sampler = open_sampler
-        self._sampler = None  # a large graph, opened when it is first needed
+        self._open_graph = open_graph
+        self._others = {}  # graphs opened when they are first needed
 
     def decode(self, z, kind="mean", batch_size=256):
         """Decodes latents.
@@ -276,19 +275,17 @@ class Decoder(_Model):
         return self._draw(self._latents(z), np.random.default_rng(seed), batch_size)
 
     def _draw(self, z, rng, batch_size):
-        if self._open_sampler is None:
+        if "sampler" not in self.card["graphs"]:
             raise ValueError(
                 "Expected a model with the graph 'sampler', which autoregressive decoders have. "
                 f"Received: {self.card['name']!r}, which has {sorted(self.card['graphs'])}"
             )
         size = positive_int("batch_size", batch_size)
-        if self._sampler is None:
-            self._sampler = self._open_sampler()
-        blocks = []
+        sampler, blocks = self._other("sampler"), []
         for start in range(0, len(z), size):
             rows = z[start : start + size]
             noise = rng.random((len(rows), *self.image_shape), np.float32)
-            blocks.append(self._sampler(z=rows, noise=noise)["image"])
+            blocks.append(sampler(z=rows, noise=noise)["image"])
         return np.concatenate(blocks)
 
     def sample(self, n, seed=SEED, batch_size=256):
@@ -303,18 +300,31 @@ class Decoder(_Model):
 
         Raises:
             ValueError: If `n` is not positive, or the card's prior is neither a Gaussian nor a
-                logistic around 0.
+                logistic around 0, and the artifact has no graph that draws from it.
         """
-        scale = self._prior_scale()
-        shape = (positive_int("n", n), self.latent_dim)
-        rng = np.random.default_rng(seed)
-        if self.card["prior"]["family"] == "logistic":
-            z = rng.logistic(size=shape).astype(np.float32)
-        else:
-            z = rng.standard_normal(shape, np.float32)
-        if self._open_sampler is not None:
-            return self._draw(z * scale, rng, batch_size)
-        return self.decode(z * scale, batch_size=batch_size)
+        n, rng = positive_int("n", n), np.random.default_rng(seed)
+        z = self._draw_prior(n, rng, positive_int("batch_size", batch_size))
+        if "sampler" in self.card["graphs"]:
+            return self._draw(z, rng, batch_size)
+        return self.decode(z, batch_size=batch_size)
+
+    def _draw_prior(self, n, rng, size):
+        """Returns latents, float32 [n, Z]."""
+        entry = self.card["graphs"].get("prior")
+        if entry is None:
+            scale, shape = self._prior_scale(), (n, self.latent_dim)
+            if self.card["prior"]["family"] == "logistic":
+                return rng.logistic(size=shape).astype(np.float32) * scale
+            return rng.standard_normal(shape, np.float32) * scale
+        noise = rng.standard_normal((n, *entry["inputs"]["noise"][1:]), np.float32)
+        draw = self._other("prior")
+        blocks = (noise[start : start + size] for start in range(0, n, size))
+        return np.concatenate([draw(noise=block)["z"] for block in blocks])
+
+    def _other(self, part):
+        if part not in self._others:
+            self._others[part] = self._open_graph(part)
+        return self._others[part]
 
     def _prior_scale(self):
         """Returns the prior's scales, float32 [Z] or a 1 for all."""
@@ -325,7 +335,8 @@ class Decoder(_Model):
         if family not in ("diagonal_normal", "logistic"):
             raise ValueError(
                 "Sampling without Keras needs a prior of the family 'standard_normal', "
-                "'diagonal_normal' or 'logistic'; use zoo.load(...).sample(n) for this model. "
+                "'diagonal_normal' or 'logistic', or the graph 'prior' that draws from it; use "
+                "zoo.load(...).sample(n) for this model. "
                 f"Received: family={family!r}"
             )
         numbers = isinstance(scale, list) and all(isinstance(s, (int, float)) for s in scale)

@@ -19,6 +19,7 @@ SIGNATURES = {
     "encoder": (("image",), "loc"),
     "decoder": (("z",), "mean"),
     "sampler": (("z", "noise"), "image"),
+    "prior": (("noise",), "z"),
 }
 
 
@@ -80,6 +81,8 @@ def _read(model, images, fit):
     folder = catalogue.resolve(model)
     card = cards.read_card(folder)
     graphs = {"encoder": _graph(folder, card, "encoder"), "decoder": _decoder(folder, card)}
+    if "prior" in card["graphs"]:
+        graphs["prior"] = _graph(folder, card, "prior")
     if card["image_shape"][-1] not in (1, 3):
         raise ValueError(
             f"Expected images of 1 or 3 channels. Received: image_shape={card['image_shape']}"
@@ -142,6 +145,7 @@ def _write(folder, index, part):
         "preprocessing": card["preprocessing"],
         "draws": _draws(card),
         "prior": _prior(card),
+        "graphs": sorted(graphs),
         "order": stored.activity_order(card, codes),
         "low": low,
         "high": high,
@@ -151,9 +155,13 @@ def _write(folder, index, part):
 
 
 def _prior(card):
-    scale = stored.prior_scale(card)
-    family = str(card["prior"].get("family"))
-    return {"family": family, "scale": None if scale is None else [float(s) for s in scale]}
+    """Returns the family, and by what the page draws: `scale` [Z], or noise [N, `noise`] -> z."""
+    scale, graph = stored.prior_scale(card), card["graphs"].get("prior")
+    return {
+        "family": str(card["prior"].get("family")),
+        "scale": None if scale is None else [float(s) for s in scale],
+        "noise": None if graph is None else graph["inputs"]["noise"][-1],
+    }
 
 
 def _facts(card):

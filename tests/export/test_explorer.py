@@ -60,7 +60,7 @@ def test_the_page_holds_all_it_needs(tmp_path, ort):
     codes = np.fromfile(root / "models/0/codes.bin", "<f4").reshape(len(images), 2)
     np.testing.assert_array_equal(codes, runtime.load_encoder(MODEL).features(images))
     assert np.all(codes >= entry["low"]) and np.all(codes <= entry["high"])
-    assert entry["prior"] == {"family": "standard_normal", "scale": [1.0, 1.0]}
+    assert entry["prior"] == {"family": "standard_normal", "scale": [1.0, 1.0], "noise": None}
     assert sorted(entry["order"]) == [0, 1]
 
 
@@ -102,7 +102,7 @@ def test_two_models_side_by_side(tmp_path, ort, artifact):
 def test_a_prior_without_scales_is_left_to_python(tmp_path, ort, artifact):
     change(artifact, prior={"family": "vamp"})
     entry = manifest(build.build([artifact], tmp_path / "page", ort=ort))["models"][0]
-    assert entry["prior"] == {"family": "vamp", "scale": None}
+    assert entry["prior"] == {"family": "vamp", "scale": None, "noise": None}
     assert entry["low"][0] < entry["high"][0]
 
 

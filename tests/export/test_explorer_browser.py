@@ -16,6 +16,7 @@ from zoo import runtime
 pytestmark = pytest.mark.slow
 
 MODEL, OTHER, DRAWN = "bilbo-mnist-z2", "broken-elbo-mnist", "infovae-mnist-pixelcnn-z5"
+LEARNED = "broken-elbo-mnist-iaf-maf"
 READY = "document.body.dataset.ready === 'true'"
 # The canvas rounds to 8 bits, and may round a half up where Python rounds it down.
 ONE_LEVEL = 1
@@ -34,11 +35,12 @@ def ort():
 
 @pytest.fixture(scope="module")
 def pages(ort, tmp_path_factory):
-    """Returns a folder with a page of one model, of two, and of one that draws its pictures."""
+    """Returns a folder of pages: one model, two, one that draws pictures, one of learned prior."""
     folder = tmp_path_factory.mktemp("pages")
     build.build([MODEL], folder / "one", ort=ort)
     build.build([MODEL, OTHER], folder / "two", ort=ort)
     build.build([DRAWN], folder / "drawn", ort=ort)
+    build.build([LEARNED], folder / "learned", ort=ort)
     return folder
 
 
@@ -153,3 +155,20 @@ def test_drawn_pictures_are_those_of_python(opened, pages):
     assert np.array_equal(pixels(opened, ".reconstruction"), expected)
     changed(opened, "canvas.output", lambda: opened.click(".decoded button:last-child"))
     assert set(np.unique(pixels(opened, "canvas.output"))) == {0, 255}
+
+
+@pytest.mark.parametrize("opened", ["learned"], indirect=True)
+def test_samples_of_a_learned_prior_are_those_of_python(opened, pages):
+    noise = opened.value(
+        "import('./random.js').then(({ normals, uniform }) =>"
+        " Array.from(normals(24 * 64, uniform(18))))"  # the page's first seed
+    )
+    graph = runtime.Graph((pages / "learned/models/0/prior.onnx").read_bytes(), "prior.onnx")
+    z = graph(noise=np.asarray(noise, np.float32).reshape(24, 64))["z"]
+    expected = runtime.load_decoder(LEARNED).decode(z)[4, ..., 0] * 255
+    tile = "#samples .tile:nth-child(5)"
+    found = pixels(opened, f"{tile} canvas")
+    assert np.abs(found - expected).max() <= ONE_LEVEL
+    changed(opened, "canvas.output", lambda: opened.click(tile))
+    assert np.abs(pixels(opened, "canvas.output") - expected).max() <= ONE_LEVEL
+    changed(opened, f"{tile} canvas", lambda: opened.click("#draw"))

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 import tiny_artifact
+from scipy.stats import norm
 
 import zoo
 from export import card as export_card
@@ -64,9 +65,39 @@ def test_every_runtime_and_the_reloaded_weights_give_the_golden_numbers(marginal
     card = files.read_json(folder / "card.json")
     family = "standard_normal" if marginal == "normal" else marginal
     assert card["prior"] == {"family": family}
-    if marginal != "normal":
-        with pytest.raises(ValueError, match=f"needs a prior of the family.*'{marginal}'"):
-            runtime.load_decoder(folder).sample(2)
+    assert ("prior" in card["graphs"]) == (marginal != "normal")
+    assert any("prior z" in check.subject for check in report.checks) == (marginal != "normal")
+
+
+def test_noise_becomes_draws_of_the_prior(artifact, rng):
+    noise = rng.standard_normal((6, 3), np.float32)
+    folder, model = artifact("maf")
+    z = runtime.Graph((folder / "prior.onnx").read_bytes(), "prior.onnx")(noise=noise)["z"]
+    np.testing.assert_allclose(to_numpy(model.marginal.flow(z)), noise, atol=1e-5)
+    assert np.abs(z - noise).max() > 0.01  # the flow is not the identity
+
+    folder, model = artifact("vamp")
+    noise = rng.standard_normal((6, 4), np.float32)
+    z = runtime.Graph((folder / "prior.onnx").read_bytes(), "prior.onnx")(noise=noise)["z"]
+    found = {name: to_numpy(value) for name, value in model.marginal.parameters().items()}
+    weights = np.exp(found["logits"].astype("float64"))
+    ends = np.cumsum(weights / weights.sum())
+    which = np.searchsorted(ends, norm.cdf(noise[:, 0]), side="right")
+    u = found["loc"][which] + found["scale"][which] * noise[:, 1:]
+    np.testing.assert_allclose(z, to_numpy(model.encoder.flow(u)), atol=1e-5)
+    assert len(set(which)) > 1
+
+
+@pytest.mark.parametrize("marginal", ["maf", "vamp"])
+def test_the_light_runtime_samples_a_learned_prior(marginal, artifact):
+    folder, model = artifact(marginal)
+    decoder = runtime.load_decoder(folder)
+    images = decoder.sample(5, seed=3)
+    np.testing.assert_array_equal(images, decoder.sample(5, seed=3, batch_size=2))
+    shape = (5, *model.marginal.noise_shape)
+    noise = np.random.default_rng(3).standard_normal(shape, np.float32)
+    z = model.marginal.sample_from_noise(model.marginal.parameters(), noise)
+    np.testing.assert_allclose(images, to_numpy(model.decoder.images(z)), atol=1e-5)
 
 
 def test_golden_latents_are_draws_of_the_marginal(artifact):

@@ -206,7 +206,7 @@ def test_a_logistic_prior_is_drawn_at_its_scale(decoder):
 
 def test_another_prior_is_not_sampled(decoder):
     other = with_prior(decoder, family="vamp")
-    with pytest.raises(ValueError, match="'logistic'; use zoo.load.*family='vamp'"):
+    with pytest.raises(ValueError, match="the graph 'prior'.*; use zoo.load.*family='vamp'"):
         other.sample(1)
 
 

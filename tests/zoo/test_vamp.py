@@ -106,6 +106,23 @@ def test_samples_come_from_the_components_by_their_weights(rng):
     assert mixture.sample((3, 4), seed=tfp_seed(1)).shape == (3, 4, 2)
 
 
+def test_noise_chooses_components_by_their_weights(rng):
+    logits, loc = rng.normal(size=5).astype("float32"), rng.normal(size=(5, 2)).astype("float32")
+    scale = rng.uniform(0.1, 1.0, (5, 2)).astype("float32")
+    mixture = DiagonalNormalMixture(logits, loc, scale)
+    noise = rng.standard_normal((40000, 3)).astype("float32")
+    u = to_numpy(mixture.sample_from_noise(noise))
+    weights = np.exp(logits.astype("float64")) / np.exp(logits.astype("float64")).sum()
+    mean = weights @ loc
+    variance = weights @ (scale**2 + loc**2) - mean**2
+    error = np.sqrt(variance / len(u))
+    assert np.all(np.abs(u.mean(axis=0) - mean) < 4 * error)
+    np.testing.assert_allclose(u.var(axis=0), variance, rtol=0.05)
+    # Far out on either side stand the first and the last component.
+    ends = np.array([[-9.0, 0, 0], [9.0, 0, 0]], "float32")
+    np.testing.assert_allclose(to_numpy(mixture.sample_from_noise(ends)), loc[[0, -1]], rtol=1e-6)
+
+
 @pytest.mark.parametrize("encoder", ENCODERS)
 def test_density_is_the_mixture_of_the_encoder_s_posteriors(encoder, rng):
     model = compose(encoder, rng=rng)

@@ -34,6 +34,15 @@ class MAFMarginal(Marginal):
     def build(self, input_shape=None):
         self.flow.build((None, self.latent_dim))
 
+    @property
+    def noise_shape(self):
+        """(Z,), of the noise that `sample_from_noise` takes."""
+        return (self.latent_dim,)
+
+    def sample_from_noise(self, parameters, noise):
+        """Returns f^-1(noise), draws of m(z) [B, Z]; `parameters()` of this part is empty."""
+        return self.flow.inverse(noise)
+
     def distribution(self):
         base = diagonal_normal(ops.zeros(self.latent_dim), ops.ones(self.latent_dim))
         return VolumePreserving(base, Inverted(self.flow), self.name)

@@ -11,7 +11,13 @@ class Marginal(Part):
     composed, before anything is built; a marginal that reads the encoder (VampPrior) keeps it
     there, and is not its owner. Where making the distribution costs much, `parameters()` does it
     once, and `from_parameters` returns the distribution as often as evaluation asks for it.
+
+    A marginal that a family and scales do not describe has a `noise_shape` and writes
+    `sample_from_noise(parameters, noise)`, draws [B, Z] as a function of standard normal noise
+    [B, *noise_shape]: its draws then have a graph of their own in every runtime.
     """
+
+    noise_shape = None
 
     # Whether the trainers call `adapt` with the training set before the first step.
     starts_from_images = False

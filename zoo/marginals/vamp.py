@@ -134,6 +134,24 @@ class VampPrior(Marginal):
         loc, scale = encoder.gaussian(encoder(self.pseudo_inputs()))
         return {"logits": ops.convert_to_tensor(self.logits), "loc": loc, "scale": scale}
 
+    @property
+    def noise_shape(self):
+        """(1 + Z,), of the noise that `sample_from_noise` takes."""
+        return (1 + self.latent_dim,)
+
+    def sample_from_noise(self, parameters, noise):
+        """Returns draws of m(z) [B, Z] from standard normal noise [B, 1 + Z].
+
+            u = loc_i + scale_i noise_1..Z,  i by Phi(noise_0);   z = u, or f(u) over a flow
+
+        Args:
+            parameters: What `parameters` gives.
+            noise: [B, 1 + Z].
+        """
+        u = DiagonalNormalMixture(**parameters).sample_from_noise(noise)
+        flow = self._lender.encoder.flow
+        return u if flow is None else flow(u)
+
     def from_parameters(self, parameters):
         mixture = DiagonalNormalMixture(**parameters, name=self.name)
         flow = self._lender.encoder.flow

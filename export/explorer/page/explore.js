@@ -1,8 +1,7 @@
 // The latent space of one model: plane, decoded picture, sliders, most active dimensions first.
-import { latest, make, number } from "./dom.js";
+import { latest, make, number, report } from "./dom.js";
 import { paint } from "./pixels.js";
 import { Plane } from "./plane.js";
-import { drawPrior } from "./random.js";
 
 const FIRST = 8; // sliders before "Show all"
 const DRAWS = "This decoder draws its pictures pixel after pixel, which takes about a second. " +
@@ -64,9 +63,10 @@ export class Explorer {
 
   right() {
     const origin = () => this.set(new Float32Array(this.model.latents));
-    const random = () => this.set(drawPrior(this.model.entry.prior, 1, Math.random));
+    const random = () => this.model.drawPrior(1, 2 ** 32 * Math.random())
+      .then((z) => this.set(z)).catch(report);
     const buttons = [make("button", { type: "button", onclick: origin }, "Origin")];
-    if (this.model.entry.prior.scale) {
+    if (this.model.canDraw) {
       buttons.push(make("button", { type: "button", onclick: random }, "Random"));
     }
     if (this.model.entry.draws) {

@@ -53,7 +53,7 @@ async function start() {
     seed += 1; // one for all models: where the priors agree, so do the latents
     return Promise.all(samples.map((view) => view.draw(seed)));
   };
-  $("draw").hidden = !models.some((model) => model.entry.prior.scale);
+  $("draw").hidden = !models.some((model) => model.canDraw);
   $("draw").addEventListener("click", () => draw().catch(report));
 
   pad.show(current);

@@ -1,6 +1,6 @@
 // A published model in the page: its graphs behind a worker, its stored images and their codes.
 import { fit, prepare } from "./pixels.js";
-import { uniform } from "./random.js";
+import { drawPrior, normals, uniform } from "./random.js";
 
 async function bytes(path) {
   const response = await fetch(path);
@@ -15,7 +15,7 @@ export class Model {
     const [images, codes] = await Promise.all([
       bytes(`${entry.folder}/images.bin`),
       bytes(`${entry.folder}/codes.bin`),
-      model.request({ open: new URL(entry.folder, document.baseURI).href }),
+      model.request({ open: new URL(entry.folder, document.baseURI).href, parts: entry.graphs }),
     ]);
     model.images = new Uint8Array(images);
     model.codes = new Float32Array(codes);
@@ -78,6 +78,24 @@ export class Model {
       shape: this.shape,
       values: values.subarray(row * this.size, (row + 1) * this.size).map((v) => v / multiply),
     }));
+  }
+
+  /** Whether the page can draw from the prior. */
+  get canDraw() {
+    const { scale, noise } = this.entry.prior;
+    return Boolean(scale || noise);
+  }
+
+  /**
+   * Returns n draws of the prior, n rows of Z, the same for the same seed; null where the page
+   * knows neither its scales nor a graph of it.
+   */
+  async drawPrior(n, seed) {
+    const { prior } = this.entry;
+    if (!prior.noise) return drawPrior(prior, n, uniform(seed));
+    const values = normals(n * prior.noise, uniform(seed));
+    const noise = { values, dims: [n, prior.noise] };
+    return this.request({ part: "prior", inputs: { noise }, output: "z" });
   }
 
   noise(rows, independent) {

@@ -23,6 +23,11 @@ export function logistic(next) {
   return Math.log(u) - Math.log(1 - u);
 }
 
+/** Returns n standard normal numbers. */
+export function normals(n, next) {
+  return Float32Array.from({ length: n }, () => normal(next));
+}
+
 /** Returns n draws of a prior {family, scale}, n rows of Z, or null where it has no scale. */
 export function drawPrior(prior, n, next) {
   if (!prior.scale) return null;

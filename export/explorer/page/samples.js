@@ -1,7 +1,6 @@
 // Pictures decoded from draws of the prior.
 import { make } from "./dom.js";
 import { paint } from "./pixels.js";
-import { drawPrior, uniform } from "./random.js";
 
 const NUMBER = 24;
 
@@ -16,7 +15,7 @@ export class Samples {
   /** Draws all anew; the same seed gives the same latents. */
   async draw(seed) {
     const { prior, name } = this.model.entry;
-    const z = drawPrior(prior, NUMBER, uniform(seed));
+    const z = await this.model.drawPrior(NUMBER, seed);
     if (!z) {
       const text = `This page cannot draw from the prior of ${name} (${prior.family}); ` +
         "zoo.load(...).sample(n) does it in Python.";

@@ -7,8 +7,8 @@ ort.env.wasm.wasmPaths = new URL("./ort/", import.meta.url).href;
 
 const sessions = {};
 
-async function open(folder) {
-  for (const part of ["encoder", "decoder"]) {
+async function open(folder, parts) {
+  for (const part of parts) {
     const response = await fetch(`${folder}/${part}.onnx`);
     if (!response.ok) throw new Error(`${folder}/${part}.onnx: ${response.status}`);
     const content = new Uint8Array(await response.arrayBuffer());
@@ -30,7 +30,7 @@ let queue = Promise.resolve();
 self.onmessage = ({ data }) => {
   queue = queue.then(async () => {
     try {
-      const result = data.open ? await open(data.open) : await run(data);
+      const result = data.open ? await open(data.open, data.parts) : await run(data);
       self.postMessage({ id: data.id, result });
     } catch (error) {
       self.postMessage({ id: data.id, error: String(error.message ?? error) });
