@@ -152,7 +152,7 @@ class DiagonalNormalMixture:
     def sample_from_noise(self, noise):
         """Returns u [B, Z] from standard normal noise [B, 1 + Z].
 
-            i = the least with Phi(noise_0) < w_1 + .. + w_i;   u = loc_i + scale_i noise_1..Z
+        i = the least with Phi(noise_0) < w_1 + .. + w_i;   u = loc_i + scale_i noise_1..Z
         """
         quantile = 0.5 + 0.5 * ops.erf(noise[:, :1] / math.sqrt(2))
         ends = ops.cumsum(ops.exp(self.log_weights))[:-1]
