@@ -1,5 +1,7 @@
 """The only module that tells TensorFlow from JAX: TFP's substrate, seeds, compilation."""
 
+import weakref
+
 import keras
 
 BACKEND = keras.backend.backend()
@@ -113,6 +115,20 @@ def compiled(function, variables, jit_compile=False):
             return function(*arguments)
 
     return lambda *arguments: run([variable.value for variable in variables], *arguments)
+
+
+_KEPT = weakref.WeakKeyDictionary()
+
+
+def once(owner, key, make):
+    """Returns `make()` of the first call with this owner and key, kept as long as the owner lives.
+
+    What is kept (a compiled function's closure, say) must not itself hold the owner.
+    """
+    kept = _KEPT.setdefault(owner, {})
+    if key not in kept:
+        kept[key] = make()
+    return kept[key]
 
 
 def scan(function, carry, inputs):

@@ -7,16 +7,12 @@ given for the row above and for the pixel to the left: those are kept, as in Ram
 column, so rows come in three kinds and the columns of a row in blocks of four.
 """
 
-import weakref
-
 import keras
 from keras import ops
 
-from zoo.backend import compiled, scan
+from zoo.backend import compiled, once, scan
 
 BLOCK = 4  # Columns in which the coarsest map advances by one.
-
-_COMPILED = weakref.WeakKeyDictionary()
 
 
 def draw(decoder, z, noise, progress=False):
@@ -52,14 +48,11 @@ def _advances(kind, level):
 
 
 def _compiled_row(decoder, kind):
-    functions = _COMPILED.setdefault(decoder, {})
-    if kind not in functions:
-        # The closure must not keep the decoder alive, which is the key.
-        parts = Parts(decoder)
-        functions[kind] = compiled(
-            lambda *arguments: _row(parts, kind, *arguments), decoder.variables
-        )
-    return functions[kind]
+    def compile_it():
+        parts = Parts(decoder)  # the closure must not keep the decoder alive
+        return compiled(lambda *arguments: _row(parts, kind, *arguments), decoder.variables)
+
+    return once(decoder, kind, compile_it)
 
 
 class Parts:

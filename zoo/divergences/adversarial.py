@@ -4,6 +4,7 @@ import math
 
 from keras import ops
 
+from zoo.arguments import positive_int
 from zoo.backend import fold_in, gradients, tfd
 from zoo.divergences.critic import Critic
 from zoo.divergences.divergence import Divergence, draw_like
@@ -22,10 +23,7 @@ class _Adversary(Divergence):
     """
 
     def __init__(self, hidden_units, learning_rate, beta_1, beta_2, critic_steps, **kwargs):
-        if not (isinstance(critic_steps, int) and critic_steps >= 1):
-            raise ValueError(
-                f"`critic_steps` must be a positive int. Received: critic_steps={critic_steps!r}"
-            )
+        critic_steps = positive_int("critic_steps", critic_steps)
         super().__init__(**kwargs)
         self.hidden_units = tuple(hidden_units)
         self.learning_rate = learning_rate

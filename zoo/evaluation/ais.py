@@ -3,6 +3,7 @@
 import numpy as np
 from keras import ops
 
+from zoo.arguments import positive_int
 from zoo.backend import fold_in, scan, tfp, tfp_seed, to_numpy
 from zoo.evaluation import nll
 
@@ -58,8 +59,9 @@ def annealed_bound(
     Reference:
         Neal, 2001; Wu et al., 2017, section 3 and appendix; `infovae`, Table 1.
     """
-    nll._check_positive(num_chains=num_chains, num_temperatures=num_temperatures)
-    nll._check_positive(num_leapfrog_steps=num_leapfrog_steps)
+    positive_int("num_chains", num_chains)
+    positive_int("num_temperatures", num_temperatures)
+    positive_int("num_leapfrog_steps", num_leapfrog_steps)
     if start not in STARTS:
         raise ValueError(f"`start` must be one of {list(STARTS)}. Received: start={start!r}")
     temperatures = schedule(num_temperatures)

@@ -6,13 +6,13 @@ is counted once, and `batch_size` and `max_rows` change speed and memory only.
 """
 
 import sys
-import weakref
 
 import keras
 import numpy as np
 from keras import ops
 
-from zoo.backend import compiled, fold_in, tfp_seed, to_numpy
+from zoo.arguments import positive_int
+from zoo.backend import compiled, fold_in, once, tfp_seed, to_numpy
 from zoo.distributions import Deterministic
 from zoo.divergences import kl
 
@@ -20,9 +20,6 @@ from zoo.divergences import kl
 TILE = 128
 # Images decoded in one step: eight samples of a tile, past which a CPU gains less than a tenth.
 MAX_ROWS = 1024
-
-# Compiled steps by model. Their closures hold the parts and not the model, so it can be freed.
-_COMPILED = weakref.WeakKeyDictionary()
 
 
 def elbo(model, x, num_samples=1, seed=17, batch_size=None, max_rows=MAX_ROWS):
@@ -120,7 +117,8 @@ def log_terms(model, x, num_samples, seed, batch_size=None, max_rows=MAX_ROWS, p
     Raises:
         ValueError: If `num_samples` or `max_rows` is not a positive int.
     """
-    _check_positive(num_samples=num_samples, max_rows=max_rows)
+    positive_int("num_samples", num_samples)
+    positive_int("max_rows", max_rows)
     model.check_adapted()
     seed = tfp_seed(seed)
     prior = to_numpy(compile_step(model, _marginal_parameters)())
@@ -161,8 +159,7 @@ def tiles(model, images, batch_size=None, progress=False):
         ValueError: If there are no images, or they are not the model's, or `batch_size` is not a
             positive int.
     """
-    batch_size = TILE if batch_size is None else batch_size
-    _check_positive(batch_size=batch_size)
+    batch_size = TILE if batch_size is None else positive_int("batch_size", batch_size)
     count, read = _source(model, images)
     encode = compile_step(model, _encode)
     batch_size = min(batch_size, TILE, count)
@@ -244,14 +241,14 @@ def _sample_and_log_prob(posterior, seed):
 def compile_step(model, make, *arguments):
     """Returns `make(encoder, decoder, marginal, *arguments)` compiled, once for each model."""
     parts = (model.encoder, model.decoder, model.marginal)
-    functions = _COMPILED.setdefault(model, {})
-    key = (make, *arguments)
-    if key not in functions:
+
+    def compile_it():
         variables = {id(variable): variable for part in parts for variable in part.variables}
         # Without XLA, which draws other numbers from the same seed and, forward, was no faster on
         # a CPU, but five times slower to compile.
-        functions[key] = compiled(make(*parts, *arguments), list(variables.values()))
-    return functions[key]
+        return compiled(make(*parts, *arguments), list(variables.values()))
+
+    return once(model, (make, *arguments), compile_it)
 
 
 # Images in, pieces of one shape out.
@@ -284,12 +281,6 @@ def _power_of_two_near(count, limit):
 
 def _int(value):
     return np.asarray(value, "int32")  # an array: a Python int would be compiled in
-
-
-def _check_positive(**values):
-    for name, value in values.items():
-        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-            raise ValueError(f"Expected `{name}` to be a positive int. Received: {name}={value!r}")
 
 
 def _progress_bar(count):

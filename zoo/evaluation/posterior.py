@@ -3,6 +3,7 @@
 import numpy as np
 from keras import ops
 
+from zoo.arguments import positive_int
 from zoo.backend import fold_in, tfp_seed, to_numpy
 from zoo.evaluation import information, nll
 
@@ -44,7 +45,8 @@ def true_posterior_samples(
     Reference:
         `infovae`, Figure 4; Rubin, 1987.
     """
-    nll._check_positive(num_samples=num_samples, num_proposals=num_proposals)
+    positive_int("num_samples", num_samples)
+    positive_int("num_proposals", num_proposals)
     if proposal not in PROPOSALS:
         raise ValueError(
             f"`proposal` must be one of {list(PROPOSALS)}. Received: proposal={proposal!r}"

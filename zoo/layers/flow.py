@@ -7,6 +7,7 @@ import numpy as np
 from keras import ops
 
 from zoo import backend
+from zoo.arguments import positive_int
 from zoo.layers.made import MADE, ORDERS
 from zoo.layers.part import Part
 
@@ -37,10 +38,7 @@ class MeanFlow(Part):
     """
 
     def __init__(self, event_size, num_flows=4, hidden_units=(640, 640), **kwargs):
-        if not (isinstance(num_flows, int) and num_flows > 0):
-            raise ValueError(
-                f"`num_flows` must be a positive int. Received: num_flows={num_flows!r}"
-            )
+        num_flows = positive_int("num_flows", num_flows)
         super().__init__(**{**kwargs, "dtype": "float32"})
         self.event_size = event_size
         self.num_flows = num_flows

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from zoo.arguments import positive_int
 from zoo.layers.part import Part
 
 ORDERS = ("left_to_right", "right_to_left")
@@ -48,8 +49,7 @@ class MADE(Part):
         sizes = {"event_size": event_size, "outputs_per_input": outputs_per_input}
         sizes |= {f"hidden_units[{i}]": units for i, units in enumerate(hidden_units)}
         for name, size in sizes.items():
-            if not (isinstance(size, int) and size > 0):
-                raise ValueError(f"`{name}` must be a positive int. Received: {name}={size!r}")
+            positive_int(name, size)
         if order not in ORDERS:
             raise ValueError(f"`order` must be one of {list(ORDERS)}. Received: order={order!r}")
         super().__init__(**kwargs)

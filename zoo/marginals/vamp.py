@@ -4,6 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from zoo.arguments import positive_int
 from zoo.distributions import DiagonalNormalMixture, VolumePreserving
 from zoo.encoders.encoder import Encoder
 from zoo.marginals.marginal import Marginal
@@ -47,11 +48,7 @@ class VampPrior(Marginal):
         start="normal",
         **kwargs,
     ):
-        if not (isinstance(num_pseudo_inputs, int) and num_pseudo_inputs > 0):
-            raise ValueError(
-                "`num_pseudo_inputs` must be a positive int. "
-                f"Received: num_pseudo_inputs={num_pseudo_inputs!r}"
-            )
+        num_pseudo_inputs = positive_int("num_pseudo_inputs", num_pseudo_inputs)
         if start not in ("normal", "images"):
             raise ValueError(f"`start` must be 'normal' or 'images'. Received: start={start!r}")
         super().__init__(latent_dim, **kwargs)

@@ -68,5 +68,5 @@ def test_bad_arguments():
     x = np.zeros((1, 2, 2, 1), "float32")
     with pytest.raises(ValueError, match="start='encoder'"):
         ais.annealed_bound(model, x, start="encoder")
-    with pytest.raises(ValueError, match="`num_chains` to be a positive int"):
+    with pytest.raises(ValueError, match="`num_chains` must be a positive int"):
         ais.annealed_bound(model, x, num_chains=0)

@@ -43,5 +43,5 @@ def test_bad_arguments():
     x = np.zeros((1, 2, 2, 1), "float32")
     with pytest.raises(ValueError, match="proposal='q'"):
         true_posterior_samples(model, x, proposal="q")
-    with pytest.raises(ValueError, match="`num_proposals` to be a positive int"):
+    with pytest.raises(ValueError, match="`num_proposals` must be a positive int"):
         true_posterior_samples(model, x, num_proposals=0)
