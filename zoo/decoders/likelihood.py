@@ -3,6 +3,7 @@
 from keras import ops
 
 from zoo.backend import tfd
+from zoo.distributions import Normal
 from zoo.layers.part import Part
 from zoo.registry import LIKELIHOODS, nearest
 
@@ -109,7 +110,7 @@ class Gaussian(Likelihood):
         return {"mean": mean, "scale": scale}
 
     def distribution(self, parameters):
-        return tfd.Independent(tfd.Normal(parameters["mean"], parameters["scale"]), 3)
+        return tfd.Independent(Normal(parameters["mean"], parameters["scale"]), 3)
 
     def mean(self, parameters):
         """Returns the mean of each pixel."""

@@ -2,6 +2,7 @@
 
 import keras
 
+from zoo.backend import next_seed, truncated_normal
 from zoo.encoders.encoder import Encoder
 from zoo.registry import ENCODERS
 
@@ -67,6 +68,6 @@ class PixelNoiseEncoder(Encoder):
 
     def call(self, x, training=False):
         if training:
-            shape, stddev = keras.ops.shape(x), self.limit / 2
-            x = x + keras.random.truncated_normal(shape, 0.0, stddev, seed=self.seed_generator)
+            seed = next_seed(self.seed_generator)
+            x = x + self.limit / 2 * truncated_normal(keras.ops.shape(x), seed)
         return self.base(x, training=training)

@@ -4,6 +4,7 @@ import math
 
 from keras import ops
 
+from zoo import distributions
 from zoo.backend import tfd
 from zoo.marginals.marginal import Marginal
 from zoo.registry import MARGINALS
@@ -30,4 +31,4 @@ class Logistic(Marginal):
 
     def distribution(self):
         loc = ops.zeros(self.latent_dim)
-        return tfd.Independent(tfd.Logistic(loc, loc + UNIT_VARIANCE_SCALE), 1)
+        return tfd.Independent(distributions.Logistic(loc, loc + UNIT_VARIANCE_SCALE), 1)

@@ -2,7 +2,7 @@
 
 from keras import ops
 
-from zoo.backend import tfd
+from zoo.distributions import diagonal_normal
 from zoo.marginals.marginal import Marginal
 from zoo.registry import MARGINALS
 
@@ -19,4 +19,4 @@ class Normal(Marginal):
         pass
 
     def distribution(self):
-        return tfd.Independent(tfd.Normal(ops.zeros(self.latent_dim), ops.ones(self.latent_dim)), 1)
+        return diagonal_normal(ops.zeros(self.latent_dim), ops.ones(self.latent_dim))
