@@ -254,15 +254,12 @@ def prefer_xla(model):
 
     The measured rule: always on an accelerator and always under JAX; on a CPU under TensorFlow
     for dense networks in float32, but not for convolutions, where oneDNN's own kernels are about
-    twice as fast as XLA's, nor in bfloat16, whose matrix units XLA leaves unused, nor for noise on
-    every pixel (a layer with `draws_pixels`), which XLA draws some fifteen times slower.
+    twice as fast as XLA's, nor in bfloat16, whose matrix units XLA leaves unused.
     """
     if BACKEND == "jax" or accelerator():
         return True
     convolutions = (keras.layers.Conv2D, keras.layers.Conv2DTranspose)
     return not any(
-        isinstance(layer, convolutions)
-        or layer.compute_dtype == "bfloat16"
-        or getattr(layer, "draws_pixels", False)
+        isinstance(layer, convolutions) or layer.compute_dtype == "bfloat16"
         for layer in model._flatten_layers()
     )

@@ -31,8 +31,6 @@ class PixelNoiseEncoder(Encoder):
         `vimae`, Further details on experiments.
     """
 
-    draws_pixels = True  # for `zoo.backend.prefer_xla`
-
     def __init__(self, latent_dim=8, base="mlp", limit=0.01, seed=17, **kwargs):
         if not limit > 0:
             raise ValueError(f"`limit` must be a positive number. Received: limit={limit!r}")
