@@ -138,7 +138,7 @@ def bounds(panels, columns=3):
             late = late[np.isfinite(late)]
             room = 0.05 * max(late.max() - late.min(), 1e-3)
             axis.set_ylim(late.min() - room, late.max() + room)
-            axis.legend(loc="lower right")
+            axis.legend(loc="best")
         axis.set(title=title, xlabel="epoch", ylabel="ELBO of the test set (nats)")
     for axis in axes[len(panels) :]:
         axis.set_visible(False)
