@@ -1,7 +1,9 @@
 """Figures 6, 10 and 11 of `bilbo`: Gaussian likelihoods of learned, constant and BAGGINS' T."""
 
 import numpy as np
+from scipy.stats import norm
 
+from trainers import data
 from trainers.experiments.bilbo import pictures as bilbo_pictures
 from trainers.experiments.bilbo import runs
 from trainers.experiments.bilbo.runs import LAMBDA, TAU
@@ -9,6 +11,7 @@ from trainers.experiments.item import Outcome, row
 from zoo.backend import to_numpy
 
 SAMPLES = 12
+QUIET = 0.02  # standard deviation over the test set, under which a pixel says nothing of digits
 
 
 def samples(run, count=SAMPLES, seed=17):
@@ -44,6 +47,8 @@ def run_fig6(context):
     pictures["bound_of_learned_t"] = bilbo_pictures.bounds([(title, watched)])
     rows = runs.run_rows(models)
     rows += [_fluctuation(models, one) for one in [*learned, *by_lambda]]
+    for one in learned:
+        rows += _quiet_rows(models, one)
     return Outcome(rows, pictures, models.cut)
 
 
@@ -79,3 +84,26 @@ def _fluctuation(models, found):
         note += ": too few validations"
     name = runs.name_of(found)
     return row(name, "elbo_change", number, None, None, [found["seed"]], runs.DATA, note)
+
+
+def _quiet_rows(models, found):
+    """Returns what of the bound of learned T the quiet pixels give, at the prior's mean, nats."""
+    run = models.load(found)
+    if run is None:
+        return []
+    images = data.load_splits(run.config["data"])["test"].float_images()
+    parameters = run.model.decode(np.zeros((1, run.model.latent_dim), "float32"))
+    log_prob = norm.logpdf(images, *(to_numpy(parameters[name]) for name in ("mean", "scale")))
+    by_pixel, spread = log_prob.mean(axis=0), images.std(axis=0)
+    quiet, scale = spread < QUIET, to_numpy(parameters["scale"])[0]
+    name, seeds = runs.name_of(found), [found["seed"]]
+    note = f"of {int(quiet.sum())} pixels whose deviation in the data is below {QUIET:g}, at z = 0"
+    ratio = "median of the learned scale / deviation in the data, of the other pixels, at z = 0"
+    return [
+        row(name, "log_prob_quiet", by_pixel[quiet].sum(), None, None, seeds, runs.DATA, note),
+        row(name, "log_prob_others", by_pixel[~quiet].sum(), None, None, seeds, runs.DATA, "z = 0"),
+        row(
+            *(name, "scale_over_deviation", np.median(scale[~quiet] / spread[~quiet])),
+            *(None, None, seeds, runs.DATA, ratio),
+        ),
+    ]

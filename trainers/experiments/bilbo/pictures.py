@@ -120,7 +120,7 @@ def bounds(panels, columns=3):
     """
     columns = min(columns, len(panels))
     lines = math.ceil(len(panels) / columns)
-    figure = Figure(figsize=(4.4 * columns, 3.4 * lines), layout="constrained")
+    figure = Figure(figsize=(4.4 * columns, 3.9 * lines), layout="constrained")
     axes = figure.subplots(lines, columns, squeeze=False).ravel()
     for axis, (title, curves) in zip(axes, panels):
         late = []
@@ -138,7 +138,8 @@ def bounds(panels, columns=3):
             late = late[np.isfinite(late)]
             room = 0.05 * max(late.max() - late.min(), 1e-3)
             axis.set_ylim(late.min() - room, late.max() + room)
-            axis.legend(loc="best")
+            # Below the plot: inside, curves that jump would run through it.
+            axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2, columnspacing=1)
         axis.set(title=title, xlabel="epoch", ylabel="ELBO of the test set (nats)")
     for axis in axes[len(panels) :]:
         axis.set_visible(False)
