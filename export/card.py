@@ -31,9 +31,9 @@ def make_card(model, name, data, golden, config, step, evaluation, training=None
     ...}) and `evaluation` (split, number of examples, seed, command); `training` (command,
     epochs, seconds, hardware, what was cut); `step` (optimiser steps taken) and `run_config`;
     `graphs` (encoder, decoder, for a flow encoder posterior, and where they were asked for
-    probability and density, see `export.probability`: `file`, `signature`, `inputs`, `outputs`,
-    name -> shape; for autoregressive decoders sampler, for
-    learned priors prior); `saved_model`; `golden`; `versions`; `files` (path -> sha256, bytes).
+    probability and density, see `export.probability`; for autoregressive decoders sampler, for
+    learned priors prior: `file`, `signature`, `inputs`, `outputs`, name -> shape);
+    `saved_model`; `golden`; `versions`; `files` (path -> sha256, bytes).
 
     Args:
         model: A `zoo.VAE`.

@@ -40,7 +40,7 @@ def encode(model, images, out, fit=False, batch_size=256, progress=True):
     out = Path(out)
     if out.suffix != ".npz":
         raise ValueError(f"Expected a file that ends in .npz. Received: out={str(out)!r}")
-    positive_int("batch_size", batch_size)
+    batch_size = positive_int("batch_size", batch_size)
     encoder = runtime.load_encoder(model)
     source = pictures.open_images(images, encoder.image_shape, fit)
     if progress and source.left_out:

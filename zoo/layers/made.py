@@ -46,15 +46,16 @@ class MADE(Part):
         order="left_to_right",
         **kwargs,
     ):
-        sizes = {"event_size": event_size, "outputs_per_input": outputs_per_input}
-        sizes |= {f"hidden_units[{i}]": units for i, units in enumerate(hidden_units)}
-        for name, size in sizes.items():
-            positive_int(name, size)
+        event_size = positive_int("event_size", event_size)
+        outputs_per_input = positive_int("outputs_per_input", outputs_per_input)
+        hidden_units = tuple(
+            positive_int(f"hidden_units[{i}]", units) for i, units in enumerate(hidden_units)
+        )
         if order not in ORDERS:
             raise ValueError(f"`order` must be one of {list(ORDERS)}. Received: order={order!r}")
         super().__init__(**kwargs)
         self.event_size = event_size
-        self.hidden_units = tuple(hidden_units)
+        self.hidden_units = hidden_units
         self.outputs_per_input = outputs_per_input
         self.order = order
         self.masks = self._masks()
