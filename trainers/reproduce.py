@@ -23,6 +23,9 @@ SUBSTITUTE = flags.DEFINE_string(
     "substitute", "", "Data set in place of one that is absent (CelebA), for items that say so."
 )
 SEED = flags.DEFINE_integer("seed", 17, "The first seed.")
+REPEATS = flags.DEFINE_integer(
+    "repeats", None, "Most runs of a setting that differ in seed alone; all of them by default."
+)
 RETRY_FAILED = flags.DEFINE_bool("retry_failed", False, "Go on with runs that failed.")
 OVERWRITE = flags.DEFINE_boolean("overwrite", False, "Replace a result of a larger scale.")
 
@@ -53,6 +56,7 @@ def main(argv):
             progress=scripts.is_terminal(),
             substitute=SUBSTITUTE.value,
             retry_failed=RETRY_FAILED.value,
+            repeats=REPEATS.value,
         )
         print(reproducing.table(result))
 

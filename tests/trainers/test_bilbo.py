@@ -46,6 +46,13 @@ def test_items_ask_for_runs_that_the_configs_allow_and_say_what_fails(all_fail, 
     assert {spec.point["latent_dim"] for spec in long} <= {"100"}
 
 
+def test_fewer_repeats_ask_for_fewer_seeds(all_fail, tmp_path):
+    outcome = bilbo.ITEMS["fig4"][0](Context("full", tmp_path, seed=20, repeats=2))
+    assert outcome.cut.startswith("2 of 5 runs a setting")
+    assert len(all_fail) == 3 * 2 * 2
+    assert {spec.point["seed"] for _, spec in all_fail} == {"20", "21"}
+
+
 def test_runs_on_celeba_are_those_that_the_config_allows(all_fail, monkeypatch, tmp_path):
     monkeypatch.setattr(data, "load", lambda *_, **__: None)
     for scale in SCALES:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from trainers.experiments import catalogue, reproducing, scoreboard
-from trainers.experiments.item import Item, Outcome, row
+from trainers.experiments.item import Context, Item, Outcome, row
 from zoo import files
 
 
@@ -99,6 +99,25 @@ def test_a_fuller_result_is_replaced_only_when_told(counted, tmp_path):
     reproducing.reproduce("broken_elbo", "toy", scale="tiny", **told, **folders)
     assert reproducing.read(published)["scale"] == "tiny"
     assert sorted(p.name for p in published.iterdir()) == ["grid.png", "ledger.csv", "result.json"]
+
+
+def test_fewer_repeats_are_said_and_replace_no_more(counted, tmp_path):
+    context = Context("full", tmp_path, seed=20, repeats=2)
+    assert context.seeds(5) == [20, 21] and context.cut_of_seeds(5) == "2 of 5 runs a setting"
+    assert context.seeds(1) == [20] and context.cut_of_seeds(1) == context.cut_of_seeds(2) == ""
+    every = Context("full", tmp_path, seed=20)
+    assert every.seeds(3) == [20, 21, 22] and every.cut_of_seeds(3) == ""
+    told = {"scale": "full", "progress": False}
+    two = reproducing.reproduce("broken_elbo", "toy", tmp_path, repeats=2, **told)
+    assert two["repeats"] == counted[-1].repeats == 2 and " --repeats=2 " in two["command"]
+    with pytest.raises(ValueError, match=r"is there, repeats 2; .*Received: .* repeats=1"):
+        reproducing.reproduce("broken_elbo", "toy", tmp_path, repeats=1, **told)
+    assert reproducing.reproduce("broken_elbo", "toy", tmp_path, **told)["repeats"] is None
+    with pytest.raises(ValueError, match="is there, repeats None"):
+        reproducing.reproduce("broken_elbo", "toy", tmp_path, repeats=4, **told)
+    with pytest.raises(ValueError, match=r"`repeats` must be a positive int\. Received: repeats=0"):
+        reproducing.reproduce("broken_elbo", "toy", tmp_path, repeats=0, **told)
+    assert len(counted) == 2
 
 
 def test_a_folder_of_another_item_is_refused(counted, tmp_path):

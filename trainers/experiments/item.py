@@ -20,6 +20,8 @@ class Context:
         progress: Whether to draw progress bars.
         substitute: Data set that an item may take in place of one that is absent, or "".
         retry_failed: Whether to go on with runs that failed before.
+        repeats: Positive int, the most runs of a setting that differ in their seed alone; None for
+            as many as the scale has.
     """
 
     scale: str
@@ -29,6 +31,16 @@ class Context:
     progress: bool = True
     substitute: str = ""
     retry_failed: bool = False
+    repeats: int | None = None
+
+    def seeds(self, count):
+        """Returns the seeds of `count` runs of a setting, or of `repeats` where that is fewer."""
+        return [self.seed + i for i in range(min(count, self.repeats or count))]
+
+    def cut_of_seeds(self, count):
+        """Returns what to say where `seeds` has fewer than `count`: "2 of 5 runs a setting"."""
+        fewer = len(self.seeds(count))
+        return f"{fewer} of {count} runs a setting" if fewer < count else ""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Runs an item and keeps its result: `result.json`, pictures, small files; whole or not at all."""
 
+import math
 import shlex
 import shutil
 import time
@@ -10,6 +11,7 @@ from trainers.experiments import catalogue
 from trainers.experiments.item import SCALES, Context
 from trainers.wording import with_error
 from zoo import files
+from zoo.arguments import positive_int
 from zoo.registry import nearest
 
 RESULT = "result.json"
@@ -27,6 +29,7 @@ def reproduce(
     progress=True,
     substitute="",
     retry_failed=False,
+    repeats=None,
 ):
     """Runs one item of a paper and writes its result.
 
@@ -42,12 +45,15 @@ def reproduce(
         progress: Whether to draw progress bars.
         substitute: Data set in place of one that is absent, for items that can do so; or "".
         retry_failed: Whether to go on with runs that failed before.
+        repeats: The most runs of a setting that differ in their seed alone; None for as many as
+            the scale has.
 
     Returns:
         What `result.json` holds.
 
     Raises:
-        ValueError: If a name is unknown, or a fuller result is there already.
+        ValueError: If a name is unknown, `repeats` no positive int, or a fuller result is there
+            already.
     """
     item = catalogue.item(paper, name)
     if scale not in SCALES:
@@ -55,14 +61,18 @@ def reproduce(
             f"Expected a scale among {list(SCALES)}. "
             f"Received: scale={scale!r}.{nearest(scale, SCALES)}"
         )
+    repeats = None if repeats is None else positive_int("repeats", repeats)
     workdir = Path(workdir)
     published = Path(out) / paper / name if out else None
     for folder in (workdir, published):
         if folder is not None and not overwrite:
-            _check_no_fuller(folder, item, scale)
+            _check_no_fuller(folder, item, scale, repeats)
     workdir.mkdir(parents=True, exist_ok=True)
     start = time.perf_counter()
-    context = Context(scale, workdir, runs and Path(runs), seed, progress, substitute, retry_failed)
+    runs = runs and Path(runs)
+    context = Context(
+        scale, workdir, runs, seed, progress, substitute, retry_failed, repeats=repeats
+    )
     outcome = item.function(context)
     seconds = time.perf_counter() - start
     result = _result(item, context, outcome, seconds)
@@ -80,12 +90,14 @@ def reproduce(
 
 def _result(item, context, outcome, seconds):
     asked = (context.scale, context.seed, context.runs is not None, context.substitute)
+    asked = (*asked, context.repeats)
     return {
         "paper": item.paper,
         "item": item.name,
         "title": item.title,
         "shows": item.shows,
         "scale": context.scale,
+        "repeats": context.repeats,
         "cut": outcome.cut,
         "command": command(item.paper, item.name, *asked),
         "seconds": round(seconds, 1),
@@ -96,11 +108,12 @@ def _result(item, context, outcome, seconds):
     }
 
 
-def command(paper, name, scale, seed=17, has_runs=False, substitute=""):
+def command(paper, name, scale, seed=17, has_runs=False, substitute="", repeats=None):
     """Returns the command of an item, with DIR for every folder of one machine."""
     words = ["python", "-m", "trainers.reproduce", f"--paper={paper}", f"--item={name}"]
     words += [f"--scale={scale}", *([f"--seed={seed}"] if seed != 17 else [])]
     words += [f"--substitute={substitute}"] if substitute else []
+    words += [f"--repeats={repeats}"] if repeats else []
     words += [*(["--runs=RUNS"] if has_runs else []), "--workdir=DIR"]
     return shlex.join(words)
 
@@ -121,7 +134,7 @@ def read(folder):
     return files.read_json(path) if path.is_file() else None
 
 
-def _check_no_fuller(folder, item, scale):
+def _check_no_fuller(folder, item, scale, repeats):
     earlier = read(folder)
     if earlier is None:
         return
@@ -130,8 +143,15 @@ def _check_no_fuller(folder, item, scale):
             f"Expected a folder of {item.paper} {item.name}, or a new one. Received: "
             f"{str(folder)!r}, which holds {earlier['paper']} {earlier['item']}"
         )
-    if SCALES.index(earlier["scale"]) > SCALES.index(scale):
+    least, most = _fullness(scale, repeats), _fullness(earlier["scale"], earlier.get("repeats"))
+    if most > least:
         raise ValueError(
-            f"A result of scale {earlier['scale']!r} is there; --overwrite replaces it. "
-            f"Received: scale={scale!r}, folder={str(folder)!r}"
+            f"A result of scale {earlier['scale']!r} is there, repeats {earlier.get('repeats')}; "
+            f"--overwrite replaces it. "
+            f"Received: scale={scale!r}, repeats={repeats}, folder={str(folder)!r}"
         )
+
+
+def _fullness(scale, repeats):
+    """Returns a key that sorts results by how much of the paper's experiment they are."""
+    return SCALES.index(scale), repeats or math.inf

@@ -64,15 +64,15 @@ class Request:
     latents: tuple = (2,)
     count: int = 1
 
-    def axes(self, scale, seed):
+    def axes(self, context):
         """Returns the grid's axes, `{key: [values]}`, as `training.train` takes them."""
         values = {key: [default] for key, default in AXES[self.families[0]].items()}
         values.update({key: list(given) for key, given in self.values.items()})
         found = {"family": list(self.families), "latent_dim": list(self.latents), **values}
         epochs = LONG.get(self.latents[0]) if self.families[0] in GAUSSIAN else None
-        if scale == "full" and epochs:
+        if context.scale == "full" and epochs:
             found[EPOCHS] = [epochs]
-        return {**found, "seed": [seed + i for i in range(self.count)]}
+        return {**found, "seed": context.seeds(self.count)}
 
 
 def plan(item, scale):
@@ -148,9 +148,11 @@ def train(context, item, config=CONFIG, requests=None):
     Returns:
         `Models`.
     """
-    if requests is None:
-        requests = [one.axes(context.scale, context.seed) for one in plan(item, context.scale)]
     names, cuts, folder = [], [], Path(context.runs or context.workdir / "runs")
+    if requests is None:
+        planned = plan(item, context.scale)
+        requests = [one.axes(context) for one in planned]
+        cuts.append(context.cut_of_seeds(max(one.count for one in planned)))
     for axes in requests:
         names += _names(axes)
         cuts.append(_train(context, config, axes, folder))

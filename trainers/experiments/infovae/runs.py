@@ -116,15 +116,16 @@ def of_stability(context):
     axes = {
         "family": [family + PIXELCNN for family in STABILITY_FAMILIES[context.scale]],
         "latent_dim": [size],
-        "seed": [context.seed + i for i in range(STABILITY_SEEDS[context.scale])],
+        "seed": context.seeds(STABILITY_SEEDS[context.scale]),
     }
+    fewer = context.cut_of_seeds(STABILITY_SEEDS[context.scale])
     if not limit:
-        return training.train(context, CONFIG, axes, _kept(KEPT))
+        return training.train(context, CONFIG, axes, _kept(KEPT), fewer)
     axes["data.limit"] = [limit]
     overrides = [*_kept(epochs), f"--config.train.epochs={epochs}"]
     overrides.append("--config.train.checkpoint_every=1")
-    cut = f"{epochs} epochs of {limit:,} training images, {size} latents"
-    return training.train(context, CONFIG, axes, overrides, cut)
+    cuts = [f"{epochs} epochs of {limit:,} training images, {size} latents", fewer]
+    return training.train(context, CONFIG, axes, overrides, "; ".join(filter(None, cuts)))
 
 
 def _kept(number):

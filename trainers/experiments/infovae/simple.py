@@ -16,7 +16,7 @@ PARZEN = {"tiny": 100, "reduced": 1000, "full": 10000}  # images of Figure 5
 def run_toy(context):
     """Figure 1: the two-point toy, the ELBO beside InfoVAE."""
     steps, records, count = TOY[context.scale]
-    seeds = [context.seed + i for i in range(count)]
+    seeds = context.seeds(count)
     models, histories, rows = {}, {}, []
     for name in toy.OBJECTIVES:
         for seed in seeds:
@@ -32,6 +32,7 @@ def run_toy(context):
         "training": toy.training_picture(histories),
     }
     cut = "" if context.scale == "full" else f"{steps} steps, {count} seed"
+    cut = "; ".join(filter(None, [cut, context.cut_of_seeds(count)]))
     return Outcome(rows, found, cut)
 
 
