@@ -8,7 +8,8 @@ each after a warm-up; the table gives the median over turns. This project trains
 posterior sample an image, with the rate in closed form, under Adam. The share is of the rate at
 which this machine multiplies 2048 x 2048 matrices of the same type, measured in the same rounds,
 by the arithmetic of `benchmarks.networks`. `other load` is what other processes used of the
-machine in the worst turn, in cores: well above zero, repeat it on a quiet machine.
+machine in the worst turn, in cores: well above zero, repeat it on a quiet machine. A processor
+without bfloat16 units emulates that type, many times slower than float32: `--dtypes=float32` there.
 """
 
 import importlib.util
@@ -21,12 +22,12 @@ BATCHES = {"mlp": 300, "gated_conv": 100}
 DTYPES = {"float32": "float32", "mixed_bfloat16": "bfloat16"}
 
 
-def contenders(network, images):
+def contenders(network, images, policies):
     """Returns the contenders of one network, PyTorch's where it is installed."""
     common = {"network": network, "batch_size": BATCHES[network], "images": images}
     found = []
     steps = min(20, images // BATCHES[network])
-    for policy, dtype in DTYPES.items():
+    for policy, dtype in policies.items():
         found.append(
             Contender(f"matrix product, {dtype}", "benchmarks.matrix_product", {"dtype": dtype})
         )
@@ -41,12 +42,12 @@ def contenders(network, images):
     return found
 
 
-def measure(network, rounds, seconds, images):
+def measure(network, rounds, seconds, images, policies):
     """Returns rows for one network, and dtype -> the matrix rate that shares are of, in FLOP/s."""
-    turns = compare(contenders(network, images), rounds, seconds)
+    turns = compare(contenders(network, images, policies), rounds, seconds)
     peak = {
         dtype: summary(turns[f"matrix product, {dtype}"])["median"] * matrix_product.FLOPS
-        for dtype in DTYPES.values()
+        for dtype in policies.values()
     }
     rows = []
     for name, taken in turns.items():
@@ -84,11 +85,13 @@ def main():
     """Measures and prints; writes JSON where `--out` says."""
     parser = arguments(__doc__, seconds=4.0)
     parser.add_argument("--networks", default="mlp,gated_conv")
+    parser.add_argument("--dtypes", default="float32,bfloat16")
     flags = parser.parse_args()
+    policies = {key: dtype for key, dtype in DTYPES.items() if dtype in flags.dtypes.split(",")}
     rounds, seconds = (1, 0.1) if flags.tiny else (flags.rounds, flags.seconds)
     rows, peaks = [], {}
     for network in flags.networks.split(","):
-        found, peak = measure(network, rounds, seconds, 20 * BATCHES[network])
+        found, peak = measure(network, rounds, seconds, 20 * BATCHES[network], policies)
         rows += found
         peaks[network] = peak
     print(table(rows))
