@@ -19,6 +19,7 @@ from trainers.experiments.mu_vae import images as mu_vae_images
 from trainers.experiments.mu_vae import items as mu_vae
 from trainers.experiments.mu_vae import runs as mu_vae_runs
 from trainers.experiments.mu_vae import table as mu_vae_table
+from trainers.experiments.mu_vae import toy as mu_vae_toy
 from zoo import files
 
 EACH = ("fig1", "fig2", "fig3", "fig4", "fig5", "fig6", "fig7", "table1", "readings")
@@ -113,6 +114,11 @@ def test_items_measure_and_draw(pretended, item, tmp_path, monkeypatch):
     file = io.BytesIO()
     picture.savefig(file, dpi=40)
     assert file.tell() > 3000
+
+
+def test_share_of_codes_that_clipping_keeps_on_its_circle():
+    codes = np.array([[3.0, 4.0], [0.0, -5.0], [4.9, 0.0], [0.0, 0.0], [1.0, 1.0]])
+    assert mu_vae_toy._share_clipped(codes, 5.0) == (0.4, pytest.approx(math.sqrt(0.24 / 5)))
 
 
 def test_table_1_is_in_per_cent_beside_the_paper(pretended, tmp_path):

@@ -33,9 +33,19 @@ def run(context):
         some = slice(0, POINTS)
         codes = found.model.predict_codes(split.float_images(some))
         radius = getattr(getattr(found.model.encoder, "move", None), "radius", None)
+        if radius:
+            clipped, about = _share_clipped(codes, radius), runs.about(found, split)
+            note = f"{about['note']}; share of {len(codes):,} images whose mean lies on the circle"
+            rows.append(model.row("clipped", *clipped, **{**about, "note": note}))
         title += f"\n5-NN accuracy {model.metric('knn_probe')['value']:.1%}"
         drawn.append((model, title, (codes, split.labels[some], radius)))
     return Outcome(rows, {"plane": draw(drawn)}, cut)
+
+
+def _share_clipped(codes, radius):
+    """Returns the share of codes [N, Z] as long as clipping lets them be, and its error."""
+    share = float(np.mean(np.linalg.norm(codes, axis=-1) > 0.999 * radius))
+    return share, float(np.sqrt(share * (1 - share) / len(codes)))
 
 
 def draw(drawn):
