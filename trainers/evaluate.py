@@ -3,11 +3,11 @@
 python -m trainers.evaluate --workdir=/tmp/quickstart --metrics=nll,linear_probe
 """
 
-import os
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-
 from absl import app, flags, logging
+
+from trainers import scripts
+
+scripts.prepare_tensorflow()
 
 WORKDIR = flags.DEFINE_string("workdir", None, "A run's folder.")
 MODEL = flags.DEFINE_string("model", None, "A released name or an artifact's folder, instead.")
@@ -23,8 +23,6 @@ OUT = flags.DEFINE_string("out", None, "With --model: where evaluation.json goes
 
 
 def main(argv):
-    from trainers import scripts
-
     scripts.no_arguments(argv)
     from trainers import evaluation
 

@@ -5,11 +5,11 @@ python -m trainers.reproduce --paper=broken_elbo --item=toy --scale=full --workd
 python -m trainers.reproduce --scoreboard
 """
 
-import os
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-
 from absl import app, flags
+
+from trainers import scripts
+
+scripts.prepare_tensorflow()
 
 LIST = flags.DEFINE_boolean("list", False, "List every paper's items.")
 SCOREBOARD = flags.DEFINE_boolean("scoreboard", False, "Write README.md of the results folder.")
@@ -31,8 +31,6 @@ OVERWRITE = flags.DEFINE_boolean("overwrite", False, "Replace a result of a larg
 
 
 def main(argv):
-    from trainers import scripts
-
     scripts.no_arguments(argv)
     from trainers.experiments import catalogue, reproducing, scoreboard
 

@@ -1,8 +1,21 @@
-"""What the scripts share: flags checked, errors shown as sentences, metrics printed."""
+"""What the scripts share: TensorFlow's settings, flags checked, metrics printed."""
 
+import os
+import platform
 import sys
 
 from zoo.registry import nearest
+
+
+def prepare_tensorflow():
+    """Sets what TensorFlow reads when it is first imported; what the user has set stands.
+
+    oneDNN is in TensorFlow and off on x86 processors without AVX-512, where convolutions train
+    1.4 times faster with it (README, Speed).
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    if platform.machine() in ("x86_64", "AMD64"):
+        os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 
 def no_arguments(argv):

@@ -7,10 +7,12 @@ python -m trainers.sweep --config=configs/broken_elbo/mnist.py --workdir=/tmp/sw
 import os
 import sys
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-
 from absl import app, flags
 from ml_collections import config_flags
+
+from trainers import scripts
+
+scripts.prepare_tensorflow()
 
 # The runs get the GPU; this process, which only checks their configs, leaves it alone.
 ENVIRONMENT = dict(os.environ)
@@ -28,8 +30,6 @@ PLOT_ONLY = flags.DEFINE_bool("plot_only", False, "Only write the ledger and its
 
 
 def main(argv):
-    from trainers import scripts
-
     scripts.no_arguments(argv)
     failed = 0 if PLOT_ONLY.value else run()
     from trainers.sweeps import rate_distortion

@@ -5,18 +5,18 @@ python -m trainers.train --config=configs/quickstart.py --workdir=/tmp/quickstar
 
 import os
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-
 from absl import app, flags, logging
 from ml_collections import config_flags
+
+from trainers import scripts
+
+scripts.prepare_tensorflow()
 
 CONFIG = config_flags.DEFINE_config_file("config", None, "The run's config, a Python file.")
 WORKDIR = flags.DEFINE_string("workdir", None, "The run's folder, made if absent.")
 
 
 def main(argv):
-    from trainers import scripts
-
     scripts.no_arguments(argv)
     from trainers import loop
 
