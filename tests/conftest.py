@@ -28,6 +28,14 @@ def pytest_configure(config):
         config.seed = secrets.randbelow(2**31) if config.getoption("--vary-seed") else 17
 
 
+# Files of minutes, which start first: what starts last leaves the other process idle.
+LONG_FILES = ("test_jax.py", "test_configs.py", "test_autoregressive.py", "test_conformance.py")
+
+
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: item.path.name not in LONG_FILES)
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node):
     node.workerinput["seed"] = node.config.seed

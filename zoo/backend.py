@@ -119,7 +119,7 @@ def is_traced(tensor):
     return tf.is_symbolic_tensor(tensor)
 
 
-def compiled(function, variables, jit_compile=False):
+def compiled(function, variables, jit_compile=False, any_batch=False):
     """Compiles `function(*arrays)`, which reads Keras `variables`, for repeated calls.
 
     Under JAX the variables travel as arguments, so the compiled code never holds a stale value.
@@ -128,14 +128,15 @@ def compiled(function, variables, jit_compile=False):
         function: Takes and returns tensors or dicts of them.
         variables: The Keras variables it reads; a call sees their values of that moment.
         jit_compile: XLA under TensorFlow; JAX always compiles.
+        any_batch: Whether TensorFlow traces it once for all sizes of the first dimension, instead
+            of again for another one; all arguments must have that dimension. No effect on JAX.
 
     Returns:
         A function with the same arguments.
     """
     if BACKEND == "tensorflow":
-        return tf.function(
-            function, jit_compile=jit_compile, reduce_retracing=True, autograph=False
-        )
+        run = tf.function(function, jit_compile=jit_compile, reduce_retracing=True, autograph=False)
+        return _of_any_batch(run) if any_batch else run
 
     @jax.jit
     def run(values, *arguments):
@@ -143,6 +144,18 @@ def compiled(function, variables, jit_compile=False):
             return function(*arguments)
 
     return lambda *arguments: run([variable.value for variable in variables], *arguments)
+
+
+def _of_any_batch(run):
+    """Returns the `tf.function`, traced without the size of the first dimension."""
+
+    def spec(array):
+        return tf.TensorSpec([None, *array.shape[1:]], array.dtype)
+
+    def call(*arguments):
+        return run.get_concrete_function(*tf.nest.map_structure(spec, arguments))(*arguments)
+
+    return call
 
 
 _KEPT = weakref.WeakKeyDictionary()

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 import zoo
-from zoo.backend import compiled, to_numpy
+from zoo.backend import BACKEND, compiled, to_numpy
+from zoo.decoders import incremental
 from zoo.decoders.autoregressive import draw_slowly
 from zoo.layers import CausalConv2D, GatedResidual
 
@@ -75,15 +76,23 @@ def test_draws_have_the_frequencies_of_the_distribution(rng, seed):
 
 
 @pytest.mark.parametrize(("shape", "num_resnets"), [((8, 12), 2), ((5, 6), 1)])
-def test_the_fast_sampler_draws_the_same_pixels(rng, shape, num_resnets):
+def test_the_fast_sampler_draws_the_same_pixels(rng, shape, num_resnets, monkeypatch):
+    traced, row = [], incremental._row
+
+    def counted(parts, kind, *arguments):
+        traced.append(kind)
+        return row(parts, kind, *arguments)
+
+    monkeypatch.setattr(incremental, "_row", counted)
     decoder = _decoder(rng, shape, num_resnets=num_resnets)
     z = rng.normal(size=(6, LATENTS)).astype("float32")
     noise = rng.random((6, *shape, 1)).astype("float32")
     slow = to_numpy(draw_slowly(decoder, z, noise))
     assert 0.1 < slow.mean() < 0.9
     np.testing.assert_array_equal(to_numpy(decoder.draw(z, noise)), slow)
-    # Its second use is compiled already, here with another number of images.
     np.testing.assert_array_equal(to_numpy(decoder.draw(z[:2], noise[:2])), slow[:2])
+    if BACKEND == "tensorflow":  # traced once a kind of row, not again for another batch
+        assert sorted(traced) == sorted({incremental.kind_of(i) for i in range(shape[0])})
 
 
 def test_the_fast_sampler_reads_the_weights_of_the_moment(rng, small):

@@ -7,6 +7,8 @@ given for the row above and for the pixel to the left: those are kept, as in Ram
 column, so rows come in three kinds and the columns of a row in blocks of four.
 """
 
+import functools
+
 import keras
 from keras import ops
 
@@ -50,7 +52,7 @@ def _advances(kind, level):
 def _compiled_row(decoder, kind):
     def compile_it():
         parts = Parts(decoder)  # the closure must not keep the decoder alive
-        return compiled(lambda *arguments: _row(parts, kind, *arguments), decoder.variables)
+        return compiled(functools.partial(_row, parts, kind), decoder.variables, any_batch=True)
 
     return once(decoder, kind, compile_it)
 
