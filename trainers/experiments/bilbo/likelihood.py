@@ -74,6 +74,17 @@ def curve(models, found):
     return [epoch for epoch, _ in points], [value for _, value in points]
 
 
+def later_half(models, found):
+    """Returns the row of the mean bound of the later half of training: one epoch is a draw."""
+    _, values = curve(models, found)
+    values = np.array(values[len(values) // 2 :], np.float64)
+    mean = float(np.mean(values)) if len(values) else None
+    note = f"mean of {len(values)} validations in the later half of training"
+    note += f", sd {np.std(values, ddof=1):.2f}" if len(values) > 1 else ""
+    name = runs.name_of(found)
+    return row(name, "elbo_later_half", mean, None, None, [found["seed"]], runs.DATA, note)
+
+
 def _fluctuation(models, found):
     """Returns how far the bound goes up and down: sd of its changes in the later half, nats."""
     _, values = curve(models, found)

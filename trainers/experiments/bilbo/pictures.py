@@ -168,17 +168,18 @@ def sample_rows(rows, title=""):
     high = rows[0][1].shape[1] >= 64
     size = 0.8 if high else 0.42
     letters = max(len(line) for name, _ in rows for line in name.split("\n"))
-    left = 0.085 * letters + 0.25  # inches that the longest name takes at 8 points
+    left = 0.07 * letters + 0.1  # inches that the longest name takes at 8 points
     figure = Figure(figsize=(left + size * count, size * len(rows) + 0.35), layout="constrained")
     figure.get_layout_engine().set(h_pad=0.02, w_pad=0.04, hspace=0.02)
-    axes = figure.subplots(len(rows), 1, squeeze=False).ravel()
-    for axis, (name, images) in zip(axes, rows):
+    axes = figure.subplots(len(rows), 2, squeeze=False, width_ratios=[left, size * count])
+    for (beside, axis), (name, images) in zip(axes, rows):
+        beside.text(1, 0.5, name, ha="right", va="center", fontsize=8)
         axis.imshow(grids.image_grid(images, count), interpolation="nearest")
-        axis.set_anchor("E")  # all that is left over is the room of the names
-        axis.set_ylabel(name, rotation=0, ha="right", va="center", fontsize=8)
-        axis.set(xticks=[], yticks=[])
-        axis.spines[:].set_visible(False)
-    axes[0].set_title(title, fontsize=9)
+        axis.set_anchor("W")
+        for either in (beside, axis):
+            either.set(xticks=[], yticks=[])
+            either.spines[:].set_visible(False)
+    axes[0, 1].set_title(title, fontsize=9)
     return figure
 
 

@@ -242,7 +242,8 @@ def mean_row(models, paper=None, note="", **values):
     if not found:
         return row(name, "elbo", None, None, paper, [], DATA, "every run failed")
     mean, error = mean_and_error([one["elbo"] for one in found])
-    words = [f"standard error over {len(found)} of {len(every)} runs", note]
+    of = f"{len(found)} of {len(every)} runs" if len(every) > 1 else "one run"
+    words = [f"standard error over {of}" if error else of, note]
     return row(name, "elbo", mean, error, paper, seeds, DATA, "; ".join(filter(None, words)))
 
 
