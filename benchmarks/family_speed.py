@@ -13,6 +13,7 @@ import time
 from benchmarks import matrix_product, networks
 from benchmarks.rounds import Contender, arguments, compare, summary
 from configs.broken_elbo.families import FAMILIES
+from trainers import scripts
 from trainers.environment import hardware, versions
 
 BATCH_SIZE = 100
@@ -124,6 +125,7 @@ def main():
     parser.add_argument("--dtypes", default="float32,bfloat16")
     parser.add_argument("--sampling", default="16,64", help="Numbers of images; empty for none.")
     flags = parser.parse_args()
+    scripts.prepare_tensorflow()  # for all contenders, which inherit this process's environment
     rounds, seconds = (1, 0.1) if flags.tiny else (flags.rounds, flags.seconds)
     counts = [int(count) for count in filter(None, flags.sampling.split(","))]
     depth = 4 if flags.tiny else 64

@@ -16,6 +16,7 @@ import importlib.util
 
 from benchmarks import matrix_product, networks
 from benchmarks.rounds import Contender, arguments, compare, summary
+from trainers import scripts
 from trainers.environment import hardware, versions
 
 BATCHES = {"mlp": 300, "gated_conv": 100}
@@ -87,6 +88,7 @@ def main():
     parser.add_argument("--networks", default="mlp,gated_conv")
     parser.add_argument("--dtypes", default="float32,bfloat16")
     flags = parser.parse_args()
+    scripts.prepare_tensorflow()  # for all contenders, which inherit this process's environment
     policies = {key: dtype for key, dtype in DTYPES.items() if dtype in flags.dtypes.split(",")}
     rounds, seconds = (1, 0.1) if flags.tiny else (flags.rounds, flags.seconds)
     rows, peaks = [], {}

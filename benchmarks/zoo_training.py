@@ -4,7 +4,6 @@ import os
 
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as `trainers.scripts.prepare_tensorflow`
 
 import keras
 import numpy as np
