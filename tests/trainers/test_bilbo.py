@@ -134,7 +134,8 @@ def test_curves_and_how_far_a_bound_fluctuates(tmp_path, monkeypatch):
     assert bilbo_likelihood.curve(models, models.rows[0])[0] == [1, 3, 4, 5, 6]
     found = bilbo_likelihood._fluctuation(models, models.rows[0])
     assert found["ours"] == pytest.approx(2.0)  # of the changes -2 and 2
-    late = bilbo_likelihood.later_half(models, models.rows[0])
+    _, values = bilbo_likelihood.curve(models, models.rows[0])
+    late = bilbo_likelihood.later_half(models.rows[0], values)
     assert late["ours"] == pytest.approx(-(140 + 142 + 140) / 3)
     assert "of 3 validations" in late["note"] and "sd 1.15" in late["note"]
     curves = [([5, 10], [-3.0, -1.0]), ([5, 10], [-5.0, -1.0])]

@@ -70,9 +70,7 @@ def reproduce(
     workdir.mkdir(parents=True, exist_ok=True)
     start = time.perf_counter()
     runs = runs and Path(runs)
-    context = Context(
-        scale, workdir, runs, seed, progress, substitute, retry_failed, repeats=repeats
-    )
+    context = Context(scale, workdir, runs, seed, progress, substitute, retry_failed, repeats)
     outcome = item.function(context)
     seconds = time.perf_counter() - start
     result = _result(item, context, outcome, seconds)
@@ -89,8 +87,8 @@ def reproduce(
 
 
 def _result(item, context, outcome, seconds):
-    asked = (context.scale, context.seed, context.runs is not None, context.substitute)
-    asked = (*asked, context.repeats)
+    has_runs = context.runs is not None
+    asked = (context.scale, context.seed, has_runs, context.substitute, context.repeats)
     return {
         "paper": item.paper,
         "item": item.name,

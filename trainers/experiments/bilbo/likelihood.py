@@ -74,9 +74,8 @@ def curve(models, found):
     return [epoch for epoch, _ in points], [value for _, value in points]
 
 
-def later_half(models, found):
-    """Returns the row of the mean bound of the later half of training: one epoch is a draw."""
-    _, values = curve(models, found)
+def later_half(found, values):
+    """Returns the row of the mean of a run's `curve` in its later half: one epoch is a draw."""
     values = np.array(values[len(values) // 2 :], np.float64)
     mean = float(np.mean(values)) if len(values) else None
     note = f"mean of {len(values)} validations in the later half of training"

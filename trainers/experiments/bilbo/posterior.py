@@ -130,8 +130,8 @@ def run_fig4(context):
             paper = PAPER[method] if size == 2 else None
             note = "the paper's is the mean of three runs" if paper and method == "learned" else ""
             rows.append(bilbo_runs.mean_row(models, paper, note, family=method, latent_dim=size))
-            rows += [later_half(models, one) for one in chosen]
-            curves[NAMES[method]] = [curve(models, one) for one in chosen]
+            found = curves[NAMES[method]] = [curve(models, one) for one in chosen]
+            rows += [later_half(one, values) for one, (_, values) in zip(chosen, found)]
             run = models.load(chosen[0])
             if run is not None:
                 images.append((NAMES[method], samples(run, seed=context.seed)))
