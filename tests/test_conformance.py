@@ -186,8 +186,10 @@ def test_config_round_trip(room, name):
 
 @pytest.mark.parametrize(("room", "name"), PARTS)
 def test_number_of_tracked_weights(room, name):
-    part = getattr(_compose(**{room: name}), room)
+    model = _compose(**{room: name})
+    part = getattr(model, room)
     assert len(part.trainable_weights) == WEIGHTS[room, name]
+    assert all(layer.built for layer in model._flatten_layers())
 
 
 @pytest.mark.parametrize("name", ENCODERS)

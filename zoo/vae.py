@@ -147,6 +147,14 @@ class VAE(keras.Model):
         finally:
             self._is_scoring, self._labels = False, None
 
+    def make_train_function(self, force=False):
+        # TensorFlow traces a step twice if the optimiser's variables are created in it. They are
+        # not before all weights are: a part of a user's own may leave them to its first call.
+        built = all(layer.built for layer in self._flatten_layers())
+        if built and self.optimizer is not None and not self.optimizer.built:
+            self.optimizer.build(self.trainable_variables)
+        return super().make_train_function(force)
+
     def train_step(self, *arguments):
         # The arguments differ by backend, the data is the last; Keras's own step is kept, and
         # `call` gives the terms.

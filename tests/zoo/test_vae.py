@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import zoo
-from zoo.backend import to_numpy
+from zoo.backend import BACKEND, to_numpy
 
 SHAPE = (6, 5, 1)
 
@@ -157,7 +157,21 @@ def test_wrong_images(model, images, message):
             use(images)
 
 
-def test_own_encoder_in_twenty_lines(x):
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="TensorFlow's tracing")
+@pytest.mark.parametrize("steps", [1, 2])
+def test_a_training_step_is_traced_once(x, steps, monkeypatch):
+    model, traced = _model(), []
+    call = model.objective.call
+    monkeypatch.setattr(
+        model.objective, "call", lambda *a, **kw: traced.append(1) or call(*a, **kw)
+    )
+    model.compile("adam", steps_per_execution=steps)
+    model.fit(x, epochs=2, batch_size=5, verbose=0)
+    assert len(traced) == 1
+
+
+@pytest.mark.parametrize("builds", [True, False])
+def test_own_encoder_in_twenty_lines(x, builds):
     class MyEncoder(zoo.Encoder):
         def __init__(self, latent_dim, **kwargs):
             super().__init__(**kwargs)
@@ -166,7 +180,8 @@ def test_own_encoder_in_twenty_lines(x):
             self.dense = keras.layers.Dense(2 * latent_dim)
 
         def build(self, image_shape):
-            self.dense.build((None, int(np.prod(image_shape[1:]))))
+            if builds:  # else the first batch does
+                self.dense.build((None, int(np.prod(image_shape[1:]))))
 
         def call(self, x, training=False):
             loc, raw = keras.ops.split(self.dense(self.flatten(x)), 2, axis=-1)

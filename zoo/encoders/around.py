@@ -71,6 +71,10 @@ class ClippedEncoder(Around):
         self.radius = radius
         self.move = NormClipping(radius * math.sqrt(latent_dim))
 
+    def build(self, image_shape):
+        super().build(image_shape)
+        self.move.build((None, self.latent_dim))
+
 
 @ENCODERS.register("scaled")
 class ScaledEncoder(Around):

@@ -47,6 +47,7 @@ class GatedConvEncoder(Encoder):
             layer.build(shape)
             shape = layer.doubled.compute_output_shape(shape)[:-1] + (layer.filters,)
         self.whole.build(shape)
+        self.flatten.build((None, 1, 1, self.whole.filters))
         self.head.build((None, self.whole.filters))
 
     def call(self, x, training=False):
@@ -97,6 +98,7 @@ class SmallConvEncoder(Encoder):
         for layer in self.maps:
             layer.build(shape)
             shape = layer.compute_output_shape(shape)
+        self.flatten.build(shape)
         self.head.build((None, shape[1] * shape[2] * shape[3]))
 
     def call(self, x, training=False):

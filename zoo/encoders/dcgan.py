@@ -58,6 +58,7 @@ class DCGANEncoder(Encoder):
             layer.build(shape)
             shape = layer.compute_output_shape(shape)
             norm.build(shape)
+        self.flatten.build(shape)
         self.head.build((None, shape[1] * shape[2] * shape[3]))
 
     def call(self, x, training=False):

@@ -43,6 +43,7 @@ class MLPEncoder(Encoder):
         self.head = GaussianHead(latent_dim, scale)
 
     def build(self, image_shape):
+        self.flatten.build(image_shape)
         width = int(np.prod(image_shape[1:]))
         for layer in self.hidden:
             layer.build((None, width))

@@ -103,11 +103,15 @@ class GatedConv2D(_Gated):
         self.kernel_size = kernel_size
         self.strides = strides
         self.padding = padding
-        self.doubled = keras.layers.Conv2D(
-            2 * filters,
-            kernel_size,
-            strides=strides,
-            padding=padding,
+        self.doubled = self._make_doubled()
+
+    def _make_doubled(self):
+        """Returns the layer of products and gates, of twice the depth."""
+        return keras.layers.Conv2D(
+            2 * self.filters,
+            self.kernel_size,
+            strides=self.strides,
+            padding=self.padding,
             kernel_initializer=HalvedGlorotUniform(),
             dtype=self.dtype_policy,
         )
@@ -148,12 +152,15 @@ class GatedConv2DTranspose(GatedConv2D):
     def __init__(self, filters, kernel_size, strides=1, **kwargs):
         kwargs.pop("padding", None)
         super().__init__(filters, kernel_size, strides, "same", **kwargs)
-        if strides > 1:
-            self.doubled = keras.layers.Conv2DTranspose(
-                2 * filters,
-                kernel_size,
-                strides=strides,
-                padding="same",
-                kernel_initializer=HalvedGlorotUniform(output_axis=-2),
-                dtype=self.dtype_policy,
-            )
+
+    def _make_doubled(self):
+        if self.strides == 1:
+            return super()._make_doubled()
+        return keras.layers.Conv2DTranspose(
+            2 * self.filters,
+            self.kernel_size,
+            strides=self.strides,
+            padding="same",
+            kernel_initializer=HalvedGlorotUniform(output_axis=-2),
+            dtype=self.dtype_policy,
+        )
