@@ -4,13 +4,16 @@ import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as `trainers.scripts.prepare_tensorflow`
 
 import pathlib
 import secrets
 
 import numpy as np
 import pytest
+
+from trainers.scripts import prepare_tensorflow
+
+prepare_tensorflow()
 
 
 def pytest_addoption(parser):

@@ -1,10 +1,7 @@
 """What happens beside the step: validation, records, checkpoints, a stop at the first NaN."""
 
-import csv
-import io
 import math
 import time
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -12,7 +9,7 @@ from absl import logging
 from tqdm import tqdm
 
 from trainers import checkpoints, grids
-from zoo import files
+from trainers import history as histories
 from zoo.backend import to_numpy
 from zoo.metrics import NEVER
 
@@ -110,7 +107,7 @@ class Recorder(keras.callbacks.Callback):
 
     def __init__(self, workdir, history, writer, images, pictures_every, pixel_scale=1.0):
         super().__init__()
-        self.path = Path(workdir) / "metrics.csv"
+        self.workdir = workdir
         self.history = list(history)
         self.writer, self.images, self.pictures_every = writer, images, pictures_every
         self.pixel_scale = pixel_scale
@@ -120,7 +117,7 @@ class Recorder(keras.callbacks.Callback):
         row = {"epoch": epoch + 1, "step": step}
         row.update({name: float(value) for name, value in logs.items()})
         self.history.append(row)
-        files.atomic_write(self.path, as_csv(self.history))
+        histories.write(self.workdir, self.history)
         terms = {name: value for name, value in row.items() if name not in ("epoch", "step")}
         self.writer.scalars(terms, step)
         if self.pictures_every and (epoch + 1) % self.pictures_every == 0:
@@ -137,16 +134,6 @@ class Recorder(keras.callbacks.Callback):
         samples = to_numpy(self.model.sample(len(self.images))) / self.pixel_scale
         samples = np.clip(samples, 0, 1)
         self.writer.picture("samples", grids.image_grid(samples), step)
-
-
-def as_csv(rows):
-    """Returns rows (dicts) as CSV text, with a column for every key that any of them has."""
-    columns = list(dict.fromkeys(key for row in rows for key in row))
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
 
 
 class Checkpoints(keras.callbacks.Callback):

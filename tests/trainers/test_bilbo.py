@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 import zoo
 from configs.bilbo import families, mnist
-from trainers import data, plots
+from trainers import data, history, plots
 from trainers.experiments import catalogue
 from trainers.experiments.bilbo import items as bilbo
 from trainers.experiments.bilbo import likelihood as bilbo_likelihood
@@ -122,15 +122,11 @@ def test_rows_have_runs_means_and_bounds_of_unscaled_data(tmp_path):
     }
 
 
-class _History:
-    def __init__(self, values):
-        self.history = [{"epoch": i + 1, "val_elbo": v} for i, v in enumerate(values)]
-
-
-def test_curves_and_how_far_a_bound_fluctuates(tmp_path, monkeypatch):
+def test_curves_and_how_far_a_bound_fluctuates(tmp_path):
     models = bilbo_runs.Models(tmp_path, [_found("learned", 17, -135.0)], "")
-    run = _History([-200.0, None, -150.0, -140.0, -142.0, -140.0])
-    monkeypatch.setattr(bilbo_runs.Models, "load", lambda *_: run)
+    bounds = [-200.0, None, -150.0, -140.0, -142.0, -140.0]
+    rows = [{"epoch": i + 1, "val_elbo": bound} for i, bound in enumerate(bounds)]
+    history.write(tmp_path / models.rows[0]["run"], rows)
     assert bilbo_likelihood.curve(models, models.rows[0])[0] == [1, 3, 4, 5, 6]
     found = bilbo_likelihood._fluctuation(models, models.rows[0])
     assert found["ours"] == pytest.approx(2.0)  # of the changes -2 and 2

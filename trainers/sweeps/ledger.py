@@ -1,10 +1,9 @@
 """The ledger: one line a run, `ledger.csv`, made from the runs' folders alone."""
 
-import csv
 import statistics
 from pathlib import Path
 
-from trainers.callbacks import as_csv
+from trainers import history as histories
 from trainers.sweeps import records
 from zoo import files
 
@@ -19,7 +18,7 @@ def write(workdir):
     keys = dict.fromkeys(key for record in found for key in record.spec.point)
     extra = [key for key in keys if key not in AXES.values()]
     rows = [row(workdir, record, extra) for record in found]
-    files.atomic_write(Path(workdir) / NAME, as_csv(rows))
+    files.atomic_write(Path(workdir) / NAME, histories.as_csv(rows))
     return rows
 
 
@@ -34,10 +33,9 @@ def read(workdir):
         raise FileNotFoundError(
             f"Expected a sweep's folder, with {NAME}. Received: workdir={str(workdir)!r}"
         )
-    with open(path, encoding="utf-8", newline="") as file:
-        return [
-            {key: _value(key, text) for key, text in row.items()} for row in csv.DictReader(file)
-        ]
+    return [
+        {key: _value(key, text) for key, text in row.items()} for row in histories.from_csv(path)
+    ]
 
 
 def _value(key, text):
@@ -60,7 +58,7 @@ def row(workdir, record, extra=()):
     folder = Path(workdir) / record.spec.name
     config = _json(folder / "config.json").get("config", {})
     evaluation = _json(folder / "evaluation.json") if record.status == "finished" else {}
-    history = _history(folder / "metrics.csv")
+    history = histories.read(folder)
     found = {"run": record.spec.name}
     for name, key in AXES.items():
         found[name] = _get(config, key, record.spec.point.get(key, ""))
@@ -73,7 +71,7 @@ def row(workdir, record, extra=()):
     nll = metrics.get("nll", {})
     found["nll_samples"], found["nll_examples"] = nll.get("num_samples"), nll.get("num_examples")
     found["active_units"] = metrics.get("active_units", {}).get("value")
-    found["train_seconds"] = round(sum(float(r["seconds"]) for r in history), 1)
+    found["train_seconds"] = round(sum(r["seconds"] for r in history), 1)
     found["examples_per_second"] = _speed(history, _get(config, "train.batch_size", 0))
     found.update(status=record.status, error=record.error, command=record.spec.shown())
     return found
@@ -92,9 +90,9 @@ def summary(row):
 def _speed(history, batch_size):
     """Returns training examples a second: the median over epochs, without the first, in which the
     graph was compiled, where there are more."""
-    steps = [0, *(float(r["step"]) for r in history)]
+    steps = [0, *(r["step"] for r in history)]
     rates = [
-        (after - before) * batch_size / float(r["seconds"])
+        (after - before) * batch_size / r["seconds"]
         for before, after, r in zip(steps, steps[1:], history)
     ]
     return round(statistics.median(rates[1:] or rates), 1) if rates else None
@@ -102,13 +100,6 @@ def _speed(history, batch_size):
 
 def _json(path):
     return files.read_json(path) if path.is_file() else {}
-
-
-def _history(path):
-    if not path.is_file():
-        return []
-    with open(path, encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
 
 
 def _get(config, key, default):

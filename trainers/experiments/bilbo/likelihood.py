@@ -68,8 +68,7 @@ def curve(models, found):
     The prior of these bounds floats with the test batch; those of the rows are evaluated with the
     S^2 of the training set.
     """
-    run = models.load(found)
-    history = [] if run is None else run.history
+    history = models.history(found)
     points = [(h["epoch"], h["val_elbo"]) for h in history if h.get("val_elbo") is not None]
     return [epoch for epoch, _ in points], [value for _, value in points]
 

@@ -5,6 +5,7 @@ import itertools
 import math
 from pathlib import Path
 
+from trainers import history as histories
 from trainers import runs
 from trainers.experiments import training
 from trainers.experiments.item import row
@@ -134,6 +135,10 @@ class Models:
             return runs.load_run(self.folder / row["run"])
         except FileNotFoundError:
             return None
+
+    def history(self, row):
+        """Returns the history of a row's run, as far as it got: see `trainers.history.read`."""
+        return histories.read(self.folder / row["run"])
 
 
 def train(context, item, config=CONFIG, requests=None):

@@ -1,12 +1,12 @@
 """The models of `mu_vae`: trained once for all items, read back, and those that failed said."""
 
-import csv
 import dataclasses
 import itertools
 from pathlib import Path
 
 from configs.mu_vae.families import READING
 from trainers import data as datasets
+from trainers import history as histories
 from trainers import runs
 from trainers.experiments import training
 from trainers.experiments.item import row
@@ -58,11 +58,7 @@ class Model:
 
     def history(self):
         """Returns the rows of `metrics.csv`, one an epoch, numbers or None."""
-        with open(self.folder / "metrics.csv", encoding="utf-8", newline="") as file:
-            return [
-                {key: float(text) if text else None for key, text in line.items()}
-                for line in csv.DictReader(file)
-            ]
+        return histories.read(self.folder)
 
     def row(self, metric, value=None, stderr=None, data="", note="", paper=None):
         """Returns a row of the result; of a run that failed one without a number."""
