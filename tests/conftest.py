@@ -31,7 +31,7 @@ def pytest_configure(config):
         config.seed = secrets.randbelow(2**31) if config.getoption("--vary-seed") else 17
 
 
-# Files of minutes, which start first: what starts last leaves the other process idle.
+# Files of minutes, which start first: what starts last leaves the other processes idle.
 LONG_FILES = ("test_jax.py", "test_configs.py", "test_autoregressive.py", "test_conformance.py")
 
 

@@ -305,7 +305,8 @@ def test_probabilities_are_float32_under_mixed_precision(encoder, decoder):
         np.testing.assert_array_equal(seen[0], grey)
 
 
-@pytest.mark.parametrize(("encoder", "decoder"), PAIRS)
+# On JAX, where these would be compiled for minutes, each has taken its steps above.
+@pytest.mark.parametrize(("encoder", "decoder"), [("mlp", "mlp")] if BACKEND == "jax" else PAIRS)
 def test_one_step_lowers_the_loss_on_a_fixed_batch(encoder, decoder):
     keras.utils.set_random_seed(17)
     model = _compose(encoder, decoder)

@@ -11,7 +11,6 @@ import pytest
 HERE = pathlib.Path(__file__).parent
 SAME_TESTS = [
     "test_conformance.py",
-    "zoo/test_flows.py",
     "zoo/test_likelihood.py",
     "zoo/test_objectives.py",
 ]
@@ -19,6 +18,7 @@ SAME_TESTS = [
 SLOW_TESTS = [
     "zoo/test_bilbo.py",
     "zoo/test_divergences.py",
+    "zoo/test_flows.py",
     "zoo/test_infovae.py",
     "zoo/test_made.py",
     "zoo/test_mu.py",
