@@ -14,7 +14,7 @@ What the text leaves open is settled here, for both data sets:
   the text says of mu-VAE (`results/mu_vae`): a mean of zero in each latent, spread up to the
   clipping radius, lower loss and higher accuracy than the VAE's, #2 ahead of #1.
 - The number of epochs is not given. Here 20, which are 18,760 steps of Adam at 1e-4: what one core
-  trains in about 20 minutes, so that the eight models of Table 1 are an evening of two cores.
+  trains in 20 to 40 minutes, so that the eight models of Table 1 are an evening of two cores.
   `--config.train.epochs=` trains longer.
 """
 
