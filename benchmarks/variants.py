@@ -1,16 +1,18 @@
 """What int8 costs and gains: the released encoders beside themselves in 8 bits.
 
-    python -m benchmarks.variants --table=docs/variants.md [--names=NAME,NAME]
+    python -m benchmarks.variants --table=docs/variants.md [--models=NAME,NAME]
 
 Ranges are calibrated on the first 256 training images; everything else is measured on the test
 images, or, the accuracy of a linear probe, learned from the first 10,000 training images. Models
-of data without classes for a probe are left out.
+of data without classes for a probe are left out. With `--models` these alone are measured; the
+lines of the others are those of `--table`.
 """
 
 import argparse
 import functools
 import statistics
 import time
+from pathlib import Path
 
 import numpy as np
 
@@ -26,6 +28,10 @@ from zoo.releases import card as cards
 
 COMMAND = "python -m benchmarks.variants --table=docs/variants.md"
 BATCH = 256
+WHERE = "on {}; ± one standard error."
+HEAD = """\
+| model | encoder, MB | int8, MB | error of the code, % | linear, % | int8 | images/s | int8 |
+|---|---|---|---|---|---|---|---|"""
 
 
 def codes(graph, images):
@@ -65,28 +71,33 @@ def measure(model, splits, seconds):
     return found
 
 
-def table(rows):
-    """Returns the rows as Markdown."""
-    lines = [
-        "| model | encoder, MB | int8, MB | error of the code, % | linear, % | int8 "
-        "| images/s | int8 |",
-        "|---|---|---|---|---|---|---|---|",
+def line(row):
+    """Returns a row as a line of the table."""
+    both = [row["float"], row["int8"]]
+    cells = [
+        f"`{row['name']}`",
+        *(f"{size / 1e6:.2f}" for size in row["bytes"]),
+        f"{100 * row['error']['loc']:.1f}",
+        *(features.percent(entry["linear"]) for entry in both),
+        *(f"{entry['images_per_second']:,.0f}" for entry in both),
     ]
-    for row in rows:
-        both = [row["float"], row["int8"]]
-        cells = [
-            f"`{row['name']}`",
-            *(f"{size / 1e6:.2f}" for size in row["bytes"]),
-            f"{100 * row['error']['loc']:.1f}",
-            *(features.percent(entry["linear"]) for entry in both),
-            *(f"{entry['images_per_second']:,.0f}" for entry in both),
-        ]
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
+    return f"| {' | '.join(cells)} |"
 
 
-def document(rows):
-    """Returns the page."""
+def kept(path, here):
+    """Returns name -> line of an earlier table.
+
+    Raises:
+        ValueError: If it was measured on other hardware than `here`.
+    """
+    text = Path(path).read_text()
+    if WHERE.format(here) not in text:
+        raise ValueError(f"Expected a table of {here!r}. Received: {path}")
+    return {row.split("`")[1]: row for row in text.splitlines() if row.startswith("| `")}
+
+
+def document(lines, here):
+    """Returns the page of lines measured on the hardware `here`."""
     return "\n\n".join(
         [
             "# Encoders in float16 and int8",
@@ -97,8 +108,8 @@ def document(rows):
             "and activations. The error is the root mean square of the difference of `loc`, in "
             "percent of the largest spread of a latent over the test images.",
             f"Written by\n\n```sh\n{COMMAND}\n```",
-            f"on {hardware()}; ± one standard error.",
-            table(rows) + "\n",
+            WHERE.format(here),
+            "\n".join([HEAD, *lines]) + "\n",
         ]
     )
 
@@ -107,22 +118,23 @@ def main():
     """Measures, prints, and writes where the flags say."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--table", default="", help="a Markdown file")
-    parser.add_argument("--names", default="", help="names, by commas; all by default")
+    parser.add_argument("--models", default="", help="names, by commas; all by default")
     parser.add_argument("--seconds", type=float, default=1.0, help="for each speed")
     flags = parser.parse_args()
-    names = [name for name in flags.names.split(",") if name]
     splits = functools.cache(features.load)
-    models = [
-        model
-        for model in zoo.list_models()
-        if model["data"] not in features.WITHOUT_CLASSES and (not names or model["name"] in names)
-    ]
-    rows = []
-    for model in models:
-        rows.append(measure(model, splits, flags.seconds))
-        print(table(rows[-1:]).splitlines()[-1], flush=True)
+    models = {m["name"]: m for m in zoo.list_models() if m["data"] not in features.WITHOUT_CLASSES}
+    chosen = [name for name in flags.models.split(",") if name] or list(models)
+    for name in chosen:
+        if name not in models:
+            raise ValueError(f"Expected released models with classes. Received: {name!r}")
+    here = hardware()
+    lines = kept(flags.table, here) if flags.models and flags.table else {}
+    for name in chosen:
+        lines[name] = line(measure(models[name], splits, flags.seconds))
+        print(lines[name], flush=True)
     if flags.table:
-        files.atomic_write(flags.table, document(rows))
+        page = document([lines[name] for name in models if name in lines], here)
+        files.atomic_write(flags.table, page)
 
 
 if __name__ == "__main__":

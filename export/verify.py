@@ -1,7 +1,7 @@
 """Proves that an artifact is whole and gives the published numbers on this machine.
 
     python -m export.verify FOLDER_OR_NAME [--runtime=onnxruntime|tensorflow|openvino|node|web]
-    python -m export.verify --all [--matrix=FILE]
+    python -m export.verify --all [--matrix=FILE [--models=NAME,NAME]]
 
 Exit code 0 only if every check agrees. The default needs NumPy and ONNX Runtime alone.
 """
@@ -216,14 +216,21 @@ def main(arguments=None):
     parser.add_argument("--node_modules", default="", help="where npm installed, for node and web")
     parser.add_argument("--all", action="store_true", help="every model at hand, in every runtime")
     parser.add_argument("--matrix", default="", help="with --all: the table goes to this file")
+    parser.add_argument(
+        "--models",
+        type=lambda text: text.split(","),
+        default=[],
+        help="with --matrix: names, by commas, that alone are verified; its other lines stay",
+    )
     options = parser.parse_args(arguments)
-    if options.all == bool(options.model) or (options.matrix and not options.all):
-        parser.error("expected a model, or --all [--matrix=FILE]")
+    matrix_alone = (options.matrix and not options.all) or (options.models and not options.matrix)
+    if options.all == bool(options.model) or matrix_alone:
+        parser.error("expected a model, or --all [--matrix=FILE [--models=NAME,NAME]]")
     try:
         if options.all:
             from export import matrix
 
-            return matrix.verify_all(options.matrix, options.node_modules)
+            return matrix.verify_all(options.matrix, options.node_modules, options.models)
         report = verify(options.model, options.runtime, options.node_modules)
     except (ImportError, OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)

@@ -29,7 +29,7 @@ def train_and_evaluate(config, workdir, progress=True):
         NonFiniteError: If training diverges; the last good checkpoint stays.
     """
     workdir = Path(workdir)
-    runs.claim(workdir, config)
+    runs.check_folder(workdir, config)
     splits = data.load_splits(config.data)
     train(config, workdir, splits, progress)
     run = runs.load_run(workdir)
@@ -59,6 +59,7 @@ def train(config, workdir, splits, progress=True):
             jit_compile=resolve_jit(config.train.jit_compile, model),
             steps_per_execution=resolve_steps(config.train.steps_per_execution, steps),
         )
+        runs.claim(workdir, config, train_set.image_shape)  # not before its parts could be built
         if checkpoint:
             checkpoints.restore(checkpoint, model)
             logging.info("Resuming at step %d (epoch %d).", first_step, first_step // steps)

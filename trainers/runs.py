@@ -41,8 +41,8 @@ class Run:
     storage: dict = dataclasses.field(default_factory=dict)
 
 
-def claim(workdir, config):
-    """Makes `workdir` the folder of `config`, or checks that it is so already."""
+def check_folder(workdir, config):
+    """Raises ValueError unless `workdir` is the folder of `config`, or is new or empty."""
     path = workdir / "config.json"
     if path.is_file():
         found = configs.differences(config, files.read_json(path)["config"])
@@ -51,18 +51,23 @@ def claim(workdir, config):
                 f"{workdir} belongs to a run of another config. Use another --workdir, or the "
                 "config it was begun with. Received:\n  " + "\n  ".join(found)
             )
-        return
-    if workdir.is_dir() and any(workdir.iterdir()):
+    elif workdir.is_dir() and any(workdir.iterdir()):
         raise ValueError(
             "Expected an empty or new folder, or that of an earlier run. "
             f"Received: workdir={str(workdir)!r}, which holds {sorted(os.listdir(workdir))[:3]}"
         )
-    splits = data.load_splits(config.data)
+
+
+def claim(workdir, config, image_shape):
+    """Makes `workdir` the folder of `config`, unless it is so already."""
+    path = workdir / "config.json"
+    if path.is_file():
+        return
     files.write_json(
         path,
         {
             "config": configs.plain(config),
-            "image_shape": list(splits["train"].image_shape),
+            "image_shape": list(image_shape),
             "command": environment.command(),
             "versions": environment.versions(),
             "hardware": environment.hardware(),

@@ -103,7 +103,7 @@ def test_other_decoders_do_not_draw(tmp_path):
 def test_the_loaded_model_draws_what_the_published_one_draws(artifact):
     folder, model = artifact
     loaded = zoo.load(folder)
-    x = (tiny_artifact.images(2) > 127).astype("float32")
+    x = (tiny_artifact.images(3) > 127).astype("float32")  # as many as samples: compiled once
     np.testing.assert_array_equal(to_numpy(loaded.sample(3)), to_numpy(model.sample(3)))
     np.testing.assert_array_equal(to_numpy(loaded.reconstruct(x)), to_numpy(model.reconstruct(x)))
 

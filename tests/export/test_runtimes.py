@@ -109,26 +109,57 @@ def made(name, runtime, ok=True):
     return report
 
 
-def test_the_matrix_has_a_cell_for_each_model_and_runtime(monkeypatch, tmp_path, capsys):
+@pytest.fixture
+def verified(monkeypatch, tmp_path):
+    """Two released models of which `b` fails in OpenVINO; a list of what was verified."""
+    asked = []
+
     def fake_verify(name, runtime, node_modules, rebuild):
+        asked.append(name)
         if runtime == "web":
             raise ImportError("onnxruntime-web is needed: npm install")
         return made(name, runtime, ok=(name, runtime) != ("b", "openvino"))
 
     monkeypatch.setattr(verify, "verify", fake_verify)
+    monkeypatch.setattr(matrix.catalogue, "names", lambda: ["a", "b"])
+    return asked
+
+
+def test_the_matrix_has_a_cell_for_each_model_and_runtime(verified, monkeypatch, tmp_path, capsys):
     path = tmp_path / "verified.md"
-    assert matrix.verify_all(path, names=["a"]) == 0
-    assert matrix.verify_all(path, names=["a", "b"]) == 1
+    assert matrix.verify_all(path) == 1
     lines = path.read_text().splitlines()
     titles = [f"{runtime} 9.9" for runtime in ("onnxruntime", "tensorflow", "openvino", "node")]
-    assert f"| model | {' | '.join(titles)} | web: not installed |" in lines
-    assert "| a | 2.0e-06 | 2.0e-06 * | 2.0e-06 | 2.0e-06 | - |" in lines
-    assert "| b | 2.0e-06 | 2.0e-06 * | **FAILED**: 1 checks | 2.0e-06 | - |" in lines
+    assert f"| model | checks | {' | '.join(titles)} | web: not installed |" in lines
+    assert "| a | 4 | 2.0e-06 | 2.0e-06 * | 2.0e-06 | 2.0e-06 | - |" in lines
+    assert "| b | 4 | 2.0e-06 | 2.0e-06 * | **FAILED**: 1 checks | 2.0e-06 | - |" in lines
+    assert lines[-1].startswith("8 checks, on ")
     assert "onnxruntime-web is needed" in capsys.readouterr().err
+    monkeypatch.setattr(matrix.catalogue, "names", lambda: ["a"])
+    assert matrix.verify_all() == 0
+
+
+def test_the_matrix_keeps_the_lines_of_models_that_are_not_named(verified, tmp_path, monkeypatch):
+    path = tmp_path / "verified.md"
+    matrix.verify_all(path)
+    text = path.read_text()
+    path.write_text(text.replace("| a | 4 | 2.0e-06 ", "| a | 14 | 3.0e-06 "))
+    verified.clear()
+    assert verify.main(["--all", f"--matrix={path}", "--models=b"]) == 1
+    assert set(verified) == {"b"}
+    assert path.read_text() == text.replace("| a | 4 | 2.0e-06 ", "| a | 14 | 3.0e-06 ").replace(
+        "\n8 checks", "\n18 checks"
+    )
+    with pytest.raises(ValueError, match="Expected released models. Received: 'c'"):
+        matrix.verify_all(path, models=["c"])
+    path.write_text(text.replace("node 9.9", "node 9.8"))
+    with pytest.raises(ValueError, match=r"table of onnxruntime 9.9, .* Received: .*verified.md"):
+        matrix.verify_all(path, models=["a"])
+    assert "node 9.8" in path.read_text()
 
 
 def test_the_command_line_takes_a_model_or_all(capsys):
-    for arguments in ([], ["name", "--all"], ["name", "--matrix=x.md"]):
+    for arguments in ([], ["name", "--all"], ["name", "--matrix=x.md"], ["--all", "--models=a"]):
         with pytest.raises(SystemExit):
             verify.main(arguments)
         assert "expected a model, or --all" in capsys.readouterr().err

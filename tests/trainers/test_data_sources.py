@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from trainers import data
-from trainers.data import splits
+from trainers.data import splits, tfds_source
 
 
 def test_digits_are_a_stable_partition():
@@ -175,6 +175,24 @@ def test_tfds_slices_sum_to_the_whole(tfds_dir):
     np.testing.assert_array_equal(whole.images[6990:7000], head.images[-10:])
     assert data.load("mnist", "test", data_dir=tfds_dir).images is whole.images  # decoded once
     assert not whole.images.flags.writeable
+
+
+def test_a_limit_reads_no_more_pictures_than_it_needs(tfds_dir, monkeypatch):
+    counts, convert = [], tfds_source.convert_images
+    monkeypatch.setattr(
+        tfds_source, "convert_images", lambda *a: counts.append(len(a[0])) or convert(*a)
+    )
+    tfds_source._read.cache_clear()
+    config = {"name": "cifar10", "data_dir": tfds_dir, "test_split": "none", "limit": 30}
+    loaded = data.load_splits(config)["train"]
+    assert counts == [31] and loaded.split == "first 30 of train"
+    first = data.load("cifar10", "train[:30]", data_dir=tfds_dir)
+    np.testing.assert_array_equal(loaded.images, first.images)
+    np.testing.assert_array_equal(loaded.labels, first.labels)
+    turned = data.load_splits({**config, "rotations": True})["train"]
+    assert len(turned) == 30 and turned.split.startswith("first 30 of train, each picture in")
+    whole = data.load_splits({**config, "train_split": "train[:30]"})["train"]
+    assert (len(whole), whole.split) == (30, "train[:30]")
 
 
 def test_default_splits_are_those_that_the_data_has(tfds_dir):

@@ -145,7 +145,7 @@ def test_moved_data_is_the_same_run(run):
     folder, config, _ = run
     moved = ConfigDict(config.to_dict())
     moved.data.data_dir = "/elsewhere"
-    runs.claim(folder / "run", moved)
+    runs.check_folder(folder / "run", moved)
 
 
 def test_a_nan_stops_with_its_step_and_term_and_keeps_the_last_good_checkpoint(

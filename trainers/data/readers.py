@@ -31,7 +31,8 @@ class Source:
         name: For cards and messages; of a path only its last part.
         text: One sentence on the origin.
         splits: Names of its splits.
-        read: From a split expression to (images [N, H, W, C], labels [N] or None).
+        read: From a split expression, and how many examples are enough (None: all), to
+            (images [N, H, W, C], labels [N] or None). There may be more than enough.
         class_names: One name a class, or None.
         preprocessing: What `read` does to the stored pictures.
         sizes: Examples of each split, where they are known before reading.
@@ -58,7 +59,7 @@ def partitioned(source, images, labels, cut):
         source,
         splits=tuple(parts),
         sizes={name: len(part) for name, part in parts.items()},
-        read=lambda expression: splits.evaluate(expression, read),
+        read=lambda expression, enough=None: splits.evaluate(expression, read),
     )
 
 
@@ -76,7 +77,7 @@ def _arrays_source(source, arrays, preparation, cut):
     return dataclasses.replace(
         source,
         splits=tuple(ready),
-        read=lambda expression: splits.evaluate(expression, ready.__getitem__),
+        read=lambda expression, enough=None: splits.evaluate(expression, ready.__getitem__),
     )
 
 
@@ -213,7 +214,7 @@ def read_folder(path, preparation, cut):
         name=f"folder:{root.resolve().name}",
         text="pictures of a folder",
         splits=tuple(files),
-        read=lambda expression: splits.evaluate(expression, read),
+        read=lambda expression, enough=None: splits.evaluate(expression, read),
         class_names=classes,
         preprocessing=preparation.text(),
         sizes=sizes,

@@ -133,18 +133,23 @@ def load_splits(config):
             f"data.train_split={'+'.join(source.splits)!r}. Received: data.train_split='', "
             f"splits={sorted(source.splits)}"
         )
+    limit, enough = value("limit", 0), None
+    if limit > 0 and not value("distinct"):
+        enough = limit + 1  # one more, which tells `take` that there are more
     loaded = {
         role: None
         if split in (None, "none")
-        else _dataset(source, split, value("binarisation", "none"))
+        else _dataset(
+            source, split, value("binarisation", "none"), enough if role == "train" else None
+        )
         for role, split in chosen.items()
     }
     if value("distinct"):
         loaded = _distinct(loaded)
     if value("rotations"):
         loaded = {role: dataset and _rotated(dataset) for role, dataset in loaded.items()}
-    if value("limit"):
-        loaded["train"] = loaded["train"].take(value("limit"))
+    if limit:
+        loaded["train"] = loaded["train"].take(limit)
     scale = float(value("pixel_scale", 1.0))
     return {
         role: None if dataset is None else dataclasses.replace(dataset, pixel_scale=scale)
@@ -202,9 +207,9 @@ def _default(source, role):
     return role if role in source.splits and source.sizes.get(role, 1) else None
 
 
-def _dataset(source, split, binarisation):
+def _dataset(source, split, binarisation, enough=None):
     splits.check_names(split, source.splits, source.name)
-    images, labels = source.read(split)
+    images, labels = source.read(split, enough)
     preprocessing = source.preprocessing
     if source.name.partition("/")[0].partition(":")[0] == "binarized_mnist":
         if binarisation == "dynamic":

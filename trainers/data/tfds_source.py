@@ -55,7 +55,7 @@ def open_tfds(name, data_dir, image_size, channels, download, crop=None):
         name=name,
         text=f"TensorFlow Datasets {builder.info.full_name}",
         splits=tuple(builder.info.splits),
-        read=lambda split: _read(name, split, data_dir, preparation),
+        read=lambda split, enough=None: _read(name, split, data_dir, preparation, enough),
         class_names=tuple(label.names) if isinstance(label, tfds.features.ClassLabel) else None,
         preprocessing=preparation.text(features["image"].shape),
         sizes={split: info.num_examples for split, info in builder.info.splits.items()},
@@ -107,8 +107,8 @@ def _how_to_get(name, builder, received):
 
 
 @functools.lru_cache(maxsize=8)
-def _read(name, split, data_dir, preparation):
-    """Decodes a split once in a process. The arrays are shared, hence made read-only."""
+def _read(name, split, data_dir, preparation, enough):
+    """Decodes a split, or its first examples, once in a process; hence read-only arrays."""
     builder = tfds.builder(name, data_dir=data_dir)
     splits.check_names(split, builder.info.splits, name)
     features = builder.info.features
@@ -119,6 +119,7 @@ def _read(name, split, data_dir, preparation):
         )
     try:
         stream = builder.as_dataset(split=split, read_config=_read_config())
+        stream = stream if enough is None else stream.take(enough)
         stream = stream.map(_selector(keys, preparation), num_parallel_calls=os.cpu_count())
         batches = list(stream.batch(_DECODED_TOGETHER).prefetch(2).as_numpy_iterator())
     except (
