@@ -7,7 +7,7 @@ from keras import ops
 
 import zoo
 from zoo import registry
-from zoo.backend import fold_in, tfd, tfp_seed, to_numpy
+from zoo.backend import BACKEND, fold_in, gradients, tfd, tfp_seed, to_numpy
 from zoo.divergences import adversarial, kernels, stein
 from zoo.divergences.mmd import mmd, mmd_of_sets
 
@@ -62,12 +62,22 @@ def test_mmd_between_gaussians_is_the_closed_form(h, rng):
     assert abs(found["value"] - _exact_mmd(h)) < 5 * found["stderr"]
 
 
+def _graph(function):
+    """Returns it traced once, under TensorFlow, where calls by the hundred are slow otherwise."""
+    if BACKEND == "jax":
+        return function
+    import tensorflow as tf
+
+    return tf.function(function, autograph=False)
+
+
 def test_the_u_statistic_is_unbiased_and_the_v_statistic_is_not(rng):
     values = {"u": [], "v": []}
+    both = _graph(lambda z, y: {estimator: mmd(z, y, "rbf", estimator) for estimator in values})
     for _ in range(400):
-        z, y = (ops.convert_to_tensor(part) for part in _gaussians(rng, 8))
-        for estimator, found in values.items():
-            found.append(float(to_numpy(mmd(z, y, "rbf", estimator))))
+        found = both(*map(ops.convert_to_tensor, _gaussians(rng, 8)))
+        for estimator, value in found.items():
+            values[estimator].append(float(to_numpy(value)))
     error = np.std(values["u"], ddof=1) / np.sqrt(400)
     assert abs(np.mean(values["u"]) - _exact_mmd(Z**2)) < 5 * error
     assert np.mean(values["v"]) > _exact_mmd(Z**2) + 5 * error
@@ -148,8 +158,6 @@ def _slope(function, z, size=1e-2):
 
 def _gradient(function, z):
     """Returns the gradient of `function`, tensor to scalar, at `z`, as NumPy."""
-    from zoo.backend import gradients
-
     return to_numpy(gradients(function, [ops.convert_to_tensor(z)])[0])
 
 
@@ -362,13 +370,21 @@ def test_each_divergence_brings_samples_of_q_to_p(name, rng):
     z, y = _gaussians(rng, 100, loc=1.5, scale=0.5)
     start = mmd_of_sets(z, y)["value"]
     found = []
+
+    @_graph
+    def train(z, seed):
+        return divergence.estimate(z, NORMAL, seed, training=True)["loss"]
+
+    @_graph
+    def slope(z, seed):
+        return gradients(lambda x: divergence.estimate(x, NORMAL, seed)["loss"], [z])[0]
+
     for step in range(-20, steps):
         seed = fold_in(tfp_seed(1), 20 + step)
-        divergence.estimate(ops.convert_to_tensor(z), NORMAL, seed, training=True)
+        train(ops.convert_to_tensor(z), seed)
         if step < 0:  # a critic that knows nothing yet points anywhere
             continue
-        slope = _gradient(lambda x, seed=seed: divergence.estimate(x, NORMAL, seed)["loss"], z)
-        z = z - size * len(z) * slope
+        z = z - size * len(z) * to_numpy(slope(ops.convert_to_tensor(z), seed))
         if step % 10 == 9:
             found.append(mmd_of_sets(z, y)["value"])
     assert start > 0.3

@@ -112,7 +112,7 @@ def runs(config, grid, overrides=()):
     grid = parse(grid) if isinstance(grid, str) else grid
     file, argument = split_config(config)
     fixed = {override.partition("=")[0].removeprefix("--config.") for override in overrides}
-    found = []
+    found, made = [], set()
     for values in itertools.product(*grid.values()):
         point = dict(zip(grid, values))
         words = ",".join(filter(None, (point.get(FAMILY), argument)))
@@ -122,7 +122,7 @@ def runs(config, grid, overrides=()):
                 raise ValueError(f"Expected {key} in the grid or as a flag. Received: both")
             if key != FAMILY:
                 arguments.append(f"--config.{key}={value}")
-        check(arguments)
+        check(arguments, made)
         found.append(RunSpec(run_name(point), point, tuple(arguments)))
     return found
 
@@ -145,8 +145,13 @@ def run_name(point):
     return "_".join(words)
 
 
-def check(arguments):
+def check(arguments, made):
     """Loads the config of a run as `trainers.train` would, and makes its parts and optimiser.
+
+    Args:
+        arguments: The run's flags.
+        made: A set of the parts that were made for other runs, and need not be again; this run's
+            are added.
 
     Raises:
         ValueError: If an argument is wrong; the message names the run's flags.
@@ -154,7 +159,9 @@ def check(arguments):
     try:
         config = load(arguments)
         for room, spec in configs.model_config(config, _image_shape(config)).items():
-            configs._rooms()[room].create(spec)
+            if (room, repr(spec)) not in made:
+                configs._rooms()[room].create(spec)
+                made.add((room, repr(spec)))
         configs.make_optimizer(config, steps_per_epoch=1)
     except (flags.Error, LookupError, AttributeError, TypeError, ValueError, OSError) as error:
         message = str(error).strip("\"'")
