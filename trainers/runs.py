@@ -59,7 +59,8 @@ def check_folder(workdir, config):
 
 
 def claim(workdir, config, image_shape):
-    """Makes `workdir` the folder of `config`, unless it is so already."""
+    """Makes `workdir` the folder of `config`, unless it is so already; see `check_folder`."""
+    check_folder(workdir, config)  # again: another process may have taken it since
     path = workdir / "config.json"
     if path.is_file():
         return
