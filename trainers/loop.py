@@ -41,7 +41,10 @@ def train_and_evaluate(config, workdir, progress=True):
 
 
 def train(config, workdir, splits, progress=True):
-    """Trains to the last epoch of `config`, from the newest checkpoint if there is one."""
+    """Trains to the last epoch of `config`, from the newest checkpoint if there is one.
+
+    `workdir` becomes the run's folder once its parts could be built.
+    """
     train_set = splits["train"]
     batch_size, epochs = config.train.batch_size, config.train.epochs
     steps = data.steps_per_epoch(train_set, batch_size)

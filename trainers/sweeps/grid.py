@@ -159,9 +159,10 @@ def check(arguments, made):
     try:
         config = load(arguments)
         for room, spec in configs.model_config(config, _image_shape(config)).items():
-            if (room, repr(spec)) not in made:
+            part = (room, repr(spec))
+            if part not in made:
                 configs._rooms()[room].create(spec)
-                made.add((room, repr(spec)))
+                made.add(part)
         configs.make_optimizer(config, steps_per_epoch=1)
     except (flags.Error, LookupError, AttributeError, TypeError, ValueError, OSError) as error:
         message = str(error).strip("\"'")
