@@ -26,6 +26,8 @@ TRAIN = [
     "tf_keras>=2.18",  # Importing TensorFlow Probability needs it; nothing here uses it.
     "tqdm>=4.66",
 ]
+# For `python -m export.encode` of pictures, with a bar.
+IMAGES = ["pillow>=10", "tqdm>=4.66"]
 # Drives Chromium (from the system) in the slow tests of the explorer's page.
 BROWSER = ["websocket-client>=1.7"]
 JAX = ["jax>=0.4.35"]
@@ -62,6 +64,7 @@ setup(
     install_requires=LIGHT,
     extras_require={
         "sklearn": ["scikit-learn>=1.6"],
+        "images": IMAGES,
         "train": TRAIN,
         "jax": JAX,
         "browser": BROWSER,

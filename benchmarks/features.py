@@ -25,6 +25,7 @@ from trainers import data
 from trainers.config import default_config
 from trainers.environment import hardware, versions
 from zoo import files
+from zoo.arguments import check_names
 from zoo.evaluation import probes
 
 NUM_TRAIN, NUM_LABELLED = 10000, 1000
@@ -178,10 +179,7 @@ def read_kept(path, measured, here):
     Raises:
         ValueError: If a name is not that of a released model, or the file is of other hardware.
     """
-    released = [model["name"] for model in zoo.list_models()]
-    for name in measured:
-        if name not in released:
-            raise ValueError(f"Expected released models. Received: {name!r}")
+    check_names(measured, [model["name"] for model in zoo.list_models()], "released models")
     found = files.read_json(path)
     if found["hardware"] != here:
         raise ValueError(f"Expected a file of {here!r}. Received: {found['hardware']!r}")

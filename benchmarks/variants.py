@@ -21,6 +21,7 @@ from benchmarks import features
 from export import quantize
 from trainers.environment import hardware
 from zoo import files
+from zoo.arguments import check_names
 from zoo.evaluation import probes
 from zoo.graph import Graph
 from zoo.images import prepare_images
@@ -124,9 +125,7 @@ def main():
     splits = functools.cache(features.load)
     models = {m["name"]: m for m in zoo.list_models() if m["data"] not in features.WITHOUT_CLASSES}
     chosen = [name for name in flags.models.split(",") if name] or list(models)
-    for name in chosen:
-        if name not in models:
-            raise ValueError(f"Expected released models with classes. Received: {name!r}")
+    check_names(chosen, models, "released models with classes")
     here = hardware()
     lines = kept(flags.table, here) if flags.models and flags.table else {}
     for name in chosen:

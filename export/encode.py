@@ -4,6 +4,7 @@ python -m export.encode --model=NAME --images=FOLDER_OR_FILE --out=features.npz 
 """
 
 import argparse
+import importlib.util
 import sys
 import zipfile
 from pathlib import Path
@@ -11,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from export import pictures
-from zoo import files, runtime
+from zoo import files, runtime, streaming
 from zoo.arguments import positive_int
 
 
@@ -28,7 +29,7 @@ def encode(model, images, out, fit=False, batch_size=256, progress=True):
         fit: Whether pictures are brought to the model's size and channels.
         batch_size: Images at a time.
         progress: Whether to say on standard error what was left out, and to show a bar there if
-            it is a terminal.
+            it is a terminal and tqdm is installed.
 
     Returns:
         The number of images.
@@ -36,6 +37,7 @@ def encode(model, images, out, fit=False, batch_size=256, progress=True):
     Raises:
         FileNotFoundError: If the model or the images are absent.
         TypeError, ValueError: If an image cannot be read or does not fit; nothing is written.
+        ImportError: If the images are pictures and Pillow is not installed.
     """
     out = Path(out)
     if out.suffix != ".npz":
@@ -54,21 +56,19 @@ def encode(model, images, out, fit=False, batch_size=256, progress=True):
         with packed.open("features.npy", "w", force_zip64=True) as file:
             header = {"descr": "<f4", "fortran_order": False, "shape": shape}
             np.lib.format.write_array_header_1_0(file, header)
-            with _bar(source.count, progress) as bar:
+            with streaming.bar(progress and _can_show(), source.count) as advance:
                 for block in source.blocks(batch_size):
                     features = encoder.features(block, batch_size=batch_size)
                     file.write(features.astype("<f4", copy=False).tobytes())
-                    bar.update(len(block))
+                    advance(len(block))
         for name, value in extra.items():
             with packed.open(f"{name}.npy", "w") as file:
                 np.lib.format.write_array(file, np.asarray(value), allow_pickle=False)
     return source.count
 
 
-def _bar(total, progress):
-    from tqdm import tqdm
-
-    return tqdm(total=total, unit="image", disable=None if progress else True)
+def _can_show():
+    return importlib.util.find_spec("tqdm") is not None
 
 
 def main(arguments=None):
@@ -81,7 +81,7 @@ def main(arguments=None):
     options = parser.parse_args(arguments)
     try:
         count = encode(options.model, options.images, options.out, options.fit)
-    except (OSError, TypeError, ValueError) as error:
+    except (ImportError, OSError, TypeError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     print(f"{count} images -> {options.out}")

@@ -7,7 +7,7 @@ from pathlib import Path
 from export import runtimes, verify
 from export.report import TOLERANCE, one_line
 from zoo import files
-from zoo.registry import nearest
+from zoo.arguments import check_names
 from zoo.releases import catalogue
 
 ABSENT = "not installed"
@@ -24,7 +24,8 @@ reads the SavedModel; where an artifact was published without one, one made from
 def verify_all(path="", node_modules="", models=()):
     """Verifies models in all runtimes, prints the table, and writes it to `path`.
 
-    A runtime that is not installed is left out, and said so; it is no failure.
+    A runtime that is not installed is left out, and said so; so is a released model that is
+    neither here nor where ELBO_ZOO_MIRROR says. Neither is a failure.
 
     Args:
         path: A Markdown file, or "".
@@ -39,54 +40,69 @@ def verify_all(path="", node_modules="", models=()):
         ValueError: If a name is unknown, or `path` was written with other runtimes.
     """
     names = catalogue.names()
-    for name in models:
-        if name not in names:
-            raise ValueError(f"Expected released models. Received: {name!r}.{nearest(name, names)}")
-    earlier = Path(path).read_text() if models else ""
+    check_names(models, names, "released models")
+    head, kept = _read(path) if models else (None, {})
+    chosen = models or [name for name in names if _at_hand(name)]
     titles, reports = {}, {}
     for runtime in verify.RUNTIMES:
-        titles[runtime] = runtime
-        for name in models or names:
-            print(f"{name} in {runtime}", file=sys.stderr)
-            try:
-                report = verify.verify(name, runtime, node_modules, rebuild=True)
-            except ImportError as error:
-                print(f"  {one_line(error)}", file=sys.stderr)
-                titles[runtime] = f"{runtime}: {ABSENT}"
-                break
+        reports[runtime], titles[runtime] = {}, f"{runtime}: {ABSENT}"
+        for name, report in _verify(chosen, runtime, node_modules):
+            reports[runtime][name] = report
             titles[runtime] = report.runtime
-            reports[name, runtime] = report
-            if not report.ok:
-                print(report, file=sys.stderr)
-    lines = {name: _line(name, titles, reports) for name in models or names}
-    if models:
-        lines = {**_kept(earlier, titles, path), **lines}
+            if head is not None and report.runtime not in head:
+                raise ValueError(f"Expected a table with {report.runtime}. Received: {path}")
+    if head is not None and head != _head(titles):
+        raise ValueError(f"Expected a table of {', '.join(titles.values())}. Received: {path}")
+    lines = {**kept, **{name: _line(name, reports) for name in chosen}}
     text = HEAD.format(tolerance=TOLERANCE) + _table(lines, names, titles)
     print(text)
     if path:
         files.atomic_write(path, text)
-    return 0 if reports and all(report.ok for report in reports.values()) else 1
+    made = [report for of_runtime in reports.values() for report in of_runtime.values()]
+    return 0 if made and all(report.ok for report in made) else 1
 
 
-def _kept(text, titles, path):
-    """Returns name -> cells of an earlier table, which must be of these runtimes."""
+def _at_hand(name):
+    try:
+        catalogue.resolve(name)
+    except FileNotFoundError as error:
+        print(one_line(error), file=sys.stderr)
+        return False
+    return True
+
+
+def _verify(names, runtime, node_modules):
+    """Yields (name, report) in this runtime; none, and says so, if it is not installed."""
+    for name in names:
+        print(f"{name} in {runtime}", file=sys.stderr)
+        try:
+            report = verify.verify(name, runtime, node_modules, rebuild=True)
+        except ImportError as error:
+            print(f"  {one_line(error)}", file=sys.stderr)
+            return
+        if not report.ok:
+            print(report, file=sys.stderr)
+        yield name, report
+
+
+def _read(path):
+    """Returns the head of an earlier table, and name -> cells."""
     rows = [
         tuple(cell.strip() for cell in line.strip("|").split("|"))
-        for line in text.splitlines()
+        for line in Path(path).read_text().splitlines()
         if line.startswith("| ")
     ]
-    head = _head(titles)
-    if head not in rows:
-        raise ValueError(f"Expected a table of {', '.join(head[2:])}. Received: {path}")
-    return {row[0]: row for row in rows[rows.index(head) + 2 :]}
+    if not rows or rows[0][:2] != _head({}):
+        raise ValueError(f"Expected the table that `--all --matrix` writes. Received: {path}")
+    return rows[0], {row[0]: row for row in rows[2:]}
 
 
 def _head(titles):
     return ("model", "checks", *titles.values())
 
 
-def _line(name, titles, reports):
-    found = [reports.get((name, runtime)) for runtime in titles]
+def _line(name, reports):
+    found = [of_runtime.get(name) for of_runtime in reports.values()]
     checks = sum(check.ok is not None for report in found if report for check in report.checks)
     return (name, str(checks), *map(_cell, found))
 

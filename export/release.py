@@ -17,7 +17,8 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from export import half
-from zoo import files, registry
+from zoo import files
+from zoo.arguments import check_names
 from zoo.releases import card as cards
 
 ARTIFACTS = Path("artifacts")
@@ -45,12 +46,7 @@ def release(runs_folder, names=None, out=ARTIFACTS, data_dir=None):
     """
     from configs.releases import RELEASES
 
-    unknown = [name for name in names or () if name not in RELEASES]
-    if unknown:
-        raise ValueError(
-            f"Expected names among {sorted(RELEASES)}. Received: {unknown[0]!r}."
-            f"{registry.nearest(unknown[0], RELEASES)}"
-        )
+    check_names(names or (), RELEASES, "names")
     found = {}
     for name in names or RELEASES:
         run = Path(runs_folder) / (RELEASES[name] or "none")

@@ -4,7 +4,8 @@ import copy
 import dataclasses
 from pathlib import Path
 
-from trainers import runs, scripts
+from trainers import runs
+from zoo.arguments import check_names
 from zoo.evaluation.evaluate import ALL_METRICS
 
 SETTINGS = (
@@ -45,11 +46,11 @@ def evaluate(
     Raises:
         ValueError: If a metric or a setting is unknown.
     """
-    scripts.check_names(metrics or (), ALL_METRICS, "metrics")
+    check_names(metrics or (), ALL_METRICS, "--metrics")
     run = runs.load_run(workdir) if workdir else runs.load_released(model)
     config = copy.deepcopy(run.config)
     settings = {"num_samples": num_samples, **settings}
-    scripts.check_names(settings, SETTINGS, "settings")
+    check_names(settings, SETTINGS, "settings")
     config["evaluation"].update({name: value for name, value in settings.items() if value})
     if data_dir:
         config["data"]["data_dir"] = data_dir

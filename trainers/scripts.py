@@ -1,10 +1,8 @@
-"""What the scripts share: TensorFlow's settings, flags checked, metrics printed."""
+"""What the scripts share: TensorFlow's settings, metrics printed."""
 
 import os
 import platform
 import sys
-
-from zoo.registry import nearest
 
 
 def prepare_tensorflow():
@@ -51,12 +49,3 @@ def metric_text(entry):
     if entry.get("num_samples", 1) > 1:
         text += f" ({entry['num_samples']} samples)"
     return text
-
-
-def check_names(given, valid, flag):
-    """Raises `ValueError` for the first of `given` that is not `valid`, with the nearest name."""
-    for name in given:
-        if name not in valid:
-            raise ValueError(
-                f"Expected --{flag} among {list(valid)}. Received: {name!r}.{nearest(name, valid)}"
-            )

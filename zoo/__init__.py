@@ -75,7 +75,15 @@ def __getattr__(name):
     if name not in _PUBLIC:
         raise AttributeError(f"module 'zoo' has no attribute {name!r}")
     if _PUBLIC[name] not in ("zoo.extractor", "zoo.probability", "zoo.releases", "zoo.runtime"):
-        load_parts()
+        try:
+            load_parts()
+        except ModuleNotFoundError as error:
+            if error.name in ("keras", "tensorflow", "tensorflow_probability"):
+                raise ImportError(
+                    f"zoo.{name} needs {error.name}, which is not installed: "
+                    'pip install "elbo-zoo[train]"'
+                ) from error
+            raise
     return getattr(importlib.import_module(_PUBLIC[name]), name)
 
 

@@ -1,6 +1,7 @@
 """`export.encode`: every kind of file gives the features of the light encoder, in its order."""
 
 import gzip
+import sys
 import zipfile
 
 import numpy as np
@@ -238,3 +239,16 @@ def test_main_says_what_is_wrong_in_one_line(artifact, images, tmp_path, capsys)
     assert capsys.readouterr().err == (
         "error: Expected a folder or a file of images. Received: 'absent'\n"
     )
+
+
+def test_pictures_need_pillow_and_arrays_do_not(artifact, images, tmp_path, monkeypatch, capsys):
+    array, folder, out = write("npy", tmp_path, images), tmp_path / "pictures", tmp_path / "out.npz"
+    write_pictures(folder, images)
+    for package in ("tqdm", "PIL"):
+        monkeypatch.setitem(sys.modules, package, None)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    assert encode.main([f"--model={artifact}", f"--images={array}", f"--out={out}"]) == 0
+    out.unlink()
+    assert encode.main([f"--model={artifact}", f"--images={folder}", f"--out={out}"]) == 1
+    assert "Pictures need Pillow: pip install pillow" in capsys.readouterr().err
+    assert not out.exists()

@@ -122,6 +122,7 @@ def verified(monkeypatch, tmp_path):
 
     monkeypatch.setattr(verify, "verify", fake_verify)
     monkeypatch.setattr(matrix.catalogue, "names", lambda: ["a", "b"])
+    monkeypatch.setattr(matrix.catalogue, "resolve", lambda name: name)
     return asked
 
 
@@ -150,12 +151,39 @@ def test_the_matrix_keeps_the_lines_of_models_that_are_not_named(verified, tmp_p
     assert path.read_text() == text.replace("| a | 4 | 2.0e-06 ", "| a | 14 | 3.0e-06 ").replace(
         "\n8 checks", "\n18 checks"
     )
-    with pytest.raises(ValueError, match="Expected released models. Received: 'c'"):
+    with pytest.raises(
+        ValueError, match=r"Expected released models among \['a', 'b'\]. Received: 'c'"
+    ):
         matrix.verify_all(path, models=["c"])
-    path.write_text(text.replace("node 9.9", "node 9.8"))
-    with pytest.raises(ValueError, match=r"table of onnxruntime 9.9, .* Received: .*verified.md"):
-        matrix.verify_all(path, models=["a"])
-    assert "node 9.8" in path.read_text()
+
+
+def test_the_matrix_keeps_no_lines_of_other_runtimes(verified, tmp_path):
+    path = tmp_path / "verified.md"
+    matrix.verify_all(path)
+    text = path.read_text()
+    for old, new, asked, message in (
+        ("onnxruntime 9.9", "onnxruntime 9.8", ["a"], "a table with onnxruntime 9.9"),
+        ("web: not installed", "web 9.9", ["a"] * 5, "a table of onnxruntime 9.9, .*web: not"),
+        ("| model |", "| name |", [], "the table that `--all --matrix` writes"),
+    ):
+        path.write_text(text.replace(old, new))
+        verified.clear()
+        with pytest.raises(ValueError, match=f"Expected {message}.* Received: .*verified.md"):
+            matrix.verify_all(path, models=["a"])
+        assert verified == asked
+        assert new in path.read_text()
+
+
+def test_models_that_an_installation_lacks_are_no_failure(verified, monkeypatch, capsys):
+    def resolve(name):
+        if name == "b":
+            raise FileNotFoundError("The model 'b' is too large for this installation")
+
+    monkeypatch.setattr(matrix.catalogue, "resolve", resolve)
+    assert matrix.verify_all() == 0
+    said = capsys.readouterr()
+    assert "'b' is too large" in said.err and set(verified) == {"a"}
+    assert "| a | 4 |" in said.out and "| b |" not in said.out
 
 
 def test_the_command_line_takes_a_model_or_all(capsys):

@@ -157,6 +157,11 @@ def test_the_item_at_fault_is_named_and_what_came_before_is_given(encoder):
     assert list(encoder.stream([])) == []
 
 
+def test_an_iterator_is_for_the_stream(encoder):
+    with pytest.raises(TypeError, match="`stream` takes images as they come. Received: generator"):
+        encoder.features(image for image in np.zeros((2, 8, 6), np.uint8))
+
+
 def test_arguments_of_a_stream_are_checked_before_it_begins(encoder):
     for arguments in ({"kind": "median"}, {"seed": 1}, {"batch_size": 0}):
         with pytest.raises(ValueError, match="Received: "):

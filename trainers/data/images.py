@@ -115,9 +115,13 @@ def read_image(path):
         [H, W, C] uint8: C is 1 for grey files, otherwise 3. 16-bit grey is scaled to 8 bits.
 
     Raises:
+        ImportError: If Pillow is not installed.
         ValueError: If it cannot be read; the file is named.
     """
-    from PIL import Image, ImageOps
+    try:
+        from PIL import Image, ImageOps
+    except ImportError as error:
+        raise ImportError(f"Pictures need Pillow: pip install pillow ({path})") from error
 
     try:
         with Image.open(path) as picture:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from zoo.arguments import check_names
 from zoo.evaluation import (
     ais,
     beside,
@@ -20,7 +21,6 @@ from zoo.evaluation import (
 )
 from zoo.evaluation.entries import check_finite, left_out, mean
 from zoo.evaluation.views import as_dataset, spread
-from zoo.registry import nearest
 
 METRICS = ("rate", "distortion", "elbo", "nll", "active_units", "linear_probe")
 GENERATED_UNITS = {"class_cross_entropy": "nats", "generated_nll": "nats"}
@@ -336,9 +336,4 @@ ALL_METRICS = (
 def _check_metrics(metrics):
     if isinstance(metrics, str):
         raise ValueError(f"Expected a sequence of metric names. Received: metrics={metrics!r}")
-    for name in metrics:
-        if name not in ALL_METRICS:
-            raise ValueError(
-                f"Expected metrics among {list(ALL_METRICS)}. Received: {name!r}."
-                + nearest(name, ALL_METRICS)
-            )
+    check_names(metrics, ALL_METRICS, "metrics")
