@@ -21,6 +21,7 @@ SLOW_TESTS = [
     "zoo/test_flows.py",
     "zoo/test_infovae.py",
     "zoo/test_made.py",
+    "zoo/test_mmd.py",
     "zoo/test_mu.py",
     "zoo/test_pixelcnn.py",
     "zoo/test_vae.py",
