@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import os
 import tarfile
 import threading
 import urllib.error
@@ -116,6 +117,14 @@ def test_no_network_is_said_with_the_address(serve, cache):
     ):
         releases.resolve(url)
     assert list(cache.iterdir()) == []
+
+
+def test_a_cache_that_cannot_be_written_is_named_before_anything_is_fetched(serve, monkeypatch):
+    url, requests = serve(b"")
+    monkeypatch.setenv("ELBO_ZOO_CACHE", os.path.join(__file__, "cache"))  # below a file
+    with pytest.raises(OSError, match="set ELBO_ZOO_CACHE to a folder .*Received: .*cache', Not a"):
+        releases.resolve(url)
+    assert requests == []
 
 
 def test_an_archive_without_a_card_is_refused(tmp_path, serve, cache):
