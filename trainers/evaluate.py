@@ -19,7 +19,7 @@ NUM_TEMPERATURES = flags.DEFINE_integer("num_temperatures", None, "Of nll_ais.")
 NUM_GENERATED = flags.DEFINE_integer("num_generated", None, "Images of generated_nll and others.")
 CLASSIFIER = flags.DEFINE_string("classifier", None, "A folder that keeps the image classifier.")
 DATA_DIR = flags.DEFINE_string("data_dir", None, "Where TensorFlow Datasets keeps its data.")
-OUT = flags.DEFINE_string("out", None, "With --model: the folder for evaluation.json; the present one by default.")
+OUT = flags.DEFINE_string("out", None, "Of --model: the folder for evaluation.json, or here.")
 
 
 def main(argv):
