@@ -9,7 +9,7 @@ def prepare_tensorflow():
     """Sets what TensorFlow reads when it is first imported; what the user has set stands.
 
     oneDNN is in TensorFlow and off on x86 processors without AVX-512, where convolutions train
-    1.4 times faster with it (README, Speed).
+    1.4 times faster with it (docs/speed.md).
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     if platform.machine() in ("x86_64", "AMD64"):
