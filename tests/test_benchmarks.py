@@ -293,5 +293,5 @@ def test_variants_of_named_models_stand_beside_the_lines_that_were_there(monkeyp
     with pytest.raises(ValueError, match="table of 'a slide rule'. Received: .*variants.md"):
         variants.main()
     monkeypatch.setattr("sys.argv", ["variants", "--models=c"])
-    with pytest.raises(ValueError, match="models with classes. Received: 'c'"):
+    with pytest.raises(ValueError, match="models with classes among .* Received: 'c'"):
         variants.main()
