@@ -16,6 +16,16 @@ _DTYPES = (
 )
 
 
+def _array(images):
+    """Returns images as an array, nothing copied of one; an iterator would become an object."""
+    if hasattr(images, "__next__"):
+        raise TypeError(
+            "Expected an array of images; an encoder's `stream` takes images as they come. "
+            f"Received: {type(images).__name__}"
+        )
+    return images if isinstance(images, np.ndarray) else np.asarray(images)
+
+
 def as_batch(images, image_shape, hint=""):
     """Returns images as [N, H, W, C], values and dtype untouched, nothing copied.
 
@@ -25,9 +35,10 @@ def as_batch(images, image_shape, hint=""):
         hint: What to add to the message where the shape does not fit.
 
     Raises:
+        TypeError: If `images` is an iterator.
         ValueError: If the shape is none of these, or N = 0; names what was expected.
     """
-    images = images if isinstance(images, np.ndarray) else np.asarray(images)
+    images = _array(images)
     rows, columns, channels = image_shape
     whole = (rows, columns, channels)
     if images.ndim == 4 and images.shape[1:] == whole:
@@ -106,9 +117,10 @@ def pictures(images):
     entries, and otherwise grey images [N, H, W].
 
     Raises:
+        TypeError: If `images` is an iterator.
         ValueError: If the shape is none of these, or an axis is empty.
     """
-    images = images if isinstance(images, np.ndarray) else np.asarray(images)
+    images = _array(images)
     shape, batch = images.shape, images
     if images.ndim == 2:
         batch = images[None, ..., None]

@@ -103,11 +103,6 @@ class Encoder(_Model):
             TypeError: If the dtype is not one of those accepted, or `images` is an iterator.
             ValueError: If an argument's value or shape is not one of those accepted.
         """
-        if hasattr(images, "__next__"):
-            raise TypeError(
-                "Expected an array of images; `stream` takes images as they come. "
-                f"Received: {type(images).__name__}"
-            )
         self._check(kind, seed)
         size = positive_int("batch_size", batch_size)
         images = pictures(images) if resize else as_batch(images, self.image_shape, _RESIZE)
