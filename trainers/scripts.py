@@ -1,4 +1,4 @@
-"""What the scripts share: TensorFlow's settings, flags alone, metrics printed."""
+"""What the scripts share: TensorFlow's settings, flags checked, metrics printed."""
 
 import os
 import platform
