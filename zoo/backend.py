@@ -1,5 +1,6 @@
 """The only module that tells TensorFlow from JAX: TFP's substrate, seeds, compilation."""
 
+import os
 import weakref
 
 import keras
@@ -262,15 +263,25 @@ def accelerator():
     return bool(tf.config.list_physical_devices("GPU"))
 
 
+def _threads():
+    """How many threads one TensorFlow operation may use on the CPU."""
+    allowed = tf.config.threading.get_intra_op_parallelism_threads()
+    allowed = allowed or int(os.environ.get("TF_NUM_INTRAOP_THREADS") or 0)
+    return allowed or os.cpu_count()
+
+
 def prefer_xla(model):
     """Returns whether XLA is the faster choice for `model` on this machine.
 
-    The measured rule: always on an accelerator and always under JAX; on a CPU under TensorFlow
-    for dense networks in float32, but not for convolutions, where oneDNN's own kernels are about
-    twice as fast as XLA's, nor in bfloat16, whose matrix units XLA leaves unused.
+    The measured rule (docs/speed.md): always on an accelerator and always under JAX; on a CPU under
+    TensorFlow for dense networks in float32 that have more than one thread, but not for
+    convolutions, where oneDNN's own kernels are about twice as fast as XLA's, nor in bfloat16,
+    whose matrix units XLA leaves unused.
     """
     if BACKEND == "jax" or accelerator():
         return True
+    if _threads() == 1:
+        return False
     convolutions = (keras.layers.Conv2D, keras.layers.Conv2DTranspose)
     return not any(
         isinstance(layer, convolutions) or layer.compute_dtype == "bfloat16"

@@ -102,6 +102,12 @@ def test_tensorflow_stream_has_a_static_image_shape_and_no_end(seed):
     assert stream.cardinality() == tf.data.INFINITE_CARDINALITY
 
 
+def test_tensorflow_stream_has_no_tuner_that_holds_up_its_end(seed):
+    pytest.importorskip("tensorflow")
+    stream = data.training_batches(numbered(), BATCH, seed, framework="tensorflow")
+    assert stream.options().autotune.enabled is False
+
+
 def test_thread_ends_with_its_stream(seed):
     def running():
         return [t for t in threading.enumerate() if t.name == "training-batches"]

@@ -244,10 +244,11 @@ def test_steps_per_execution_divides_the_epoch(steps, expected):
     assert steps % loop.resolve_steps(7, steps) == 0
 
 
-def test_xla_by_the_measured_rule():
+def test_xla_by_the_measured_rule(monkeypatch):
     import zoo
     from zoo.backend import accelerator
 
+    monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", "2")
     policy = {"dtype": "mixed_bfloat16"}
     dense = zoo.VAE(zoo.MLPEncoder(2, [4]), zoo.MLPDecoder(2, (4, 4, 1), [4]))
     low = zoo.VAE(zoo.MLPEncoder(2, [4], **policy), zoo.MLPDecoder(2, (4, 4, 1), [4], **policy))
@@ -256,6 +257,9 @@ def test_xla_by_the_measured_rule():
     on_cpu = {dense: True, low: False, conv: False, noisy: True}
     for model, expected in on_cpu.items():
         assert loop.resolve_jit("auto", model) is (expected or accelerator())
+    monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", "1")
+    for model in on_cpu:
+        assert loop.resolve_jit("auto", model) is accelerator()
 
 
 def test_jit_choice():

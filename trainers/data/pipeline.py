@@ -175,6 +175,9 @@ def _tensorflow_stream(dataset, batch_size, seed, first_step, with_labels):
 
     options = tf.data.Options()
     options.deterministic = True
+    # Nothing here is left to tune, and a tuner asleep holds up the end of `fit`: by as long as
+    # training took, up to a minute.
+    options.autotune.enabled = False
     # The stream is one sequence of global batches: no worker may take every n-th of them.
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
     stream = tf.data.Dataset.counter(start=first_step)
