@@ -119,6 +119,23 @@ def test_broken_pictures_and_folders_are_named(tmp_path):
         (tmp_path / name).unlink()
 
 
+@pytest.mark.parametrize("folder", ["", "train/"])
+def test_only_the_pictures_asked_for_are_read(tmp_path, folder):
+    for i in range(10):
+        picture(tmp_path / f"{folder}{i}.png", value=i)
+    if folder:
+        picture(tmp_path / "test" / "a.png")
+    (tmp_path / f"{folder}9.png").write_bytes(b"broken")
+    with pytest.raises(ValueError, match="readable image.*9.png"):
+        data.load(str(tmp_path), "train", validation_fraction=0.0, test_fraction=0.0)
+    split = {"test_split": "test" if folder else "none", "validation_split": "none"}
+    cut = {"validation_fraction": 0.0, "test_fraction": 0.0}
+    config = {"name": str(tmp_path), "train_split": "train[2:9]", **split, **cut}
+    assert data.load_splits(config)["train"].images[:, 0, 0, 0].tolist() == [2, 3, 4, 5, 6, 7, 8]
+    config = {"name": str(tmp_path), "limit": 4, **split, **cut}
+    assert data.load_splits(config)["train"].images[:, 0, 0, 0].tolist() == [0, 1, 2, 3]
+
+
 def test_npz_of_images_is_cut_by_label(tmp_path, arrays):
     images, labels = arrays
     path = tmp_path / "mine.npz"

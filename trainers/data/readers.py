@@ -205,16 +205,20 @@ def read_folder(path, preparation, cut):
         sizes = {name: len(part) for name, part in parts.items()}
     classes = _classes(files.values())
 
-    def read(split):
-        chosen = files[split]
-        images = _read_pictures(root, [file for file, _ in chosen], preparation)
-        return images, None if classes is None else _labels(chosen, classes)
+    def listed(split):
+        labels = None if classes is None else _labels(files[split], classes)
+        return np.array([file for file, _ in files[split]], dtype=object), labels
+
+    def read(expression, enough=None):
+        chosen, labels = splits.evaluate(expression, listed)
+        images = _read_pictures(root, chosen[:enough], preparation)
+        return images, None if labels is None else labels[:enough]
 
     return Source(
         name=f"folder:{root.resolve().name}",
         text="pictures of a folder",
         splits=tuple(files),
-        read=lambda expression, enough=None: splits.evaluate(expression, read),
+        read=read,
         class_names=classes,
         preprocessing=preparation.text(),
         sizes=sizes,

@@ -41,7 +41,10 @@ def check_names(expression, valid, name):
 
 
 def evaluate(expression, read):
-    """Returns (images, labels) of a split expression, from `read(name)` of whole splits."""
+    """Returns (images, labels) of a split expression, from `read(name)` of whole splits.
+
+    Images may be anything that stands for them in an array, such as the names of their files.
+    """
     parts = []
     for name, start, stop in parse(expression):
         images, labels = read(name)
