@@ -109,6 +109,36 @@ def _expm1(ctx, node, name, args):
     _replace(ctx, node, name, "Where", [make("Equal", u, one), x, exact])
 
 
+@handles("Sum")
+def _sum(ctx, node, name, args):
+    """A sum over several axes as one after another, the innermost first.
+
+    ONNX Runtime adds what one node sums nearly one by one: the log-likelihood of a black picture of
+    64 x 64 colours, 12,288 nearly equal numbers, is off by 1.2e-5 of it, axis after axis by 1e-7.
+    """
+    make, int64 = _maker(ctx, node), onnx.TensorProto.INT64
+    x, given = node.input
+    keep_dims = int(bool(node.get_attr_value("keep_dims", 0)))
+    if not node.inputs[1].is_const():
+        axes = make("Cast", given, to=int64)
+        _replace(ctx, node, name, "ReduceSum", [x, axes], keepdims=keep_dims)
+        return
+    axes = np.ravel(node.inputs[1].get_tensor_value(as_list=False)).astype(np.int64)
+
+    def constant(values):
+        return ctx.make_const(tf2onnx.utils.make_name(name), np.array(values, np.int64)).output[0]
+
+    if len(axes) == 1:
+        _replace(ctx, node, name, "ReduceSum", [x, constant(axes)], keepdims=keep_dims)
+        return
+    for axis in sorted(axes, reverse=True):
+        x = make("ReduceSum", x, constant([axis]), keepdims=1)
+    if keep_dims or not len(axes):
+        _replace(ctx, node, name, "Identity", [x])
+    else:
+        _replace(ctx, node, name, "Squeeze", [x, constant(axes)])
+
+
 @handles("BroadcastArgs")
 def _broadcast_args(ctx, node, name, args):
     """The shape that two shapes broadcast to: ones in front of the shorter, then dim by dim."""

@@ -105,6 +105,42 @@ def test_softplus_is_exact_to_rounding_at_both_ends():
     np.testing.assert_array_equal(ends, [[np.inf], [0]])
 
 
+def test_a_sum_over_a_picture_keeps_float32s_digits(rng):
+    # Nearly equal numbers, as the terms of a log-likelihood of a black picture are.
+    image = (-0.822 - 1e-5 * rng.random((3, 64, 64, 3))).astype("f4")
+    graph = converted(
+        lambda image: {"sum": tf.reduce_sum(image, (1, 2, 3))}, {"image": (64, 64, 3)}
+    )
+    expected = image.sum(axis=(1, 2, 3), dtype="f8")
+    np.testing.assert_allclose(graph(image=image)["sum"], expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("keepdims", [False, True])
+@pytest.mark.parametrize("axis", [1, -1, (1, 3), (-1, 2), (0, 1, 2, 3), (), None])
+def test_sums_over_any_axes(rng, axis, keepdims):
+    image = rng.random((5, 2, 3, 4)).astype("f4")
+
+    def function(image):
+        # Added to a column of the batch, which a sum over all axes has not.
+        found = tf.reduce_sum(image, axis, keepdims=keepdims)
+        return {"sum": tf.reshape(image, [-1, 24])[:, :1] + tf.reshape(found, [1, -1])}
+
+    expected = image.reshape(-1, 24)[:, :1] + image.sum(axis, keepdims=keepdims).reshape(1, -1)
+    received = converted(function, {"image": (2, 3, 4)})(image=image)["sum"]
+    np.testing.assert_allclose(received, expected, rtol=1e-6)
+
+
+def test_a_sum_over_axes_that_only_the_input_gives(rng):
+    image = rng.random((5, 2, 3)).astype("f4")
+
+    def function(image):
+        axes = tf.cast(tf.shape(image)[2:] - 1, tf.int32)  # [2], which no constant says
+        return {"sum": tf.ensure_shape(tf.reduce_sum(image, axes), (None, 2))}
+
+    graph = converted(function, {"image": (2, None)})
+    np.testing.assert_allclose(graph(image=image)["sum"], image.sum(2), rtol=1e-6)
+
+
 def test_broadcast_args_with_a_dynamic_batch():
     def function(x, y):
         shape = tf.broadcast_dynamic_shape(tf.shape(x), tf.shape(y)[1:])

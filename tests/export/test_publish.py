@@ -269,20 +269,26 @@ def test_outputs_that_are_not_finite_are_refused(run, monkeypatch):
     assert content(run) == before
 
 
-def test_graphs_with_other_numbers_are_refused(run, monkeypatch):
+@pytest.mark.parametrize("only", ["", "density"])
+def test_graphs_with_other_numbers_are_refused(run, monkeypatch, only):
     before = content(run)
     export = export_onnx.export
 
     def wrong(function, inputs, path, *rest):
         def shifted(*tensors):
-            return {k: v + 1e-3 for k, v in function(*tensors).items()}
+            off = 1e-3 if only in path.name else 0.0
+            return {k: v + off * (1 + abs(v)) for k, v in function(*tensors).items()}
 
         export(shifted, inputs, path, *rest)
 
     monkeypatch.setattr(export_onnx, "export", wrong)
-    text = "does not give Keras's numbers; nothing is kept.*encoder loc, batch 10 .*FAILED"
-    with pytest.raises(ValueError, match=f"(?s){text}"):
+    table = "encoder loc, batch 10 .*FAILED"
+    if only:
+        table = "--noprobability publishes it without.*density log_prior, batch 10 .*FAILED"
+    text = f"does not give Keras's numbers; nothing is kept.*{table}"
+    with pytest.raises(ValueError, match=f"(?s){text}") as raised:
         publish.publish(run, "tiny")
+    assert ("--noprobability" in str(raised.value)) == bool(only)
     assert content(run) == before
 
 

@@ -83,7 +83,8 @@ def _middle(images, side):
     height, width = images.shape[1:3]
     if side > min(height, width):
         raise ValueError(
-            f"Expected a crop within pictures of {height}x{width}. Received: crop={side!r}"
+            f"Expected a crop within pictures of {height}x{width}, or 0 for whole ones. "
+            f"Received: crop={side!r}"
         )
     top, left = (height - side) // 2, (width - side) // 2
     return images[:, top : top + side, left : left + side]
