@@ -1,6 +1,7 @@
 """Evaluates a run, or a released model, and writes `evaluation.json`.
 
 python -m trainers.evaluate --workdir=/tmp/quickstart --metrics=nll,linear_probe
+python -m trainers.evaluate --model=vimae-mnist-z8-vae --data=folder:PATH --out=FOLDER
 """
 
 from absl import app, flags, logging
@@ -19,7 +20,10 @@ NUM_TEMPERATURES = flags.DEFINE_integer("num_temperatures", None, "Of nll_ais.")
 NUM_GENERATED = flags.DEFINE_integer("num_generated", None, "Images of generated_nll and others.")
 CLASSIFIER = flags.DEFINE_string("classifier", None, "A folder that keeps the image classifier.")
 DATA_DIR = flags.DEFINE_string("data_dir", None, "Where TensorFlow Datasets keeps its data.")
-OUT = flags.DEFINE_string("out", None, "Of --model: the folder for evaluation.json, or here.")
+DATA = flags.DEFINE_string("data", None, "Other data than the model's own: a name or path.")
+OUT = flags.DEFINE_string(
+    "out", None, "Of --model and of --data: the folder for evaluation.json, or here."
+)
 
 
 def main(argv):
@@ -38,6 +42,7 @@ def main(argv):
         num_generated=NUM_GENERATED.value,
         classifier=CLASSIFIER.value,
         data_dir=DATA_DIR.value,
+        data=DATA.value,
         out=OUT.value,
         progress=scripts.is_terminal(),
     )

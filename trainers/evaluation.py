@@ -1,4 +1,4 @@
-"""Evaluating again: a run with other metrics, or a released model on its own data."""
+"""Evaluating again: a run with other metrics, a released model, either of them on other data."""
 
 import copy
 import dataclasses
@@ -22,11 +22,13 @@ def evaluate(
     data_dir=None,
     out=None,
     progress=True,
+    data=None,
     **settings,
 ):
     """Evaluates a run (`workdir`) or an artifact (`model`) and writes `evaluation.json`.
 
-    A run's page is written anew with the new numbers. Metrics not asked for are kept.
+    A run's page is written anew with the new numbers. Metrics not asked for are kept. What is
+    measured on other data stands alone, in `out`.
 
     Args:
         workdir: A run's folder.
@@ -34,8 +36,10 @@ def evaluate(
         metrics: Names; those of the config by default.
         num_samples: K, of the importance-sampled NLL.
         data_dir: Where TensorFlow Datasets keeps its data.
-        out: With `model`, where `evaluation.json` goes; the present folder by default.
+        out: With `model` or `data`, where `evaluation.json` goes; the present folder by default.
         progress: Whether to draw progress bars.
+        data: Other data than the model's own, by a name or path as `data.name` takes: its own
+            splits, brought to the model's size and channels, with the model's binarisation.
         **settings: Others of `SETTINGS`, as of `zoo.evaluation.evaluate`; None leaves the config's.
             `classifier` is the folder that keeps the classifier of images, by default one in the
             run's folder; runs on the same data can share it.
@@ -45,6 +49,7 @@ def evaluate(
 
     Raises:
         ValueError: If a metric or a setting is unknown.
+        FileNotFoundError: If the run or its data is not there.
     """
     check_names(metrics or (), ALL_METRICS, "--metrics")
     run = runs.load_run(workdir) if workdir else runs.load_released(model)
@@ -52,16 +57,35 @@ def evaluate(
     settings = {"num_samples": num_samples, **settings}
     check_names(settings, SETTINGS, "settings")
     config["evaluation"].update({name: value for name, value in settings.items() if value})
+    if data:
+        config["data"] = _other_data(config["data"], data, run.model.image_shape)
     if data_dir:
         config["data"]["data_dir"] = data_dir
-    asked = dataclasses.replace(run, config=config)
-    target = Path(workdir or out or ".")
-    if workdir is None and (target / "evaluation.json").is_file():
+    # What was measured before was measured on the model's own data.
+    earlier = None if data else run.evaluation
+    asked = dataclasses.replace(run, config=config, evaluation=earlier)
+    in_place = workdir and not data
+    target = Path(workdir if in_place else out or ".")
+    if not in_place and (target / "evaluation.json").is_file():
         raise ValueError(
             "Expected an --out folder without evaluation.json, so that no result is lost. "
             f"Received: out={str(target)!r}"
         )
-    result = runs.evaluate_run(target, asked, metrics=metrics, progress=progress)
-    if workdir:
+    try:
+        result = runs.evaluate_run(target, asked, metrics=metrics, progress=progress)
+    except FileNotFoundError as error:
+        raise FileNotFoundError(
+            f"{error}. Name the data with --data=NAME_OR_PATH, or --data_dir where TensorFlow "
+            "Datasets keeps it."
+        ) from error
+    if in_place:
         runs.write_report(workdir, dataclasses.replace(run, evaluation=result))
     return result
+
+
+def _other_data(config, name, image_shape):
+    """Returns the config of other data: of the model's own what its pixels have to be."""
+    height, width, channels = image_shape
+    kept = ("data_dir", "download", "binarisation", "pixel_scale")
+    own = {key: config[key] for key in kept if key in config}
+    return {"name": name, "image_size": [height, width], "channels": channels, **own}

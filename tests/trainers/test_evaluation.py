@@ -2,6 +2,7 @@
 
 import shutil
 
+import numpy as np
 import pytest
 import tiny_artifact
 
@@ -47,3 +48,25 @@ def test_an_evaluation_elsewhere_is_not_overwritten(workdir, tmp_path):
     (tmp_path / "evaluation.json").write_text("{}")
     with pytest.raises(ValueError, match="without evaluation.json, so that no result is lost"):
         evaluation.evaluate(model=str(workdir / "artifact"), out=tmp_path)
+
+
+@pytest.mark.parametrize("of", ["workdir", "model"])
+def test_other_data_is_brought_to_the_model_and_stands_alone(workdir, tmp_path, rng, of):
+    images = rng.integers(0, 256, (40, 20, 24, 3), dtype=np.uint8)
+    np.savez(tmp_path / "own.npz", x_train=images, x_test=images[:7])
+    run = {of: str(workdir if of == "workdir" else workdir / "artifact")}
+    before = {file: file.read_bytes() for file in workdir.rglob("*") if file.is_file()}
+    asked = {"data": f"npz:{tmp_path}/own.npz", "metrics": ["elbo"], "progress": False}
+    found = evaluation.evaluate(**run, **asked, out=tmp_path / "out")
+    assert set(found["metrics"]) == {"elbo"} and found["num_examples"] == 7
+    assert found["data"]["name"] == "npz:own.npz" and found["data"]["split"] == "test"
+    assert files.read_json(tmp_path / "out" / "evaluation.json") == found
+    assert {file: file.read_bytes() for file in workdir.rglob("*") if file.is_file()} == before
+    with pytest.raises(ValueError, match="without evaluation.json"):
+        evaluation.evaluate(**run, **asked, out=tmp_path / "out")
+
+
+def test_data_that_is_not_there_can_be_named(workdir, tmp_path):
+    asked = {"workdir": workdir, "metrics": ["elbo"], "out": tmp_path, "progress": False}
+    with pytest.raises(FileNotFoundError, match="absent'.*Name the data with --data=NAME_OR_PATH"):
+        evaluation.evaluate(**asked, data="folder:absent")
