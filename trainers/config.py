@@ -200,9 +200,18 @@ def flat(config, prefix=""):
     return found
 
 
+def _filled(config):
+    config = plain(config)
+    rooms = {room: _with_defaults(config[room], registry) for room, registry in _rooms().items()}
+    return {**flat(default_config()), **flat({**config, **rooms})}
+
+
 def differences(ours, theirs):
-    """Returns a line for each key that makes two configs different runs."""
-    ours, theirs = flat(ours), flat(theirs)
+    """Returns a line for each key that makes two configs different runs.
+
+    An argument that one of them lacks, because it came with a later version, is at its default.
+    """
+    ours, theirs = _filled(ours), _filled(theirs)
     keys = sorted(set(ours) | set(theirs))
     return [
         f"{key}: {theirs.get(key, 'absent')!r} there, {ours.get(key, 'absent')!r} here"

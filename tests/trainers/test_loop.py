@@ -148,6 +148,21 @@ def test_moved_data_is_the_same_run(run):
     runs.check_folder(folder / "run", moved)
 
 
+def test_an_argument_newer_than_a_run_is_at_its_default_there(run, tmp_path):
+    folder, config, _ = run
+    saved = json.loads((folder / "run" / "config.json").read_text())
+    del saved["config"]["encoder"]["scale"]
+    del saved["config"]["decoder"]["likelihood"]
+    del saved["config"]["optimizer"]["epsilon"]
+    (tmp_path / "config.json").write_text(json.dumps(saved))
+    runs.check_folder(tmp_path, config)
+    other = ConfigDict(config.to_dict())
+    other.encoder.scale = "log_variance"
+    message = r"encoder\.scale: 'softplus_scale' there, 'log_variance' here"
+    with pytest.raises(ValueError, match=message):
+        runs.check_folder(tmp_path, other)
+
+
 def test_a_nan_stops_with_its_step_and_term_and_keeps_the_last_good_checkpoint(
     tmp_path, monkeypatch
 ):

@@ -153,3 +153,28 @@ def test_small_convolutions_start_with_variance_two_over_their_inputs():
         # The variance of n normal draws has a relative standard deviation of sqrt(2 / n).
         tolerance = 5 * np.sqrt(2 / kernel.size)
         assert abs(kernel.var() * inputs / 2 - 1) < tolerance
+
+
+def test_dense_layers_start_as_their_initializer_says_each_with_numbers_of_its_own():
+    keras.utils.set_random_seed(17)
+    name = "he_normal"
+    model = zoo.VAE(
+        zoo.MLPEncoder(200, kernel_initializer=name), zoo.MLPDecoder(200, kernel_initializer=name)
+    )
+    encoder, decoder = model.encoder, model.decoder
+    layers = [*encoder.hidden, encoder.head.loc_layer, encoder.head.scale_layer]
+    layers += [*decoder.hidden, decoder.pixels]
+    kernels = [to_numpy(layer.kernel) for layer in layers]
+    assert len({kernel.sum() for kernel in kernels}) == len(layers) == 11
+    for kernel in kernels:
+        # The kurtosis of a normal variable cut at two standard deviations is below 3.
+        tolerance = 5 * np.sqrt(2 / kernel.size)
+        assert abs(kernel.var() * len(kernel) / 2 - 1) < tolerance
+
+
+@pytest.mark.parametrize("part", [zoo.MLPEncoder, zoo.MLPDecoder])
+def test_dense_parts_refuse_an_initializer_that_would_repeat_itself(part):
+    with pytest.raises(ValueError, match="Expected the name of a Keras initializer"):
+        part(2, kernel_initializer=keras.initializers.HeNormal(seed=3))
+    with pytest.raises(ValueError, match="he_norm"):
+        part(2, kernel_initializer="he_norm")

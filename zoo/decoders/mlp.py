@@ -4,6 +4,7 @@ import keras
 import numpy as np
 
 from zoo.decoders.decoder import Decoder
+from zoo.layers import hidden_layers
 from zoo.registry import DECODERS
 
 
@@ -17,6 +18,7 @@ class MLPDecoder(Decoder):
         hidden_units: Widths of the hidden layers.
         activation: Keras activation of the hidden layers.
         likelihood: A likelihood, its name, or a mapping with `name`.
+        kernel_initializer: Name of the Keras initializer of all its layers.
     """
 
     def __init__(
@@ -26,18 +28,21 @@ class MLPDecoder(Decoder):
         hidden_units=(200, 200, 200, 200),
         activation="relu",
         likelihood="bernoulli",
+        kernel_initializer="glorot_uniform",
         **kwargs,
     ):
         super().__init__(latent_dim, image_shape, likelihood, **kwargs)
         self.hidden_units = tuple(hidden_units)
         self.activation = activation
-        self.hidden = [
-            keras.layers.Dense(units, activation, dtype=self.dtype_policy)
-            for units in self.hidden_units
-        ]
+        self.kernel_initializer = kernel_initializer
+        self.hidden = hidden_layers(
+            self.hidden_units, activation, kernel_initializer, self.dtype_policy
+        )
         maps = (*self.image_shape[:2], self.raw_channels)
         # The last layer is float32: its outputs are logits or means, which are probabilistic.
-        self.pixels = keras.layers.Dense(int(np.prod(maps)), dtype="float32")
+        self.pixels = keras.layers.Dense(
+            int(np.prod(maps)), kernel_initializer=kernel_initializer, dtype="float32"
+        )
         self.to_image = keras.layers.Reshape(maps, dtype="float32")
 
     def build(self, latent_shape):

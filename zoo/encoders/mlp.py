@@ -4,7 +4,7 @@ import keras
 import numpy as np
 
 from zoo.encoders.encoder import Encoder
-from zoo.layers import GaussianHead
+from zoo.layers import GaussianHead, hidden_layers
 from zoo.registry import ENCODERS
 
 
@@ -20,6 +20,7 @@ class MLPEncoder(Encoder):
         hidden_units: Widths of the hidden layers.
         activation: Keras activation of the hidden layers.
         scale: How the posterior's scale is made; see `zoo.layers.GaussianHead`.
+        kernel_initializer: Name of the Keras initializer of all its layers.
     """
 
     def __init__(
@@ -28,6 +29,7 @@ class MLPEncoder(Encoder):
         hidden_units=(200, 200, 200, 200),
         activation="relu",
         scale="softplus_scale",
+        kernel_initializer="glorot_uniform",
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -35,12 +37,12 @@ class MLPEncoder(Encoder):
         self.hidden_units = tuple(hidden_units)
         self.activation = activation
         self.scale = scale
+        self.kernel_initializer = kernel_initializer
         self.flatten = keras.layers.Flatten(dtype=self.dtype_policy)
-        self.hidden = [
-            keras.layers.Dense(units, activation, dtype=self.dtype_policy)
-            for units in self.hidden_units
-        ]
-        self.head = GaussianHead(latent_dim, scale)
+        self.hidden = hidden_layers(
+            self.hidden_units, activation, kernel_initializer, self.dtype_policy
+        )
+        self.head = GaussianHead(latent_dim, scale, kernel_initializer)
 
     def build(self, image_shape):
         self.flatten.build(image_shape)

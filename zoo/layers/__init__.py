@@ -2,6 +2,7 @@
 
 from zoo.layers.causal import CausalConv2D, GatedResidual
 from zoo.layers.clipping import NormClipping
+from zoo.layers.dense import hidden_layers
 from zoo.layers.flow import MeanFlow
 from zoo.layers.gated import GatedConv2D, GatedConv2DTranspose, GatedDense
 from zoo.layers.gaussian_head import GaussianHead
@@ -19,4 +20,5 @@ __all__ = [
     "MeanFlow",
     "NormClipping",
     "Part",
+    "hidden_layers",
 ]
