@@ -93,11 +93,16 @@ def complete(config, mode=""):
         config.train.validation_examples = 50
         config.evaluation.num_samples = 5
         config.evaluation.nll_examples = 50
-    for room, registry in _rooms().items():
-        spec = _with_defaults(plain(config[room]), registry)
-        with config.unlocked():
+    with config.unlocked():
+        for room, spec in _whole_rooms(config).items():
             config[room] = ConfigDict(spec)
     return config.lock()
+
+
+def _whole_rooms(config):
+    return {
+        room: _with_defaults(plain(config[room]), registry) for room, registry in _rooms().items()
+    }
 
 
 def _with_defaults(spec, registry):
@@ -201,9 +206,7 @@ def flat(config, prefix=""):
 
 
 def _filled(config):
-    config = plain(config)
-    rooms = {room: _with_defaults(config[room], registry) for room, registry in _rooms().items()}
-    return {**flat(default_config()), **flat({**config, **rooms})}
+    return {**flat(default_config()), **flat({**plain(config), **_whole_rooms(config)})}
 
 
 def differences(ours, theirs):
