@@ -140,8 +140,8 @@ def load_run(workdir):
     checkpoint = checkpoints.newest(workdir / "checkpoints")
     if checkpoint is None:
         raise FileNotFoundError(
-            f"Expected a run with a checkpoint; train it for an epoch first. "
-            f"Received: workdir={str(workdir)!r}"
+            "Expected a run with a checkpoint; train it for an epoch first (a copy of a sweep's "
+            f"numbers has none). Received: workdir={str(workdir)!r}"
         )
     with dtype_policy("float32"):
         model = zoo.build(configs.model_config(saved["config"], saved["image_shape"]))

@@ -26,11 +26,19 @@ GRID = flags.DEFINE_string(
 JOBS = flags.DEFINE_integer("jobs", 2, "Runs side by side.")
 THREADS = flags.DEFINE_integer("threads", 0, "Threads of each run; 0 shares the cores.")
 RETRY_FAILED = flags.DEFINE_bool("retry_failed", False, "Go on with runs that failed.")
+NUMBERS = flags.DEFINE_string(
+    "numbers", None, "Only copy there what finished runs measured, without weights, to keep."
+)
 PLOT_ONLY = flags.DEFINE_bool("plot_only", False, "Only write the ledger and its pictures anew.")
 
 
 def main(argv):
     scripts.no_arguments(argv)
+    if NUMBERS.value:
+        from trainers.sweeps import numbers
+
+        print(f"Wrote {len(numbers.copy(WORKDIR.value, NUMBERS.value))} runs to {NUMBERS.value}")
+        return
     failed = 0 if PLOT_ONLY.value else run()
     from trainers.sweeps import rate_distortion
 
@@ -42,7 +50,7 @@ def main(argv):
 def run():
     """Runs the grid of the flags and returns how many runs failed."""
     if CONFIG.value is None or not GRID.value:
-        raise app.UsageError("Expected --config and --grid, or --plot_only.")
+        raise app.UsageError("Expected --config and --grid, or --plot_only, or --numbers.")
     from trainers.sweeps import running
 
     holder = flags.FLAGS["config"]

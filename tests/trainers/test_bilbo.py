@@ -16,6 +16,7 @@ from trainers.experiments.bilbo import pictures as bilbo_pictures
 from trainers.experiments.bilbo import posterior as bilbo_posterior
 from trainers.experiments.bilbo import runs as bilbo_runs
 from trainers.experiments.item import SCALES, Context
+from zoo import files
 
 CELEBA = ("fig7", "fig16", "fig17")
 
@@ -137,6 +138,15 @@ def test_curves_and_how_far_a_bound_fluctuates(tmp_path):
     curves = [([5, 10], [-3.0, -1.0]), ([5, 10], [-5.0, -1.0])]
     at, mean, error = bilbo_pictures.mean_curve(curves)
     assert at.tolist() == [5, 10] and mean.tolist() == [-4.0, -1.0] and error.tolist() == [1.0, 0.0]
+
+
+def test_a_finished_run_without_its_weights_is_an_error_and_no_gap_in_a_figure(tmp_path):
+    finished, failed = _found("learned", 17, -135.0), _found("learned", 18, None)
+    models = bilbo_runs.Models(tmp_path, [finished, failed], "")
+    assert models.load(failed) is None
+    files.write_json(tmp_path / finished["run"] / "config.json", {})
+    with pytest.raises(FileNotFoundError, match="a copy of a sweep's numbers has none"):
+        models.load(finished)
 
 
 def test_shape_rows_tell_a_u_from_noise():

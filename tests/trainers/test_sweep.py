@@ -14,7 +14,8 @@ import pytest
 from PIL import Image
 
 from configs.broken_elbo.families import FAMILIES
-from trainers.sweeps import grid, ledger, rate_distortion, records, running
+from trainers import history
+from trainers.sweeps import grid, ledger, numbers, rate_distortion, records, running
 from trainers.sweeps.grid import RunSpec
 from trainers.sweeps.records import Record
 from zoo import files
@@ -213,6 +214,60 @@ def test_a_second_sweep_runs_nothing(swept, monkeypatch):
 def test_other_flags_for_a_run_that_was_begun_are_refused(swept):
     with pytest.raises(ValueError, match="begun in this folder with other flags"):
         running.sweep(QUICK, swept[0], "optimizer.learning_rate=1e-3;objective.beta=0.5")
+
+
+def test_numbers_are_kept_without_weights_and_a_sweep_goes_on_from_them(
+    swept, tmp_path, monkeypatch
+):
+    workdir, (failed, good), _ = swept
+    name, kept = good.spec.name, tmp_path / "kept"
+    rows = numbers.copy(workdir, kept)
+    written = [path for path in kept.rglob("*") if path.is_file()]
+    assert {str(path.relative_to(kept)) for path in written} == {
+        "ledger.csv",
+        f"logs/{name}.json",
+        *(f"{name}/{file}" for file in ("config.json", "evaluation.json", "metrics.csv")),
+    }
+    for path in written:
+        text = path.read_text()
+        assert str(workdir) not in text and str(ROOT) not in text, path
+    assert [row["run"] for row in rows] == [name] and failed.spec.name not in str(rows)
+    (measured,) = [row for row in ledger.read(workdir) if row["run"] == name]
+    assert ledger.read(kept) == [measured]
+    assert history.read(kept / name) == history.read(workdir / name)
+    assert files.read_json(kept / name / "config.json")["command"] == measured["command"]
+    monkeypatch.setattr(subprocess, "Popen", None)
+    flags = ["--config.train.jit_compile=off", "--config.evaluation.nll_examples=20"]
+    text, lines = "optimizer.learning_rate=1e-3;objective.beta=0.5", []
+    (again,) = running.sweep(QUICK, kept, text, flags, say=lines.append)
+    assert again.status == "finished" and lines == [f"{name}: finished before"]
+    with pytest.raises(ValueError, match="begun in this folder with other flags"):
+        running.sweep(QUICK, kept, text, flags[:1])
+
+
+def test_numbers_are_not_kept_of_nothing_in_place_or_over_others(swept, tmp_path):
+    with pytest.raises(ValueError, match="another folder than the sweep's"):
+        numbers.copy(swept[0], swept[0] / ".." / swept[0].name)
+    with pytest.raises(ValueError, match="with a finished run"):
+        numbers.copy(tmp_path, tmp_path / "kept")
+    good = swept[1][1].spec
+    records.write(tmp_path, Record(RunSpec(good.name, good.point, ("--config=configs/x.py",))))
+    with pytest.raises(ValueError, match="with other flags"):
+        numbers.copy(swept[0], tmp_path)
+    assert not (tmp_path / good.name).exists()
+
+
+@pytest.mark.parametrize(
+    ("command", "shown"),
+    [
+        ("python -m trainers.train --config=/a/b.py --workdir=/c/seed=1", "--workdir=DIR/seed=1"),
+        ("python -m trainers.evaluate --workdir=/c/seed=1 --metrics=nll", "seed=1 --metrics=nll"),
+    ],
+)
+def test_a_kept_evaluation_s_command_holds_no_place(command, shown):
+    spec = RunSpec("seed=1", {"seed": "1"}, ("--config=configs/quickstart.py", "--config.seed=1"))
+    found = numbers._shown(command, spec)
+    assert found.endswith(shown) and "DIR/seed=1" in found and "/a" not in found
 
 
 def test_pictures_of_a_sweep_without_families(swept):

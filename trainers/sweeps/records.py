@@ -71,7 +71,8 @@ def check_same(workdir, specs):
     """Raises `ValueError` if a run of that name was begun with other flags."""
     for spec in specs:
         record = read(workdir, spec.name)
-        before, now = (_flags(s.arguments) if s else None for s in (record and record.spec, spec))
+        before = record and without_places(record.spec).arguments
+        now = without_places(spec).arguments
         if before and before != now:
             raise ValueError(
                 f"{spec.name} was begun in this folder with other flags; use another --workdir. "
@@ -79,8 +80,8 @@ def check_same(workdir, specs):
             )
 
 
-def _flags(arguments):
-    """Returns the flags that make a run what it is: `configs/...` is one file in every checkout."""
-    return [
-        re.sub(r"^--config=.*/(?=configs/)", "--config=", a) for a in arguments if not is_place(a)
-    ]
+def without_places(spec):
+    """Returns a `RunSpec` with the flags that make a run what it is, in every checkout the same."""
+    kept = [argument for argument in spec.arguments if not is_place(argument)]
+    arguments = [re.sub(r"^--config=.*/(?=configs/)", "--config=", argument) for argument in kept]
+    return dataclasses.replace(spec, arguments=tuple(arguments))

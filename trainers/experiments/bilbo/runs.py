@@ -130,10 +130,16 @@ class Models:
         return [row for row in self.rows if all(row.get(k) == v for k, v in values.items())]
 
     def load(self, row):
-        """Returns the `runs.Run` of a row, or None where it never got as far as a checkpoint."""
+        """Returns the `runs.Run` of a row, or None where it never got as far as a checkpoint.
+
+        Raises:
+            FileNotFoundError: If it finished, and its weights are gone.
+        """
         try:
             return runs.load_run(self.folder / row["run"])
         except FileNotFoundError:
+            if row["status"] == "finished":
+                raise
             return None
 
     def history(self, row):
