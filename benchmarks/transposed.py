@@ -65,17 +65,19 @@ def graphs(channels, maps, kernel, size, seed=17):
     shuffle = helper.make_node("DepthToSpace", ["h"], ["y"], blocksize=2, mode="DCR")
     shapes = ["batch", channels, size, size], ["batch", maps, 2 * size, 2 * size]
     return (
-        _graph([transposed], weight, shapes),
-        _graph([plain, shuffle], other, shapes),
+        graph_of([transposed], {"w": weight}, shapes),
+        graph_of([plain, shuffle], {"w": other}, shapes),
     )
 
 
-def _graph(nodes, weight, shapes):
+def graph_of(nodes, weights, shapes):
+    """Returns a `Graph` from x to y of these shapes; weights by name."""
     x, y = (
         helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape)
         for name, shape in zip("xy", shapes)
     )
-    graph = helper.make_graph(nodes, "layer", [x], [y], [numpy_helper.from_array(weight, "w")])
+    kernels = [numpy_helper.from_array(weight, name) for name, weight in weights.items()]
+    graph = helper.make_graph(nodes, "layer", [x], [y], kernels)
     opsets = [helper.make_opsetid("", OPSET)]
     model = helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION)
     return Graph(model.SerializeToString(), "a layer")
@@ -88,11 +90,11 @@ def measure(batch_sizes=(1, 256), seconds=1.0):
         forms = graphs(*layer)
         for size in batch_sizes:
             x = np.random.default_rng(1).random((size, layer[0], layer[-1], layer[-1]), "f4")
-            rows.append((layer, size, _best(forms, x, seconds)))
+            rows.append((layer, size, best(forms, x, seconds)))
     return rows
 
 
-def _best(forms, x, seconds):
+def best(forms, x, seconds):
     """Returns the shortest of calls taken in turn for so long."""
     times, start = [], time.perf_counter()
     while time.perf_counter() - start < seconds or len(times) < 3:

@@ -12,6 +12,7 @@ import onnx
 import tensorflow as tf
 import tf2onnx
 
+from export import narrow
 from zoo import files
 
 # Opset 18 and IR 8 run in ONNX Runtime from 1.14, in browsers and in OpenVINO.
@@ -213,6 +214,7 @@ def convert(function, inputs, name="graph", leading=None):
     model.ir_version = IR_VERSION
     model.graph.name = name
     model.producer_name, model.producer_version = PRODUCER, ""
+    narrow.transpose(model.graph)
     _name_dimensions(model.graph, leading)
     try:
         onnx.checker.check_model(model, full_check=True)

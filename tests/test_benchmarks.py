@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import zoo
-from benchmarks import networks, rounds, transposed, variants
+from benchmarks import narrow, networks, rounds, transposed, variants
 from zoo.backend import to_numpy
 from zoo.divergences import kl
 from zoo.layers import MADE
@@ -264,6 +264,15 @@ def test_a_transposed_convolution_is_a_convolution_and_a_shuffle(kernel, rng):
     x = rng.normal(size=(2, 3, 5, 5)).astype("f4")
     y = one(x=x)["y"]
     assert y.shape == (2, 2, 10, 10) and np.abs(y).max() > 1
+    np.testing.assert_allclose(two(x=x)["y"], y, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("maps", [1, 16])
+def test_both_forms_of_a_convolution_to_few_maps_give_the_same(maps, rng):
+    one, two = narrow.graphs(4, maps, 5, 6)
+    x = rng.normal(size=(2, narrow.INPUT_MAPS, 6, 6)).astype("f4")
+    y = one(x=x)["y"]
+    assert y.shape == (2, maps, 6, 6) and np.abs(y).max() > 1
     np.testing.assert_allclose(two(x=x)["y"], y, rtol=1e-4, atol=1e-4)
 
 

@@ -368,6 +368,17 @@ def test_golden_numbers_are_nearer_the_exact_ones_than_float32_is():
     assert errors[0] < errors[1] < 1e-6 * np.abs(expected).max()
 
 
+def test_layers_that_are_float32_under_every_policy_sum_in_float64_too(rng):
+    model = tiny_artifact.make_model()
+    kernel, bias = model.decoder.pixels.get_weights()
+    h = (1e4 * rng.normal(size=(50, len(kernel)))).astype("f4")
+    exact = h.astype("f8") @ kernel.astype("f8") + bias
+    twin = golden.exact(model).decoder.pixels
+    errors = [np.abs(np.asarray(layer(h)) - exact) for layer in (twin, model.decoder.pixels)]
+    assert (errors[0] <= 2**-24 * np.abs(exact)).all()  # one rounding, that of the result
+    assert errors[0].max() < errors[1].max()
+
+
 def test_the_commands_publish_verify_and_encode(run, tmp_path):
     np.save(tmp_path / "images.npy", tiny_artifact.images(5))
     out, features = tmp_path / "out", tmp_path / "features.npz"
