@@ -1,11 +1,13 @@
 """Every artifact in every runtime, as a table: `python -m export.verify --all --matrix=FILE`."""
 
 import platform
+import re
 import sys
 from pathlib import Path
 
 from export import runtimes, verify
 from export.report import TOLERANCE, one_line
+from trainers import environment
 from zoo import files
 from zoo.arguments import check_names
 from zoo.releases import catalogue
@@ -41,7 +43,7 @@ def verify_all(path="", node_modules="", models=()):
     """
     names = catalogue.names()
     check_names(models, names, "released models")
-    head, kept = _read(path) if models else (None, {})
+    head, kept, where = _read(path) if models else (None, {}, "")
     chosen = models or [name for name in names if _at_hand(name)]
     titles, reports = {}, {}
     for runtime in verify.RUNTIMES:
@@ -54,7 +56,7 @@ def verify_all(path="", node_modules="", models=()):
     if head is not None and head != _head(titles):
         raise ValueError(f"Expected a table of {', '.join(titles.values())}. Received: {path}")
     lines = {**kept, **{name: _line(name, reports) for name in chosen}}
-    text = HEAD.format(tolerance=TOLERANCE) + _table(lines, names, titles)
+    text = HEAD.format(tolerance=TOLERANCE) + _table(lines, names, titles, _where(where, models))
     print(text)
     if path:
         files.atomic_write(path, text)
@@ -86,15 +88,24 @@ def _verify(names, runtime, node_modules):
 
 
 def _read(path):
-    """Returns the head of an earlier table, and name -> cells."""
+    """Returns the head of an earlier table, name -> cells, and what was said of where."""
+    text = Path(path).read_text()
     rows = [
         tuple(cell.strip() for cell in line.strip("|").split("|"))
-        for line in Path(path).read_text().splitlines()
+        for line in text.splitlines()
         if line.startswith("| ")
     ]
     if not rows or rows[0][:2] != _head({}):
         raise ValueError(f"Expected the table that `--all --matrix` writes. Received: {path}")
-    return rows[0], {row[0]: row for row in rows[2:]}
+    where = re.search(r" checks, on (.*)\. `node` is ", text)
+    return rows[0], {row[0]: row for row in rows[2:]}, where[1] if where else ""
+
+
+def _where(earlier, models):
+    """Returns the machine of a table, and that of some models beside it where it is another."""
+    here = f"{platform.system()} {platform.machine()}, {environment.hardware()}, Python "
+    here += platform.python_version()
+    return here if earlier in ("", here) else f"{earlier}; {', '.join(models)} on {here}"
 
 
 def _head(titles):
@@ -107,16 +118,15 @@ def _line(name, reports):
     return (name, str(checks), *map(_cell, found))
 
 
-def _table(lines, names, titles):
+def _table(lines, names, titles, where):
     rows = [_head(titles), ["---"] * (2 + len(titles))]
     rows += [lines[name] for name in names if name in lines]
     table = "".join(f"| {' | '.join(row)} |\n" for row in rows)
     checks = sum(int(row[1]) for row in rows[2:])
     node, web = runtimes.NODE_PACKAGES["node"], runtimes.NODE_PACKAGES["web"]
     return (
-        f"{table}\n{checks:,} checks, on {platform.system()} {platform.machine()}, Python "
-        f"{platform.python_version()}. `node` is {node} and `web` is {web} as WebAssembly, both "
-        "under Node.js.\n"
+        f"{table}\n{checks:,} checks, on {where}. `node` is {node} and `web` is {web} as "
+        "WebAssembly, both under Node.js.\n"
     )
 
 

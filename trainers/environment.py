@@ -5,6 +5,7 @@ import os
 import platform
 import shlex
 import sys
+from pathlib import Path
 
 PACKAGES = [
     "elbo-zoo",
@@ -30,14 +31,28 @@ def versions():
     return found
 
 
+CPUINFO = Path("/proc/cpuinfo")
+# Flags of x86 processors whose float32 sums differ in order, widest first; and those of bfloat16.
+VECTORS = {"avx512f": "AVX-512", "avx2": "AVX2"}
+BFLOAT16 = ("amx_bf16", "avx512_bf16")
+
+
 def hardware():
-    """Returns one line: processor, number of cores usable, and the backend's accelerators."""
+    """Returns one line: processor, what it computes with, cores, and the backend's accelerators.
+
+    `AMD EPYC with AVX-512 and bfloat16, 2 cores`: a name alone does not say how sums are rounded.
+    """
     name = platform.processor() or platform.machine()
     try:
-        with open("/proc/cpuinfo", encoding="utf-8") as file:
-            name = next(line.split(":")[1].strip() for line in file if "model name" in line)
-    except (OSError, StopIteration):
-        pass
+        lines = CPUINFO.read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    pairs = [line.split(":", 1) for line in lines if ":" in line]
+    found = {key.strip(): value.strip() for key, value in reversed(pairs)}  # of the first core
+    name, flags = found.get("model name", name), found.get("flags", "").split()
+    units = [text for flag, text in VECTORS.items() if flag in flags][:1]
+    units += ["bfloat16"] if any(flag in flags for flag in BFLOAT16) else []
+    name += f" with {' and '.join(units)}" if units else ""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return f"{name}, {cores} cores{_accelerators()}"
 

@@ -1,6 +1,7 @@
 """The runtimes of `export.verify`: those at hand give the numbers, the others say what to do."""
 
 import json
+import re
 import shutil
 import sys
 
@@ -151,6 +152,9 @@ def test_the_matrix_keeps_the_lines_of_models_that_are_not_named(verified, tmp_p
     assert path.read_text() == text.replace("| a | 4 | 2.0e-06 ", "| a | 14 | 3.0e-06 ").replace(
         "\n8 checks", "\n18 checks"
     )
+    monkeypatch.setattr(matrix.environment, "hardware", lambda: "an abacus")
+    matrix.verify_all(path, models=["b"])
+    assert re.search(r"8 checks, on .*, Python [\d.]+; b on .*, an abacus, ", path.read_text())
     with pytest.raises(
         ValueError, match=r"Expected released models among \['a', 'b'\]. Received: 'c'"
     ):
