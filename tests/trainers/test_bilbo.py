@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 import zoo
 from configs.bilbo import families, mnist
 from trainers import data, history, plots
-from trainers.experiments import catalogue
+from trainers.experiments import catalogue, training
 from trainers.experiments.bilbo import items as bilbo
 from trainers.experiments.bilbo import likelihood as bilbo_likelihood
 from trainers.experiments.bilbo import pictures as bilbo_pictures
@@ -45,6 +45,18 @@ def test_items_ask_for_runs_that_the_configs_allow_and_say_what_fails(all_fail, 
     long = [spec for spec in asked.values() if "train.epochs" in spec.point]
     assert len(long) == (12 if scale == "full" else 0)
     assert {spec.point["latent_dim"] for spec in long} <= {"100"}
+
+
+def test_all_runs_of_a_figure_share_the_processes_and_each_is_asked_for_once(
+    all_fail, tmp_path, monkeypatch
+):
+    calls, sweep = [], training.running.sweep
+    monkeypatch.setattr(
+        training.running, "sweep", lambda *args, **more: calls.append(1) or sweep(*args, **more)
+    )
+    bilbo.ITEMS["fig6"][0](Context("full", tmp_path))
+    assert len(calls) == 1
+    assert len(all_fail) == len({spec.name for _, spec in all_fail}) == 12
 
 
 def test_fewer_repeats_ask_for_fewer_seeds(all_fail, tmp_path):

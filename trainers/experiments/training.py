@@ -53,7 +53,7 @@ class Trained:
 
 
 def train(context, config, axes, overrides=(), cut=""):
-    """Trains every run of a grid that is not there yet, and returns them.
+    """Trains every run of grids that is not there yet, and returns them.
 
     The runs lie in `context.runs`, a folder that the items of a paper can share, or in the item's
     own folder. A run there that was begun with other flags raises; one that fails stops no other.
@@ -62,20 +62,24 @@ def train(context, config, axes, overrides=(), cut=""):
         context: The item's `Context`. A scale other than "full" is a mode of the config.
         config: The config's name, "infovae/mnist".
         axes: dict config key -> its values; the key "family" is a word of the config's argument.
+            A list of such dicts is several grids, whose runs share the processes.
         overrides: Flags `--config.key=value` that all runs have.
         cut: What the item itself cuts, beside what the configs of its runs say.
 
     Returns:
-        A `Trained`, with the runs of this grid alone.
+        A `Trained`, with the runs of these grids alone.
     """
     file = str(Path(configs.__file__).parent / f"{config}.py")
     if context.scale != "full":
         file = f"{file}:{context.scale}"
     folder = Path(context.runs or context.workdir / "runs")
-    grid = ";".join(f"{key}={','.join(map(str, values))}" for key, values in axes.items())
+    grids = [
+        ";".join(f"{key}={','.join(map(str, values))}" for key, values in one.items())
+        for one in (axes if isinstance(axes, list) else [axes])
+    ]
     say = functools.partial(print, flush=True)
     records = running.sweep(
-        file, folder, grid, overrides, retry_failed=context.retry_failed, say=say
+        file, folder, grids, overrides, retry_failed=context.retry_failed, say=say
     )
     return read(folder, cut, {record.spec.name for record in records})
 

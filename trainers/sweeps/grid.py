@@ -103,12 +103,16 @@ def runs(config, grid, overrides=()):
 
     Args:
         config: A config's file, with its argument if any: `configs/x.py:tiny`.
-        grid: The grid's text, or what `parse` makes of it.
+        grid: The grid's text, or what `parse` makes of it; or a list of grids, whose runs of the
+            same name are one.
         overrides: Flags `--config.key=value` that all runs have.
 
     Raises:
         ValueError: If a key or a value is not one of the config, or two runs are the same.
     """
+    if isinstance(grid, list):
+        every = {spec.name: spec for one in grid for spec in runs(config, one, overrides)}
+        return list(every.values())
     grid = parse(grid) if isinstance(grid, str) else grid
     file, argument = split_config(config)
     fixed = {override.partition("=")[0].removeprefix("--config.") for override in overrides}

@@ -43,7 +43,7 @@ def sweep(
     Args:
         config: A config's file, with its argument if any.
         workdir: The sweep's folder; each run's folder is in it, its output in `logs`.
-        grid_text: `key=value,value;key=value`; see `grid.parse`.
+        grid_text: `key=value,value;key=value`, or a list of such texts; see `grid.runs`.
         overrides: Flags `--config.key=value` that all runs have.
         jobs: Processes side by side.
         threads: Of each process; 0 shares the cores.

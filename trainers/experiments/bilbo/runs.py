@@ -164,9 +164,10 @@ def train(context, item, config=CONFIG, requests=None):
         planned = plan(item, context.scale)
         requests = [one.axes(context) for one in planned]
         cuts.append(context.cut_of_seeds(max(one.count for one in planned)))
+    _train(context, config, requests, folder)
     for axes in requests:
         names += _names(axes)
-        cuts.append(_train(context, config, axes, folder))
+        cuts.append(_cut(folder, axes))
     rows = {found["run"]: found for found in ledger.read(folder)}
     rows = [rows[name] for name in dict.fromkeys(names)]
     failed = sum(found["status"] != "finished" for found in rows)
@@ -181,14 +182,18 @@ def _names(axes):
     return [grid.run_name(dict(zip(axes, map(str, point)))) for point in values]
 
 
-def _train(context, config, axes, folder):
-    """Trains a grid and returns what its runs cut; a grid of which nothing finished is no error."""
+def _train(context, config, grids, folder):
+    """Trains grids in one go, so that no process waits for another grid; all may fail."""
     try:
-        training.train(context, config, axes)
+        training.train(context, config, grids)
     except ValueError:
         states = {found["run"]: found["status"] for found in _ledger(folder)}
-        if any(states.get(name) != "failed" for name in _names(axes)):
+        if any(states.get(name) != "failed" for axes in grids for name in _names(axes)):
             raise
+
+
+def _cut(folder, axes):
+    """Returns what the runs of a grid cut."""
     paths = (folder / name / "config.json" for name in _names(axes))
     cuts = [files.read_json(path)["config"]["cut"] for path in paths if path.is_file()]
     return cuts[0] if cuts else ""
