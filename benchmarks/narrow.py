@@ -7,13 +7,11 @@ docs/runtimes.md. Before the layer stands another convolution with a ReLU, as in
 the runtime may choose how its maps lie in memory.
 """
 
-import argparse
-
 import numpy as np
 import onnx
 from onnx import helper
 
-from benchmarks.transposed import best, graph_of
+from benchmarks.transposed import best, graph_of, print_table
 from export import narrow
 
 # Maps in, kernel, rows and columns: those of the gated decoders and of DCGAN's for CIFAR-10.
@@ -58,17 +56,5 @@ def measure(batch_sizes=(1, 64), seconds=1.0):
     return rows
 
 
-def main():
-    """Measures and prints the table."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--batch", default="1,64", help="batch sizes")
-    sizes = [int(size) for size in parser.parse_args().batch.split(",")]
-    print("| maps | kernel | input | batch | convolution, ms | transposed, ms |")
-    print("|---|---|---|---|---|---|")
-    for (channels, maps, kernel, size), batch, (one, two) in measure(sizes):
-        layer = f"{channels} to {maps} | {kernel} x {kernel} | {size} x {size}"
-        print(f"| {layer} | {batch} | {1e3 * one:.2f} | {1e3 * two:.2f} |")
-
-
 if __name__ == "__main__":
-    main()
+    print_table(measure, __doc__, "1,64", ("convolution", "transposed"))

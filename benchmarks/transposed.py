@@ -106,12 +106,19 @@ def best(forms, x, seconds):
     return np.min(times[1:], axis=0)
 
 
-def main():
-    """Measures and prints the table."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--batch", default="1,256", help="batch sizes")
+def print_table(measure, description, batch_sizes, forms):
+    """Prints what `measure` gives for the batch sizes of the command line.
+
+    Args:
+        measure: As the one here; layers are (maps in, maps out, kernel, rows and columns).
+        description: Of the command.
+        batch_sizes: Those by default, "1,256".
+        forms: What the two columns of milliseconds are of.
+    """
+    parser = argparse.ArgumentParser(description=description.partition("\n")[0])
+    parser.add_argument("--batch", default=batch_sizes, help="batch sizes")
     sizes = [int(size) for size in parser.parse_args().batch.split(",")]
-    print("| maps | kernel | input | batch | transposed, ms | convolution and shuffle, ms |")
+    print(f"| maps | kernel | input | batch | {forms[0]}, ms | {forms[1]}, ms |")
     print("|---|---|---|---|---|---|")
     for (channels, maps, kernel, size), batch, (one, two) in measure(sizes):
         layer = f"{channels} to {maps} | {kernel} x {kernel} | {size} x {size}"
@@ -119,4 +126,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    print_table(measure, __doc__, "1,256", ("transposed", "convolution and shuffle"))
