@@ -72,13 +72,22 @@ def publish_model(source, name, out, data_dir=None):
         name: What to call the model.
         out: The artifact's folder.
         data_dir: Where TensorFlow Datasets keeps its data.
+
+    Raises:
+        FileNotFoundError: If its data is not at hand, whose images the golden file has.
     """
     from configs.releases import WITHOUT_PROBABILITY
     from export import publish
 
     options = {"saved_model": False, "probability": name not in WITHOUT_PROBABILITY}
+    run = _evaluated(source, data_dir)
+    if publish.describe_data(run.config)[1] is None:
+        raise FileNotFoundError(
+            f"Expected the data of {name}, whose images its golden file has, in TFDS_DATA_DIR or "
+            f"where its config says. Received: data.name={run.config['data']['name']!r}"
+        )
     try:
-        publish.publish(_evaluated(source, data_dir), name, out, **options, storage="float16")
+        publish.publish(run, name, out, **options, storage="float16")
     except (half.Refused, publish.NotKept) as error:
         print(f"{name} stays in float32: {str(error).partition(chr(10))[0]}", file=sys.stderr)
         publish.publish(_evaluated(source, data_dir), name, out, **options)

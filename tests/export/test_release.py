@@ -55,6 +55,16 @@ def test_an_artifact_is_published_anew_from_itself(runs, tmp_path, monkeypatch):
     assert (codes[0] == codes[1]).all()
 
 
+def test_without_its_data_a_model_is_not_published_with_random_images(runs, tmp_path, monkeypatch):
+    release.release(runs, ["tiny"], tmp_path / "out")
+    monkeypatch.setattr(releases, "RELEASES", {"tiny": "infovae/no_longer_there"})
+    monkeypatch.setattr(release, "ARTIFACTS", tmp_path / "out")
+    monkeypatch.chdir(tmp_path)  # where the card's data file is not
+    found = release.release(runs, ["tiny"], tmp_path / "again")
+    assert found["tiny"].startswith("Expected the data of tiny, whose images its golden file has")
+    assert not (tmp_path / "again").exists()
+
+
 @pytest.mark.parametrize("error", [half.Refused("too large"), publish.NotKept("other numbers")])
 def test_weights_that_float16_does_not_suit_stay_in_float32(runs, tmp_path, monkeypatch, error):
     def refuse(run):
