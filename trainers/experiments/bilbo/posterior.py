@@ -131,7 +131,7 @@ def run_fig4(context):
             note = "the paper's is the mean of three runs" if paper and method == "learned" else ""
             rows.append(bilbo_runs.mean_row(models, paper, note, family=method, latent_dim=size))
             found = curves[NAMES[method]] = [curve(models, one) for one in chosen]
-            rows += [later_half(one, values) for one, (_, values) in zip(chosen, found)]
+            rows += _later_halves(chosen, found)
             run = models.load(chosen[0])
             if run is not None:
                 images.append((NAMES[method], samples(run, seed=context.seed)))
@@ -181,14 +181,22 @@ def run_fig8(context):
         chosen = models.select(family=names["learned"], **at)
         curves["learned"] = [curve(models, one) for one in chosen]
         rows.append(bilbo_runs.mean_row(models, family=names["learned"], **at))
+        rows += _later_halves(chosen, curves["learned"])
         key = SIGMA if factor == 1.0 else SCALED_SIGMA
         of_bilbo = models.select(family=names["bilbo"], **at)
         for sigma in sorted({one[key] for one in of_bilbo}):
             chosen = [one for one in of_bilbo if one[key] == sigma]
-            curves[f"$\\sigma$ = {sigma:g}"] = [curve(models, one) for one in chosen]
+            label = f"$\\sigma$ = {sigma:g}"
+            curves[label] = [curve(models, one) for one in chosen]
             rows.append(bilbo_runs.mean_row(models, family=names["bilbo"], **at, **{key: sigma}))
+            rows += _later_halves(chosen, curves[label])
         panels.append((f"latents scaled by {factor:g}", curves))
     return Outcome(rows, {"bounds": bilbo_pictures.bounds(panels)}, models.cut)
+
+
+def _later_halves(chosen, curves):
+    """Returns a row for each run's `curve`: the mean of its later half."""
+    return [later_half(one, values) for one, (_, values) in zip(chosen, curves)]
 
 
 def _is_scaled(found):
