@@ -1,4 +1,4 @@
-"""Sweeps: the grid's text, its runs, what happens when one of them fails, the ledger, pictures."""
+"""Sweeps: the grid's text, its runs, what happens when one of them fails, the ledger, numbers."""
 
 import csv
 import json
@@ -9,9 +9,7 @@ import subprocess
 import sys
 import time
 
-import numpy as np
 import pytest
-from PIL import Image
 
 from configs.broken_elbo.families import FAMILIES
 from trainers import history
@@ -349,58 +347,6 @@ def test_a_run_of_another_sweep_is_left_alone(tmp_path, monkeypatch):
         running.sweep("", tmp_path, "", say=lines.append)
     assert lines == ["seed=0: left out, another sweep is running it"]
     assert records.log_path(tmp_path, "seed=0").read_text() == ""
-
-
-def test_frontier_is_that_of_brute_force(rng):
-    for points in (rng.normal(size=(60, 2)), rng.integers(0, 5, (40, 2)).astype(float)):
-        rates, distortions = points.T
-        chosen = rate_distortion.pareto_frontier(rates, distortions)
-        for i, (r, d) in enumerate(points):
-            lower = (rates <= r) & (distortions <= d) & ((rates < r) | (distortions < d))
-            on_it = any((points[j] == points[i]).all() for j in chosen)
-            assert on_it == (not lower.any())
-        assert len({tuple(points[j]) for j in chosen}) == len(chosen)
-        assert (np.diff(rates[chosen]) > 0).all() and (np.diff(distortions[chosen]) < 0).all()
-
-
-def _ledger(rng):
-    rows = []
-    for family in FAMILIES:
-        for rate in rng.uniform(0, 30, 3):
-            distortion = 60 + 30 * np.exp(-rate / 15) + rng.random()
-            rows.append({"family": family, "rate": rate, "distortion": distortion})
-    return rows
-
-
-def test_pictures_show_every_run_and_lines_of_one_elbo(rng, tmp_path):
-    rows = _ledger(rng)
-    figure = rate_distortion.overview(rows)
-    plane, bound = figure.axes
-    points = np.concatenate([np.asarray(c.get_offsets()) for c in plane.collections])
-    np.testing.assert_allclose(points, [[r["rate"], r["distortion"]] for r in rows])
-    totals = np.concatenate([np.asarray(c.get_offsets()) for c in bound.collections])
-    np.testing.assert_allclose(totals[:, 1], points.sum(axis=1))
-    dotted = [line for line in plane.lines if line.get_linestyle() == ":"]
-    assert len(dotted) >= 3
-    for line in dotted:
-        assert np.ptp(np.sum(line.get_xydata(), axis=1)) == pytest.approx(0, abs=1e-9)
-    assert len(rate_distortion.by_part(rows).axes) == 6
-
-
-def test_one_point_is_a_picture_too():
-    row = {"family": "++v", "rate": 1.0, "distortion": 2.0}
-    for figure in (rate_distortion.overview([row]), rate_distortion.by_part([row])):
-        assert rate_distortion.png_bytes(figure)[:4] == b"\x89PNG"
-
-
-def test_both_pictures_are_written_for_families(tmp_path, monkeypatch, rng):
-    rows = _ledger(rng)
-    monkeypatch.setattr(ledger, "write", lambda workdir: rows)
-    monkeypatch.setattr(ledger, "read", lambda workdir: [*rows, {"family": "---", "rate": None}])
-    names = ("rate_distortion.png", "rate_distortion_by_part.png")
-    for path, name in zip(rate_distortion.write(tmp_path), names, strict=True):
-        assert path.name == name
-        assert min(Image.open(path).size) > 800
 
 
 def test_nothing_finished_is_no_picture(tmp_path):
