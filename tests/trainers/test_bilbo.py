@@ -10,8 +10,8 @@ import zoo
 from configs.bilbo import families, mnist
 from trainers import data, history, plots
 from trainers.experiments import catalogue, training
+from trainers.experiments.bilbo import course
 from trainers.experiments.bilbo import items as bilbo
-from trainers.experiments.bilbo import likelihood as bilbo_likelihood
 from trainers.experiments.bilbo import pictures as bilbo_pictures
 from trainers.experiments.bilbo import posterior as bilbo_posterior
 from trainers.experiments.bilbo import runs as bilbo_runs
@@ -135,21 +135,57 @@ def test_rows_have_runs_means_and_bounds_of_unscaled_data(tmp_path):
     }
 
 
+def _with_history(models, seed, validations, bounds):
+    """Writes a history: bounds of test and of training images, None where an epoch had none."""
+    found = models.select(seed=seed)[0]
+    rows = [
+        {"epoch": i + 1, "val_elbo": v, "elbo": b}
+        for i, (v, b) in enumerate(zip(validations, bounds))
+    ]
+    history.write(models.folder / found["run"], rows)
+    return found
+
+
 def test_curves_and_how_far_a_bound_fluctuates(tmp_path):
     models = bilbo_runs.Models(tmp_path, [_found("learned", 17, -135.0)], "")
-    bounds = [-200.0, None, -150.0, -140.0, -142.0, -140.0]
-    rows = [{"epoch": i + 1, "val_elbo": bound} for i, bound in enumerate(bounds)]
-    history.write(tmp_path / models.rows[0]["run"], rows)
-    assert bilbo_likelihood.curve(models, models.rows[0])[0] == [1, 3, 4, 5, 6]
-    found = bilbo_likelihood._fluctuation(models, models.rows[0])
-    assert found["ours"] == pytest.approx(2.0)  # of the changes -2 and 2
-    _, values = bilbo_likelihood.curve(models, models.rows[0])
-    late = bilbo_likelihood.later_half(models.rows[0], values)
-    assert late["ours"] == pytest.approx(-(140 + 142 + 140) / 3)
-    assert "of 3 validations" in late["note"] and "sd 1.15" in late["note"]
+    validations = [-200.0, None, -150.0, -140.0, -142.0, -140.0]
+    found = _with_history(models, 17, validations, [-1.0] * 6)
+    assert course.curve(models, found) == (
+        [1, 3, 4, 5, 6],
+        [-200.0, -150.0, -140.0, -142.0, -140.0],
+    )
+    changes = course.fluctuation_row(models, found)
+    assert changes["ours"] == pytest.approx(2.0)  # of the changes -2 and 2
     curves = [([5, 10], [-3.0, -1.0]), ([5, 10], [-5.0, -1.0])]
     at, mean, error = bilbo_pictures.mean_curve(curves)
     assert at.tolist() == [5, 10] and mean.tolist() == [-4.0, -1.0] and error.tolist() == [1.0, 0.0]
+
+
+def test_the_course_of_runs_has_means_of_its_parts_and_counts_of_falls(tmp_path):
+    runs = [_found("learned", seed, -135.0) for seed in (17, 18, 19)]
+    models = bilbo_runs.Models(tmp_path, runs, "")
+    # Falls of 2.5 (first half, not counted), 2.5, 1.5 (none) and 3.
+    bounds = [-150.0, -152.5, -140.0, -139.0, -130.0, -132.5, -134.0, -137.0]
+    first = [-160.0, -150.0, -144.0, -142.0, -140.0, -141.0, -138.0, -141.0]
+    _with_history(models, 17, first, bounds)
+    _with_history(models, 18, [bound - 2.0 for bound in first], [-1.0] * 8)
+    by_name = {
+        (row["name"], row["metric"], *row["seeds"]): row for row in course.rows_of(models, runs)
+    }
+    early, late = (
+        by_name["learned z2", name, 17] for name in ("elbo_first_quarter", "elbo_later_half")
+    )
+    assert early["ours"] == -155.0 and "of 2 validations in the first quarter" in early["note"]
+    assert late["ours"] == -140.0 and "of 4 validations in the later half" in late["note"]
+    assert "sd 1.41" in late["note"]
+    assert [by_name["learned z2", "elbo_falls", seed]["ours"] for seed in (17, 18)] == [2, 0]
+    # The third never finished an epoch: it has rows without numbers, and no part in the means.
+    for metric in ("elbo_first_quarter", "elbo_later_half", "elbo_falls"):
+        assert by_name["learned z2", metric, 19]["ours"] is None
+    mean = by_name["learned z2, mean of runs", "elbo_later_half", 17, 18]
+    assert (mean["ours"], mean["stderr"]) == (-141.0, pytest.approx(1.0))
+    assert "2 of 3 runs" in mean["note"]
+    assert by_name["learned z2, mean of runs", "elbo_first_quarter", 17, 18]["ours"] == -156.0
 
 
 def test_a_finished_run_without_its_weights_is_an_error_and_no_gap_in_a_figure(tmp_path):

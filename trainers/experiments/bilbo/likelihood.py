@@ -4,8 +4,8 @@ import numpy as np
 from scipy.stats import norm
 
 from trainers import data
+from trainers.experiments.bilbo import course, runs
 from trainers.experiments.bilbo import pictures as bilbo_pictures
-from trainers.experiments.bilbo import runs
 from trainers.experiments.bilbo.runs import LAMBDA, TAU
 from trainers.experiments.item import Outcome, row
 from zoo.backend import to_numpy
@@ -42,11 +42,11 @@ def run_fig6(context):
         images = [(label, samples(run, seed=context.seed)) for label, run in images if run]
         if images:
             pictures[name] = bilbo_pictures.sample_rows(images, title)
-    watched = {_short(one): [curve(models, one)] for one in [*learned, *by_lambda[:1]]}
+    watched = {_short(one): [course.curve(models, one)] for one in [*learned, *by_lambda[:1]]}
     title = "does the bound settle? 100 latents"
     pictures["bound_of_learned_t"] = bilbo_pictures.bounds([(title, watched)])
     rows = runs.run_rows(models)
-    rows += [_fluctuation(models, one) for one in [*learned, *by_lambda]]
+    rows += [course.fluctuation_row(models, one) for one in [*learned, *by_lambda]]
     for one in learned:
         rows += _quiet_rows(models, one)
     return Outcome(rows, pictures, models.cut)
@@ -60,39 +60,6 @@ def _short(found):
     if found["family"] == "constant_t":
         return f"T = I, {scale}"
     return f"BAGGINS, τ = {found[TAU]:g}, {scale}"
-
-
-def curve(models, found):
-    """Returns (epochs, bounds of the test set) during a run's training.
-
-    The prior of these bounds floats with the test batch; those of the rows are evaluated with the
-    S^2 of the training set.
-    """
-    history = models.history(found)
-    points = [(h["epoch"], h["val_elbo"]) for h in history if h.get("val_elbo") is not None]
-    return [epoch for epoch, _ in points], [value for _, value in points]
-
-
-def later_half(found, values):
-    """Returns the row of the mean of a run's `curve` in its later half: one epoch is a draw."""
-    values = np.array(values[len(values) // 2 :], np.float64)
-    mean = float(np.mean(values)) if len(values) else None
-    note = f"mean of {len(values)} validations in the later half of training"
-    note += f", sd {np.std(values, ddof=1):.2f}" if len(values) > 1 else ""
-    name = runs.name_of(found)
-    return row(name, "elbo_later_half", mean, None, None, [found["seed"]], runs.DATA, note)
-
-
-def _fluctuation(models, found):
-    """Returns how far the bound goes up and down: sd of its changes in the later half, nats."""
-    _, values = curve(models, found)
-    changes = np.diff(np.array(values[len(values) // 2 :], np.float64))
-    number = float(np.std(changes)) if len(changes) > 1 else None
-    note = "sd of the changes between validations in the later half of training"
-    if number is None:
-        note += ": too few validations"
-    name = runs.name_of(found)
-    return row(name, "elbo_change", number, None, None, [found["seed"]], runs.DATA, note)
 
 
 def _quiet_rows(models, found):

@@ -4,9 +4,10 @@ import numpy as np
 from scipy.stats import spearmanr
 
 from trainers import data
+from trainers.experiments.bilbo import course
 from trainers.experiments.bilbo import pictures as bilbo_pictures
 from trainers.experiments.bilbo import runs as bilbo_runs
-from trainers.experiments.bilbo.likelihood import curve, later_half, samples, shown
+from trainers.experiments.bilbo.likelihood import samples, shown
 from trainers.experiments.bilbo.runs import FACTORS, LAMBDA, METHODS, SCALED_SIGMA, SIGMA, TAU
 from trainers.experiments.item import Outcome, row
 from zoo.backend import tfp_seed, to_numpy
@@ -130,8 +131,8 @@ def run_fig4(context):
             paper = PAPER[method] if size == 2 else None
             note = "the paper's is the mean of three runs" if paper and method == "learned" else ""
             rows.append(bilbo_runs.mean_row(models, paper, note, family=method, latent_dim=size))
-            found = curves[NAMES[method]] = [curve(models, one) for one in chosen]
-            rows += _later_halves(chosen, found)
+            curves[NAMES[method]] = [course.curve(models, one) for one in chosen]
+            rows += course.rows_of(models, chosen)
             run = models.load(chosen[0])
             if run is not None:
                 images.append((NAMES[method], samples(run, seed=context.seed)))
@@ -179,24 +180,19 @@ def run_fig8(context):
         at = {} if factor == 1.0 else {FACTORS[0]: factor}
         curves = {}
         chosen = models.select(family=names["learned"], **at)
-        curves["learned"] = [curve(models, one) for one in chosen]
+        curves["learned"] = [course.curve(models, one) for one in chosen]
         rows.append(bilbo_runs.mean_row(models, family=names["learned"], **at))
-        rows += _later_halves(chosen, curves["learned"])
+        rows += course.rows_of(models, chosen)
         key = SIGMA if factor == 1.0 else SCALED_SIGMA
         of_bilbo = models.select(family=names["bilbo"], **at)
         for sigma in sorted({one[key] for one in of_bilbo}):
             chosen = [one for one in of_bilbo if one[key] == sigma]
             label = f"$\\sigma$ = {sigma:g}"
-            curves[label] = [curve(models, one) for one in chosen]
+            curves[label] = [course.curve(models, one) for one in chosen]
             rows.append(bilbo_runs.mean_row(models, family=names["bilbo"], **at, **{key: sigma}))
-            rows += _later_halves(chosen, curves[label])
+            rows += course.rows_of(models, chosen)
         panels.append((f"latents scaled by {factor:g}", curves))
     return Outcome(rows, {"bounds": bilbo_pictures.bounds(panels)}, models.cut)
-
-
-def _later_halves(chosen, curves):
-    """Returns a row for each run's `curve`: the mean of its later half."""
-    return [later_half(one, values) for one, (_, values) in zip(chosen, curves)]
 
 
 def _is_scaled(found):
