@@ -150,11 +150,11 @@ def test_curves_and_how_far_a_bound_fluctuates(tmp_path):
     models = bilbo_runs.Models(tmp_path, [_found("learned", 17, -135.0)], "")
     validations = [-200.0, None, -150.0, -140.0, -142.0, -140.0]
     found = _with_history(models, 17, validations, [-1.0] * 6)
-    assert course.curve(models, found) == (
+    assert course.curve(models.history(found)) == (
         [1, 3, 4, 5, 6],
         [-200.0, -150.0, -140.0, -142.0, -140.0],
     )
-    changes = course.fluctuation_row(models, found)
+    changes = course.fluctuation_row(found, models.history(found))
     assert changes["ours"] == pytest.approx(2.0)  # of the changes -2 and 2
     curves = [([5, 10], [-3.0, -1.0]), ([5, 10], [-5.0, -1.0])]
     at, mean, error = bilbo_pictures.mean_curve(curves)
@@ -170,7 +170,8 @@ def test_the_course_of_runs_has_means_of_its_parts_and_counts_of_falls(tmp_path)
     _with_history(models, 17, first, bounds)
     _with_history(models, 18, [bound - 2.0 for bound in first], [-1.0] * 8)
     by_name = {
-        (row["name"], row["metric"], *row["seeds"]): row for row in course.rows_of(models, runs)
+        (row["name"], row["metric"], *row["seeds"]): row
+        for row in course.rows_of(runs, [models.history(one) for one in runs])
     }
     early, late = (
         by_name["learned z2", name, 17] for name in ("elbo_first_quarter", "elbo_later_half")

@@ -11,35 +11,34 @@ from trainers.experiments.item import row
 FALL = 2.0  # nats that the bound of training images loses from one epoch to the next
 
 
-def curve(models, found):
+def curve(history):
     """Returns (epochs, bounds of the test set) during a run's training.
 
     The prior of these bounds floats with the test batch; those of the rows are evaluated with the
     S^2 of the training set.
     """
-    history = models.history(found)
     points = [(h["epoch"], h["val_elbo"]) for h in history if h.get("val_elbo") is not None]
     return [epoch for epoch, _ in points], [value for _, value in points]
 
 
-def rows_of(models, chosen):
+def rows_of(chosen, histories):
     """Returns the rows of the course of a setting's runs, and of their means.
 
     Each run has the mean of its validations in the first quarter and in the later half of
     training (nats), and the count of its `falls` in the later half.
 
     Args:
-        models: A `runs.Models`.
-        chosen: Its rows of one setting.
+        chosen: Rows of a `runs.Models`, of one setting.
+        histories: Of each, what `runs.Models.history` gives.
     """
-    rows = []
+    rows, bounds = [], [curve(history)[1] for history in histories]
     for metric, part in (("elbo_first_quarter", first_quarter), ("elbo_later_half", later_half)):
-        found = [(one, part(curve(models, one)[1])) for one in chosen]
+        found = [(one, part(values)) for one, values in zip(chosen, bounds)]
         rows += [_part_row(metric, one, values) for one, values in found]
-        found = [(one, values) for one, values in found if len(values)]
-        if len(found) > 1:
-            rows.append(_mean_row(metric, found, len(chosen)))
-    return rows + [_falls_row(models, one) for one in chosen]
+        means = [(one, float(np.mean(values))) for one, values in found if len(values)]
+        if len(means) > 1:
+            rows.append(runs.row_of_mean(metric, means, chosen))
+    return rows + [_falls_row(one, history) for one, history in zip(chosen, histories)]
 
 
 def first_quarter(values):
@@ -52,23 +51,23 @@ def later_half(values):
     return np.array(values[len(values) // 2 :], np.float64)
 
 
-def falls(models, found):
+def falls(history):
     """Returns how often a run's bound of training images fell, in the later half of training.
 
     A fall is a loss of more than `FALL` nats from one epoch to the next. None where the history
     has less than two epochs there.
     """
-    bounds = [h["elbo"] for h in models.history(found) if h.get("elbo") is not None]
+    bounds = [h["elbo"] for h in history if h.get("elbo") is not None]
     bounds = bounds[len(bounds) // 2 :]
     return int(np.sum(np.diff(bounds) < -FALL)) if len(bounds) > 1 else None
 
 
-def fluctuation_row(models, found):
+def fluctuation_row(found, history):
     """Returns the row of how far a run's bound goes up and down, nats.
 
     That is the standard deviation of its changes between validations in the later half.
     """
-    changes = np.diff(later_half(curve(models, found)[1]))
+    changes = np.diff(later_half(curve(history)[1]))
     number = float(np.std(changes)) if len(changes) > 1 else None
     note = "sd of the changes between validations in the later half of training"
     if number is None:
@@ -83,17 +82,9 @@ def _part_row(metric, found, values):
     return _row(metric, found, np.mean(values) if len(values) else None, note)
 
 
-def _mean_row(metric, found, asked):
-    """Returns the row of the mean over runs, its error the standard error over them."""
-    mean, error = runs.mean_and_error([float(np.mean(values)) for _, values in found])
-    name, seeds = f"{runs.name_of(found[0][0])}, mean of runs", [one["seed"] for one, _ in found]
-    note = f"standard error over {len(found)} of {asked} runs"
-    return row(name, metric, mean, error, None, seeds, runs.DATA, note)
-
-
-def _falls_row(models, found):
+def _falls_row(found, history):
     note = f"losses of more than {FALL:g} nats of training images from one epoch to the next, "
-    return _row("elbo_falls", found, falls(models, found), note + "in the later half of training")
+    return _row("elbo_falls", found, falls(history), note + "in the later half of training")
 
 
 def _row(metric, found, number, note):

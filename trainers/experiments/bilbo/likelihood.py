@@ -42,11 +42,13 @@ def run_fig6(context):
         images = [(label, samples(run, seed=context.seed)) for label, run in images if run]
         if images:
             pictures[name] = bilbo_pictures.sample_rows(images, title)
-    watched = {_short(one): [course.curve(models, one)] for one in [*learned, *by_lambda[:1]]}
+    watched = {
+        _short(one): [course.curve(models.history(one))] for one in [*learned, *by_lambda[:1]]
+    }
     title = "does the bound settle? 100 latents"
     pictures["bound_of_learned_t"] = bilbo_pictures.bounds([(title, watched)])
     rows = runs.run_rows(models)
-    rows += [course.fluctuation_row(models, one) for one in [*learned, *by_lambda]]
+    rows += [course.fluctuation_row(one, models.history(one)) for one in [*learned, *by_lambda]]
     for one in learned:
         rows += _quiet_rows(models, one)
     return Outcome(rows, pictures, models.cut)

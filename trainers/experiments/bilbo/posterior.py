@@ -131,8 +131,9 @@ def run_fig4(context):
             paper = PAPER[method] if size == 2 else None
             note = "the paper's is the mean of three runs" if paper and method == "learned" else ""
             rows.append(bilbo_runs.mean_row(models, paper, note, family=method, latent_dim=size))
-            curves[NAMES[method]] = [course.curve(models, one) for one in chosen]
-            rows += course.rows_of(models, chosen)
+            histories = [models.history(one) for one in chosen]
+            curves[NAMES[method]] = [course.curve(history) for history in histories]
+            rows += course.rows_of(chosen, histories)
             run = models.load(chosen[0])
             if run is not None:
                 images.append((NAMES[method], samples(run, seed=context.seed)))
@@ -178,19 +179,18 @@ def run_fig8(context):
     for factor in factors:
         names = plain if factor == 1.0 else scaled
         at = {} if factor == 1.0 else {FACTORS[0]: factor}
-        curves = {}
-        chosen = models.select(family=names["learned"], **at)
-        curves["learned"] = [course.curve(models, one) for one in chosen]
-        rows.append(bilbo_runs.mean_row(models, family=names["learned"], **at))
-        rows += course.rows_of(models, chosen)
         key = SIGMA if factor == 1.0 else SCALED_SIGMA
-        of_bilbo = models.select(family=names["bilbo"], **at)
-        for sigma in sorted({one[key] for one in of_bilbo}):
-            chosen = [one for one in of_bilbo if one[key] == sigma]
-            label = f"$\\sigma$ = {sigma:g}"
-            curves[label] = [course.curve(models, one) for one in chosen]
-            rows.append(bilbo_runs.mean_row(models, family=names["bilbo"], **at, **{key: sigma}))
-            rows += course.rows_of(models, chosen)
+        of_bilbo = {"family": names["bilbo"], **at}
+        settings = {"learned": {"family": names["learned"], **at}}
+        for sigma in sorted({one[key] for one in models.select(**of_bilbo)}):
+            settings[f"$\\sigma$ = {sigma:g}"] = {**of_bilbo, key: sigma}
+        curves = {}
+        for label, values in settings.items():
+            chosen = models.select(**values)
+            histories = [models.history(one) for one in chosen]
+            curves[label] = [course.curve(history) for history in histories]
+            rows.append(bilbo_runs.mean_row(models, **values))
+            rows += course.rows_of(chosen, histories)
         panels.append((f"latents scaled by {factor:g}", curves))
     return Outcome(rows, {"bounds": bilbo_pictures.bounds(panels)}, models.cut)
 

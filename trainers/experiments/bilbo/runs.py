@@ -253,14 +253,26 @@ def mean_row(models, paper=None, note="", **values):
     """Returns the row of the mean bound of runs, its error the standard error over runs."""
     every = models.select(**values)
     found = [one for one in every if one["status"] == "finished"]
-    seeds = [one["seed"] for one in found]
-    name = f"{name_of(every[0])}, mean of runs"
+    return row_of_mean("elbo", [(one, one["elbo"]) for one in found], every, paper, note)
+
+
+def row_of_mean(metric, found, every, paper=None, note=""):
+    """Returns the row of a mean over runs of one setting, its error the standard error over them.
+
+    Args:
+        metric: What the numbers are.
+        found: (row of a `Models`, number) of the runs that have one.
+        every: Rows of all runs of the setting.
+        paper: The paper's number.
+        note: What else a reader needs.
+    """
+    name, seeds = f"{name_of(every[0])}, mean of runs", [one["seed"] for one, _ in found]
     if not found:
-        return row(name, "elbo", None, None, paper, [], DATA, "every run failed")
-    mean, error = mean_and_error([one["elbo"] for one in found])
+        return row(name, metric, None, None, paper, [], DATA, "every run failed")
+    mean, error = mean_and_error([value for _, value in found])
     of = f"{len(found)} of {len(every)} runs" if len(every) > 1 else "one run"
     words = [f"standard error over {of}" if error else of, note]
-    return row(name, "elbo", mean, error, paper, seeds, DATA, "; ".join(filter(None, words)))
+    return row(name, metric, mean, error, paper, seeds, DATA, "; ".join(filter(None, words)))
 
 
 def mean_and_error(values):
