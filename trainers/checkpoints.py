@@ -1,6 +1,7 @@
 """A run's checkpoints: whole or absent, verified by hash, with everything that resuming needs."""
 
 import dataclasses
+import math
 import shutil
 from pathlib import Path
 
@@ -42,7 +43,8 @@ def save(folder, model, step, history, keep=2):
         states = [np.asarray(variable) for variable in random_variables(model)]
         np.savez(temporary / RANDOM, **{f"state_{i}": state for i, state in enumerate(states)})
         hashes = {name: files.sha256(temporary / name) for name in (WEIGHTS, RANDOM)}
-        files.write_json(temporary / META, {"step": step, "history": history, "sha256": hashes})
+        meta = {"step": step, "history": [_as_json(row) for row in history], "sha256": hashes}
+        files.write_json(temporary / META, meta)
     for old in _folders(folder)[:-keep]:
         shutil.rmtree(old)
     return target
@@ -72,7 +74,16 @@ def newest(folder):
             f"The checkpoint {latest} is damaged: {error}. "
             f"Remove that folder to go on from {earlier}."
         ) from error
-    return Checkpoint(latest, meta["step"], meta["history"])
+    return Checkpoint(latest, meta["step"], [_from_json(row) for row in meta["history"]])
+
+
+def _as_json(row):
+    """Returns a row of the history with what JSON cannot say, a validation's infinity, as text."""
+    return {key: value if math.isfinite(value) else str(value) for key, value in row.items()}
+
+
+def _from_json(row):
+    return {key: float(value) if isinstance(value, str) else value for key, value in row.items()}
 
 
 def restore(checkpoint, model):

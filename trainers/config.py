@@ -6,6 +6,18 @@ from ml_collections import ConfigDict
 
 # Keys that say where things are and not what is computed: another value is still the same run.
 NOT_IDENTITY = ("data.data_dir", "data.download")
+# The smallest values; 0 stands for "none", "all" or "as the rule says".
+LEAST = {
+    "train": {
+        **dict.fromkeys(("epochs", "batch_size", "validation_every", "validation_examples"), 1),
+        **dict.fromkeys(("checkpoint_every", "keep_checkpoints"), 1),
+        **dict.fromkeys(("pictures_every", "steps_per_execution"), 0),
+    },
+    "evaluation": {
+        "num_samples": 1,
+        **dict.fromkeys(("nll_examples", "num_generated", "num_chains", "num_temperatures"), 0),
+    },
+}
 _FROM_ELSEWHERE = ("self", "latent_dim", "image_shape", "kwargs")
 
 
@@ -183,6 +195,26 @@ def make_optimizer(config, steps_per_epoch):
         beta_2=wanted["beta_2"],
         epsilon=wanted["epsilon"],
     )
+
+
+def check_numbers(config):
+    """Raises ValueError if a number of `train` or `evaluation` is out of range.
+
+    Or if a metric is unknown. Before anything is trained: a run keeps the config that it was begun
+    with.
+    """
+    from zoo.arguments import check_names
+    from zoo.evaluation.evaluate import ALL_METRICS
+
+    for room, least in LEAST.items():
+        for key, smallest in least.items():
+            number = config[room].get(key, smallest)
+            if isinstance(number, bool) or int(number) != number or number < smallest:
+                raise ValueError(
+                    f"`{room}.{key}` must be an integer of at least {smallest}. "
+                    f"Received: {room}.{key}={number!r}"
+                )
+    check_names(config["evaluation"]["metrics"], ALL_METRICS, "evaluation.metrics")
 
 
 def plain(value):

@@ -48,7 +48,8 @@ def evaluate(
         What `evaluation.json` holds.
 
     Raises:
-        ValueError: If a metric or a setting is unknown.
+        ValueError: If a metric or a setting is unknown or out of range, if `out` is given where the
+            result belongs to the run's folder, or if the run's data has changed.
         FileNotFoundError: If the run or its data is not there.
     """
     check_names(metrics or (), ALL_METRICS, "--metrics")
@@ -56,7 +57,9 @@ def evaluate(
     config = copy.deepcopy(run.config)
     settings = {"num_samples": num_samples, **settings}
     check_names(settings, SETTINGS, "settings")
-    config["evaluation"].update({name: value for name, value in settings.items() if value})
+    settings = {name: value for name, value in settings.items() if value is not None}
+    _check_positive(settings)
+    config["evaluation"].update(settings)
     if data:
         config["data"] = _other_data(config["data"], data, run.model.image_shape)
     if data_dir:
@@ -65,6 +68,11 @@ def evaluate(
     earlier = None if data else run.evaluation
     asked = dataclasses.replace(run, config=config, evaluation=earlier)
     in_place = workdir and not data
+    if in_place and out:
+        raise ValueError(
+            "Expected --out beside --model or --data alone: a run on its own data is evaluated in "
+            f"its folder. Received: workdir={str(workdir)!r}, out={str(out)!r}"
+        )
     target = Path(workdir if in_place else out or ".")
     if not in_place and (target / "evaluation.json").is_file():
         raise ValueError(
@@ -81,6 +89,13 @@ def evaluate(
     if in_place:
         runs.write_report(workdir, dataclasses.replace(run, evaluation=result))
     return result
+
+
+def _check_positive(settings):
+    for name, value in settings.items():
+        least = 0 if name == "nll_examples" else 1  # 0: all of them
+        if name != "classifier" and value < least:
+            raise ValueError(f"Expected --{name} of at least {least}. Received: --{name}={value}")
 
 
 def _other_data(config, name, image_shape):

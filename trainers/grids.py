@@ -6,13 +6,17 @@ import numpy as np
 
 
 def _pixels(images, name):
-    """Checks images [N, H, W, C], C in {1, 3}, and returns them as uint8 [N, H, W, 3]."""
+    """Checks images [N, H, W, C], C from 1 to 4, and returns them as uint8 [N, H, W, 3].
+
+    Of four channels the first three are colours, of two the first is grey.
+    """
     images = np.asarray(images)
-    if images.ndim != 4 or images.shape[-1] not in (1, 3) or 0 in images.shape:
+    if images.ndim != 4 or not 1 <= images.shape[-1] <= 4 or 0 in images.shape:
         raise ValueError(
-            "Expected at least one image as [N, H, W, C] with C of 1 (grey) or 3 (colour). "
+            "Expected at least one image as [N, H, W, C] with 1 to 4 channels. "
             f"Received: {name}.shape={images.shape}"
         )
+    images = images[..., : 3 if images.shape[-1] >= 3 else 1]
     if images.dtype != np.uint8:
         images = images.astype(np.float64)
         bad = int(np.sum(~np.isfinite(images).all(axis=(1, 2, 3))))
@@ -52,7 +56,8 @@ def image_grid(images, columns=None, padding=2):
     row stay white.
 
     Args:
-        images: [N, H, W, C], float in [0, 1] or uint8; C is 1 (grey) or 3 (colour).
+        images: [N, H, W, C], float in [0, 1] or uint8; C is 1 (grey), 2 (the first is drawn),
+            3 (colour) or 4 (the first three are drawn).
         columns: Images in a row; by default the square root of N, rounded up.
         padding: White pixels between neighbours.
 

@@ -25,16 +25,22 @@ def train_and_evaluate(config, workdir, progress=True):
         A `Run`.
 
     Raises:
-        ValueError: If `workdir` belongs to another config, or a checkpoint is damaged.
+        ValueError: If a number of the config is out of range, if `workdir` belongs to another
+            config, if its data has changed, or if a checkpoint is damaged.
         NonFiniteError: If training diverges; the last good checkpoint stays.
     """
     workdir = Path(workdir)
+    configs.check_numbers(config)
     runs.check_folder(workdir, config)
     splits = data.load_splits(config.data)
+    runs.check_data(workdir, splits)
     train(config, workdir, splits, progress)
     run = runs.load_run(workdir)
-    if run.evaluation is None or run.evaluation["step"] != run.step:
-        evaluation = runs.evaluate_run(workdir, run, splits=splits, progress=progress)
+    missing = runs.unmeasured(run)
+    if missing:
+        evaluation = runs.evaluate_run(
+            workdir, run, splits=splits, metrics=missing, progress=progress
+        )
         run = dataclasses.replace(run, evaluation=evaluation)
     runs.write_report(workdir, run, splits)
     return run
@@ -57,19 +63,20 @@ def train(config, workdir, splits, progress=True):
         keras.utils.set_random_seed(config.seed)
         model = zoo.build(configs.model_config(config, train_set.image_shape))
         check_likelihood(model, train_set)
+        watched = splits["validation"] or splits["test"] or train_set
+        check_labels(model, train_set, watched)
         model.compile(
             configs.make_optimizer(config, steps),
             jit_compile=resolve_jit(config.train.jit_compile, model),
             steps_per_execution=resolve_steps(config.train.steps_per_execution, steps),
         )
-        runs.claim(workdir, config, train_set.image_shape)  # not before its parts could be built
+        runs.claim(workdir, config, splits)  # not before its parts could be built
         if checkpoint:
             checkpoints.restore(checkpoint, model)
             logging.info("Resuming at step %d (epoch %d).", first_step, first_step // steps)
         elif model.marginal.starts_from_images:
             model.marginal.adapt(train_set, seed=config.seed)
         history = checkpoint.history if checkpoint else []
-        watched = splits["validation"] or splits["test"] or train_set
         rows = slice(0, config.train.validation_examples)
         images = watched.float_images(rows)
         labels = watched.labels[rows] if model.objective.needs_labels else None
@@ -129,6 +136,16 @@ def check_likelihood(model, dataset):
             "Scaled pixels need a Gaussian likelihood. Received: "
             f"data.pixel_scale={dataset.pixel_scale}, decoder.likelihood.name='bernoulli'"
         )
+
+
+def check_labels(model, *datasets):
+    """Raises ValueError if the objective needs labels, and one of the data sets has none."""
+    for dataset in datasets:
+        if model.objective.needs_labels and dataset.labels is None:
+            raise ValueError(
+                f"The objective {type(model.objective).registered_name!r} needs labels. Received: "
+                f"data.name={dataset.name!r}, whose split {dataset.split!r} has none"
+            )
 
 
 def resolve_jit(setting, model):

@@ -51,14 +51,46 @@ def check_folder(workdir, config):
                 f"{workdir} belongs to a run of another config. Use another --workdir, or the "
                 "config it was begun with. Received:\n  " + "\n  ".join(found)
             )
-    elif workdir.is_dir() and any(workdir.iterdir()):
+        return
+    # Hidden ones may be what a kill left of a `config.json` that was being written.
+    found = [name for name in _entries(workdir) if not name.startswith(".")]
+    if found:
         raise ValueError(
             "Expected an empty or new folder, or that of an earlier run. "
-            f"Received: workdir={str(workdir)!r}, which holds {sorted(os.listdir(workdir))[:3]}"
+            f"Received: workdir={str(workdir)!r}, which holds {found[:3]}"
         )
 
 
-def claim(workdir, config, image_shape):
+def _entries(folder):
+    return sorted(os.listdir(folder)) if folder.is_dir() else []
+
+
+def check_data(workdir, splits):
+    """Raises ValueError if the run in `workdir` was begun on other numbers of examples.
+
+    Data without splits of its own is cut by how many pictures there are: with one more, training
+    images would become test images. Runs that noted no numbers pass.
+
+    Args:
+        workdir: A folder, of a run or not.
+        splits: From `data.load_splits`.
+    """
+    path = Path(workdir) / "config.json"
+    noted = files.read_json(path).get("num_examples") if path.is_file() else None
+    found = _sizes(splits)
+    if noted and noted != found:
+        raise ValueError(
+            "The data has changed since this run was begun: its splits would be others. Bring the "
+            f"data back to what it was, or use another --workdir. Expected: {noted}. "
+            f"Received: {found} in data.name={splits['train'].name!r}, workdir={str(workdir)!r}"
+        )
+
+
+def _sizes(splits):
+    return {role: len(split) for role, split in splits.items() if split is not None}
+
+
+def claim(workdir, config, splits):
     """Makes `workdir` the folder of `config`, unless it is so already; see `check_folder`."""
     check_folder(workdir, config)  # again: another process may have taken it since
     path = workdir / "config.json"
@@ -68,12 +100,21 @@ def claim(workdir, config, image_shape):
         path,
         {
             "config": configs.plain(config),
-            "image_shape": list(image_shape),
+            "image_shape": list(splits["train"].image_shape),
+            "num_examples": _sizes(splits),
             "command": environment.command(),
             "versions": environment.versions(),
             "hardware": environment.hardware(),
         },
     )
+
+
+def unmeasured(run):
+    """Returns the metrics of its config that a run's last step was not evaluated with."""
+    evaluation = run.evaluation
+    is_last = evaluation is not None and evaluation["step"] == run.step
+    there = evaluation["metrics"] if is_last else {}
+    return [name for name in run.config["evaluation"]["metrics"] if name not in there]
 
 
 def evaluate_run(workdir, run, splits=None, metrics=None, progress=True):
@@ -90,7 +131,9 @@ def evaluate_run(workdir, run, splits=None, metrics=None, progress=True):
         What `evaluation.json` holds.
     """
     settings = run.config["evaluation"]
-    splits = splits or data.load_splits(run.config["data"])
+    if splits is None:
+        splits = data.load_splits(run.config["data"])
+        check_data(workdir, splits)
     name = next(role for role in ("test", "validation", "train") if splits[role] is not None)
     split = splits[name]
     start = time.perf_counter()

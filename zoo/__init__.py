@@ -6,6 +6,8 @@ used, and `load_encoder`, `load_decoder` and `list_models` never need them.
 
 import importlib
 
+from zoo import registry  # noqa: F401  `@zoo.registry.ENCODERS.register(...)` of a user's own part
+
 _PUBLIC = {
     # Light: NumPy and ONNX Runtime alone.
     "list_models": "zoo.releases",
@@ -88,8 +90,11 @@ def __getattr__(name):
 
 
 def load_parts():
-    """Imports every room, so that the registries know all names. Loads Keras and its backend."""
-    for room in ("encoders", "decoders", "marginals", "objectives", "optimizers"):
+    """Imports every room and the model, so that registries and Keras's loading know all names.
+
+    Loads Keras and its backend. Every name of `zoo` that needs Keras does it by itself.
+    """
+    for room in ("encoders", "decoders", "marginals", "objectives", "optimizers", "vae"):
         importlib.import_module(f"zoo.{room}")
 
 

@@ -20,9 +20,12 @@ class Registry:
     def __init__(self, kind):
         self.kind = kind
         self._classes = {}
+        self._roots = ()
 
     def register(self, name):
         """A class decorator: gives a part its name here and with Keras's own serialisation.
+
+        A class that is defined again, by a notebook's cell or a config's file, takes its own place.
 
         Raises:
             ValueError: If the name is taken by another class.
@@ -31,12 +34,14 @@ class Registry:
         def decorate(cls):
             import keras
 
-            if name in self._classes:
+            there = self._classes.get(name, cls)
+            if (there.__module__, there.__qualname__) != (cls.__module__, cls.__qualname__):
                 raise ValueError(
                     f"Each {self.kind} needs a name of its own. Received: name={name!r}, "
-                    f"which already means {self._classes[name].__name__}"
+                    f"which already means {there.__name__}"
                 )
             self._classes[name] = cls
+            self._roots = (*self._roots, _root(cls))
             cls.registered_name = name
             return keras.saving.register_keras_serializable(package="zoo")(cls)
 
@@ -66,7 +71,7 @@ class Registry:
             ValueError: If the name or an argument is unknown.
             TypeError: If `spec` is none of the three.
         """
-        if any(isinstance(spec, cls) for cls in self._classes.values()):
+        if isinstance(spec, self._roots):  # registered or not
             return spec
         if isinstance(spec, str):
             spec = {"name": spec}
@@ -87,6 +92,14 @@ class Registry:
                     f"Received: {key}={arguments[key]!r}.{nearest(key, valid)}"
                 )
         return cls(**{key: _plain(value) for key, value in arguments.items()})
+
+
+def _root(cls):
+    """Returns what all parts of a room inherit from: the class right below `Part`, or its own."""
+    from zoo.layers.part import Part
+
+    below = [base for base in cls.__mro__ if issubclass(base, Part) and base is not Part]
+    return below[-1] if below else cls
 
 
 def _plain(value):

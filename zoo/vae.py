@@ -19,13 +19,15 @@ class VAE(keras.Model):
     """A variational autoencoder: e(z|x), d(x|z), m(z) and what is minimised.
 
     A `keras.Model`: `compile(optimizer)`, `fit(images)`, `evaluate`, `predict` (reconstructions),
-    `save` and `keras.saving.load_model` work as usual. Images are float32 [B, H, W, C] in [0, 1];
-    latents [B, Z]; every bound is in nats.
+    `save` and `keras.saving.load_model` work as usual (in a new process call `zoo.load_parts()`
+    before it, so that Keras knows the classes). Images are float32 [B, H, W, C] in [0, 1]; latents
+    [B, Z]; every bound is in nats.
 
     Args:
         encoder: A `zoo.Encoder`, its registered name, or a mapping `{"name": ..., **arguments}`.
         decoder: Likewise, of `zoo.Decoder`.
-        marginal: Likewise; the default is N(0, I).
+        marginal: Likewise, with the encoder's `latent_dim` unless it is given another; the default
+            is N(0, I).
         objective: Likewise; the default is the ELBO.
 
     Raises:
@@ -44,9 +46,8 @@ class VAE(keras.Model):
         super().__init__(**{**kwargs, "dtype": "float32"})
         self.encoder = ENCODERS.create(encoder) if not _is_part(encoder) else encoder
         self.decoder = DECODERS.create(decoder) if not _is_part(decoder) else decoder
-        if marginal is None:
-            marginal = {"name": "normal", "latent_dim": self.encoder.latent_dim}
-        self.marginal = MARGINALS.create(marginal) if not _is_part(marginal) else marginal
+        marginal = "normal" if marginal is None else marginal
+        self.marginal = marginal if _is_part(marginal) else self._make_marginal(marginal)
         self.objective = OBJECTIVES.create(objective) if not _is_part(objective) else objective
         self._check_latents()
         self.step = self.add_weight(
@@ -63,6 +64,14 @@ class VAE(keras.Model):
         self._is_scoring = False
         self._labels = None
         self.build((None, *self.image_shape))
+
+    def _make_marginal(self, spec):
+        spec = {"name": spec} if isinstance(spec, str) else spec
+        if hasattr(spec, "keys") and "name" in spec:
+            names = MARGINALS.get(spec["name"]).argument_names()
+            size = {"latent_dim": self.encoder.latent_dim} if "latent_dim" in names else {}
+            spec = {**size, **spec}
+        return MARGINALS.create(spec)
 
     @property
     def image_shape(self):
@@ -166,7 +175,16 @@ class VAE(keras.Model):
             return super().test_step(*arguments)
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        """Returns the objective's loss plus the layers' own (regularisers); updates the terms."""
+        """Returns the objective's loss plus the layers' own (regularisers); updates the terms.
+
+        Raises:
+            ValueError: If examples have weights: an objective's loss is of the batch as a whole.
+        """
+        if sample_weight is not None:
+            raise ValueError(
+                "Expected no weights of examples: an objective's loss is of the batch as a whole. "
+                "Received: sample_weight or class_weight"
+            )
         loss = y_pred["loss"]
         for extra in self.losses:
             loss = loss + extra
@@ -297,7 +315,13 @@ class VAE(keras.Model):
     def from_config(cls, config):
         config = dict(config)
         parts = {room: keras.saving.deserialize_keras_object(config.pop(room)) for room in ROOMS}
-        return cls(**parts, **config)
+        model = cls(**parts, **config)
+        for part in parts.values():
+            if not part.trainable:
+                # Its layers were not there when it was frozen; and what does not change is not set.
+                part.trainable = True
+                part.trainable = False
+        return model
 
 
 def _is_part(value):

@@ -55,6 +55,39 @@ def test_folder_with_splits_shares_its_classes(tmp_path):
     assert list(splits["validation"].labels) == [1]
 
 
+def test_a_split_without_classes_leaves_the_others_theirs(tmp_path):
+    picture(tmp_path / "training" / "ant" / "a.png")
+    picture(tmp_path / "training" / "bee" / "b.png")
+    picture(tmp_path / "testing" / "c.png")
+    splits = data.load_splits({"name": f"folder:{tmp_path}"})
+    assert list(splits["train"].labels) == [0, 1]
+    assert splits["train"].class_names == ("ant", "bee")
+    assert len(splits["test"]) == 1 and splits["test"].labels is None
+    assert data.load(str(tmp_path), "train+test").labels is None
+
+
+def test_no_folder_of_pictures_is_left_out_in_silence(tmp_path):
+    picture(tmp_path / "train" / "a.png")
+    (tmp_path / "notes").mkdir()
+    picture(tmp_path / ".thumbnails" / "a.png")
+    assert len(data.load(str(tmp_path), "train")) == 1
+    picture(tmp_path / "bus" / "b.png")
+    with pytest.raises(ValueError, match=r"Received: \['train'\] and \['bus'\]"):
+        data.load(str(tmp_path), "train")
+    picture(tmp_path / "training" / "b.png")
+    with pytest.raises(ValueError, match=r"one folder of the split 'train'.*'training'"):
+        data.load(str(tmp_path), "train")
+
+
+def test_links_to_folders_are_followed_and_circles_end(tmp_path):
+    picture(tmp_path / "elsewhere" / "inner" / "a.png")
+    picture(tmp_path / "data" / "bee" / "b.png")
+    (tmp_path / "data" / "ant").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere" / "inner" / "back").symlink_to(tmp_path / "elsewhere")
+    loaded = data.load(f"folder:{tmp_path / 'data'}", "all")
+    assert loaded.class_names == ("ant", "bee") and list(loaded.labels) == [0, 1]
+
+
 def test_folder_without_classes_has_no_labels_and_skips_other_files(tmp_path):
     for suffix in ("png", "jpg", "webp", "bmp", "gif"):
         picture(tmp_path / f"one.{suffix}")
@@ -173,6 +206,9 @@ def test_broken_npz_is_refused(tmp_path, arrays):
     np.savez(path, images=np.array([{"code": 1}], dtype=object))
     with pytest.raises(ValueError, match=r"objects are never unpickled.*mine.npz"):
         data.load(f"npz:{path}")
+    np.save(tmp_path / "mine.npy", arrays[0])
+    with pytest.raises(ValueError, match=r"whole npz archive.*mine.npy.*it is a single array"):
+        data.load(f"npz:{tmp_path / 'mine.npy'}")
     np.savez(path, pictures=arrays[0])
     with pytest.raises(ValueError, match=r"called images and labels.*\['pictures'\]"):
         data.load(f"npz:{path}")

@@ -217,6 +217,13 @@ def test_tfds_says_what_is_wrong(tfds_dir, tmp_path):
         data.load("imdb_reviews", data_dir=tmp_path, download=False)
 
 
+def test_a_crop_that_does_not_fit_is_no_damage(tfds_dir):
+    config = {"name": "cifar10", "data_dir": tfds_dir, "crop": 140, "limit": 3}
+    with pytest.raises(ValueError, match=r"pictures of 32x32.*crop=140 for 'cifar10'") as raised:
+        data.load_splits(config)
+    assert "damaged" not in str(raised.value)
+
+
 def test_damaged_tfds_files_are_reported(tfds_dir, tmp_path):
     shutil.copytree(os.path.join(tfds_dir, "omniglot"), tmp_path / "omniglot")
     (record,) = tmp_path.rglob("*small1*tfrecord*")

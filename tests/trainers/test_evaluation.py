@@ -37,6 +37,36 @@ def test_settings_reach_the_metrics(workdir):
         evaluation.evaluate(workdir, metrics=names, num_chain=3)
 
 
+def test_settings_out_of_range_and_all_examples(workdir):
+    run = files.read_json(workdir / "config.json")
+    run["config"]["evaluation"]["nll_examples"] = 2
+    files.write_json(workdir / "config.json", run)
+    asked = {"metrics": ["nll"], "num_samples": 2, "progress": False}
+    assert evaluation.evaluate(workdir, **asked)["metrics"]["nll"]["num_examples"] == 2
+    found = evaluation.evaluate(workdir, nll_examples=0, **asked)
+    assert found["metrics"]["nll"]["num_examples"] == found["num_examples"] > 2
+    for name, value in (("num_samples", 0), ("num_chains", -1), ("nll_examples", -1)):
+        with pytest.raises(
+            ValueError, match=rf"Expected --{name} of at least .* Received: .*{value}"
+        ):
+            evaluation.evaluate(workdir, metrics=["nll"], **{name: value})
+
+
+def test_a_run_s_own_evaluation_has_no_other_place(workdir, tmp_path):
+    before = (workdir / "evaluation.json").read_bytes()
+    with pytest.raises(ValueError, match="--out beside --model or --data alone"):
+        evaluation.evaluate(workdir, metrics=["elbo"], out=tmp_path / "other")
+    assert (workdir / "evaluation.json").read_bytes() == before
+
+
+def test_a_run_is_not_evaluated_on_splits_that_moved(workdir):
+    run = files.read_json(workdir / "config.json")
+    run["num_examples"] = {"train": 21, "test": 9}  # one more than there are
+    files.write_json(workdir / "config.json", run)
+    with pytest.raises(ValueError, match="data has changed since this run was begun"):
+        evaluation.evaluate(workdir, metrics=["elbo"], progress=False)
+
+
 def test_wrong_names(workdir):
     with pytest.raises(ValueError, match=r'--metrics among.*Received: \'nnl\'. Did you mean "nll"'):
         evaluation.evaluate(workdir=workdir, metrics=["nnl"])

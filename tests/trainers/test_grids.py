@@ -69,10 +69,17 @@ def test_nan_pictures_are_counted():
         grids.image_grid(images)
 
 
-@pytest.mark.parametrize("shape", [(4, 4, 1), (2, 4, 4, 2), (0, 4, 4, 1)])
+@pytest.mark.parametrize("shape", [(4, 4, 1), (2, 4, 4, 5), (0, 4, 4, 1)])
 def test_other_shapes_are_refused(shape):
     with pytest.raises(ValueError, match=r"\[N, H, W, C\].*Received: images.shape="):
         grids.image_grid(np.zeros(shape))
+
+
+def test_transparency_is_left_out(rng):
+    images = rng.random((2, 3, 3, 4))
+    np.testing.assert_array_equal(grids.image_grid(images), grids.image_grid(images[..., :3]))
+    grey = images[..., :2]
+    np.testing.assert_array_equal(grids.image_grid(grey), grids.image_grid(grey[..., :1]))
 
 
 @pytest.mark.parametrize("wrong", [{"columns": 0}, {"padding": -1}, {"columns": 1.5}])

@@ -3,6 +3,7 @@
 import csv
 import errno
 import json
+import shutil
 
 import keras
 import numpy as np
@@ -141,6 +142,69 @@ def test_a_folder_that_is_no_run_is_refused(tmp_path):
         loop.train_and_evaluate(_config(tmp_path), tmp_path / "mine", progress=False)
 
 
+def test_what_a_kill_left_of_the_first_write_is_no_run(tmp_path):
+    (tmp_path / "run" / ".config.json.x1").mkdir(parents=True)
+    runs.check_folder(tmp_path / "run", _config(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("train__epochs", 0),
+        ("train__keep_checkpoints", -1),
+        ("train__validation_every", 0),
+        ("train__checkpoint_every", 0),
+        ("train__steps_per_execution", -1),
+        ("evaluation__num_samples", 0),
+    ],
+)
+def test_numbers_out_of_range_are_refused_before_the_folder_is_taken(tmp_path, key, value):
+    config = _config(tmp_path, **{key: value})
+    name = key.replace("__", ".")
+    with pytest.raises(ValueError, match=rf"`{name}` must be an integer.*{name}={value}"):
+        loop.train_and_evaluate(config, tmp_path / "run", progress=False)
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_unknown_metric_is_refused_before_training(tmp_path):
+    config = _config(tmp_path, evaluation__metrics=["nnl"])
+    with pytest.raises(ValueError, match='evaluation.metrics among.*Did you mean "nll"'):
+        loop.train_and_evaluate(config, tmp_path / "run", progress=False)
+
+
+def test_an_objective_with_labels_refuses_data_without_before_the_folder_is_taken(tmp_path):
+    config = _config(tmp_path)
+    config.data.name = _images(tmp_path, labels=False)
+    with config.unlocked():
+        config.objective = ConfigDict({"name": "classified", "num_classes": 3})
+    with pytest.raises(ValueError, match="'classified' needs labels.*split 'train' has none"):
+        loop.train_and_evaluate(config, tmp_path / "run", progress=False)
+    assert not (tmp_path / "run").exists()
+
+
+def test_data_that_has_changed_is_refused(tmp_path):
+    config = _config(tmp_path, epochs=1)
+    loop.train_and_evaluate(config, tmp_path / "run", progress=False)
+    _images(tmp_path, count=42)
+    with pytest.raises(ValueError, match="data has changed.*'train': 33.*'train': 34"):
+        loop.train_and_evaluate(config, tmp_path / "run", progress=False)
+    saved = json.loads((tmp_path / "run" / "config.json").read_text())
+    del saved["num_examples"]  # as runs of an earlier version have it
+    files.write_json(tmp_path / "run" / "config.json", saved)
+    runs.check_data(tmp_path / "run", loop.data.load_splits(config.data))
+
+
+def test_an_evaluation_of_a_few_metrics_is_completed(run, tmp_path):
+    shutil.copytree(run[0] / "run", tmp_path / "run")
+    found = files.read_json(tmp_path / "run" / "evaluation.json")
+    whole = found["metrics"]
+    found["metrics"] = {"mmd": whole["rate"], "rate": whole["rate"]}
+    files.write_json(tmp_path / "run" / "evaluation.json", found)
+    again = loop.train_and_evaluate(run[1], tmp_path / "run", progress=False)
+    assert {name: again.evaluation["metrics"][name] for name in whole} == whole
+    assert "mmd" in again.evaluation["metrics"]
+
+
 def test_moved_data_is_the_same_run(run):
     folder, config, _ = run
     moved = ConfigDict(config.to_dict())
@@ -194,9 +258,15 @@ def test_weights_that_are_not_finite_are_never_saved(run):
         saver.on_epoch_end(0, {})
 
 
-def _copy(run, tmp_path):
-    import shutil
+def test_an_infinite_validation_is_kept_with_the_checkpoint(run, tmp_path):
+    history = [{"epoch": 1, "step": 5, "loss": 2.0, "val_elbo": -np.inf, "val_loss": np.nan}]
+    checkpoints.save(tmp_path, runs.load_run(run[0] / "run").model, 5, history)
+    (row,) = checkpoints.newest(tmp_path).history
+    assert (row["epoch"], row["loss"], row["val_elbo"]) == (1, 2.0, -np.inf)
+    assert np.isnan(row["val_loss"])
 
+
+def _copy(run, tmp_path):
     shutil.copytree(run[0] / "run" / "checkpoints", tmp_path / "checkpoints")
     return tmp_path / "checkpoints"
 

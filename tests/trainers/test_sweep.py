@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import sys
@@ -89,6 +90,8 @@ def test_every_family_is_a_run(path):
         (QUICK, "encoder.name=mpl", 'Did you mean "mlp"'),
         (QUICK, "optimizer.name=adm", 'Did you mean "adam"'),
         (QUICK, "seed=0,1.5", "seed=1.5"),
+        (QUICK, "train.validation_every=1,0", "`train.validation_every` must be an integer"),
+        ("configs/vimae/cifar10.py", "data.image_size=30", "divisible"),
         ("configs/no_such.py", "seed=0", "no_such.py"),
     ],
 )
@@ -96,6 +99,11 @@ def test_a_wrong_key_or_value_is_refused_before_anything_starts(config, text, me
     with pytest.raises(ValueError, match=message):
         running.sweep(config, tmp_path / "sweep", text)
     assert not (tmp_path / "sweep").exists()
+
+
+def test_a_size_that_the_data_decides_does_not_refuse_a_decoder():
+    (spec,) = grid.runs("configs/vimae/cifar10.py", "seed=0", ["--config.data.image_size=0"])
+    assert grid.load(spec.arguments).data.image_size == 0
 
 
 def test_a_key_is_in_the_grid_or_a_flag():
@@ -260,12 +268,48 @@ def test_numbers_are_not_kept_of_nothing_in_place_or_over_others(swept, tmp_path
     [
         ("python -m trainers.train --config=/a/b.py --workdir=/c/seed=1", "--workdir=DIR/seed=1"),
         ("python -m trainers.evaluate --workdir=/c/seed=1 --metrics=nll", "seed=1 --metrics=nll"),
+        (
+            "python -m trainers.evaluate '--workdir=/c d/seed=1' --data_dir=/a/tfds --metrics=nll",
+            "evaluate --workdir=DIR/seed=1 --metrics=nll",
+        ),
+        (
+            "python -m trainers.evaluate --classifier /a/c --workdir /c/seed=1 --metrics=nll",
+            "evaluate --workdir=DIR/seed=1 --metrics=nll",
+        ),
     ],
 )
 def test_a_kept_evaluation_s_command_holds_no_place(command, shown):
     spec = RunSpec("seed=1", {"seed": "1"}, ("--config=configs/quickstart.py", "--config.seed=1"))
     found = numbers._shown(command, spec)
     assert found.endswith(shown) and "DIR/seed=1" in found and "/a" not in found
+    assert "/c" not in found
+
+
+def test_a_finished_run_whose_folder_is_gone_is_trained_again(swept, tmp_path):
+    workdir, (_, good), _ = swept
+    shutil.copytree(workdir / "logs", tmp_path / "logs")
+    folder = shutil.copytree(workdir / good.spec.name, tmp_path / good.spec.name)
+    assert records.read(tmp_path, good.spec.name).status == "finished"
+    (folder / "report.html").unlink()  # as in a copy of the numbers
+    assert records.read(tmp_path, good.spec.name).status == "finished"
+    evaluation = files.read_json(folder / "evaluation.json")
+    del evaluation["metrics"]["nll"]
+    files.write_json(folder / "evaluation.json", evaluation)
+    assert records.read(tmp_path, good.spec.name).status == "waiting"
+    shutil.rmtree(folder)
+    assert records.read(tmp_path, good.spec.name).status == "waiting"
+
+
+def test_a_ledger_kept_without_its_runs_is_drawn_and_never_emptied(swept, tmp_path):
+    shutil.copy(swept[0] / "ledger.csv", tmp_path)
+    before = (tmp_path / "ledger.csv").read_bytes()
+    assert [path.name for path in rate_distortion.write(tmp_path)] == ["rate_distortion.png"]
+    with pytest.raises(FileNotFoundError, match="with runs"):
+        ledger.write(tmp_path)
+    assert (tmp_path / "ledger.csv").read_bytes() == before
+    with pytest.raises(FileNotFoundError, match="with ledger.csv"):
+        rate_distortion.write(tmp_path / "mistyped")
+    assert not (tmp_path / "mistyped").exists()
 
 
 def test_pictures_of_a_sweep_without_families(swept):
@@ -382,6 +426,10 @@ def test_a_config_is_the_same_one_in_every_checkout(tmp_path, file):
     begun = RunSpec("run", {}, ("--config=/here/configs/a.py:tiny", "--config.seed=1"))
     records.write(tmp_path, Record(begun))
     records.check_same(tmp_path, [RunSpec("run", {}, (f"--config={file}", "--config.seed=1"))])
+    begun = RunSpec("two", {}, ("--config=configs/a.py", "--config.b=1", "--config.a=2"))
+    records.write(tmp_path, Record(begun))
+    swapped = (begun.arguments[0], *begun.arguments[:0:-1])
+    records.check_same(tmp_path, [RunSpec("two", {}, swapped)])
     for other in (f"--config={file},x", "--config=b.py:tiny"):
         with pytest.raises(ValueError, match="with other flags"):
             records.check_same(tmp_path, [RunSpec("run", {}, (other, "--config.seed=1"))])

@@ -40,6 +40,11 @@ def test_without_keras_the_message_says_what_to_install():
     ]
 
 
+def test_a_registry_is_there_before_any_part_is():
+    said = _run("import zoo; print(zoo.registry.ENCODERS.register('mine').__name__)")
+    assert said.strip() == "decorate"
+
+
 def test_every_public_name_exists():
     assert all(getattr(zoo, name) is not None for name in zoo.__all__)
     with pytest.raises(AttributeError, match="no attribute 'VEA'"):

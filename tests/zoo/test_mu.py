@@ -128,6 +128,27 @@ def test_the_classifier_learns_and_the_model_does_not_notice(x):
     np.testing.assert_allclose(terms["classifier_loss"], expected, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("base", ["infomax", {"name": "infovae", "alpha": 1.0, "rate": "none"}])
+def test_a_classifier_beside_objectives_without_a_rate(base, x):
+    model = _classified(base)
+    model.compile("adam")
+    assert "accuracy" in model.fit(x, np.arange(16) % 3, verbose=0).history
+
+
+def test_labels_that_are_none_of_the_classes(x):
+    model, labels = _classified(), np.arange(16) % 3
+    terms = _terms(model, x, labels=labels)
+    column = _terms(model, x, labels=labels[:, None])
+    assert np.isfinite(terms["classifier_loss"]).all() and column["accuracy"].shape == (16,)
+    labels[[3, 5]] = 3, -1
+    terms = _terms(model, x, labels=labels)
+    np.testing.assert_array_equal(np.flatnonzero(np.isnan(terms["classifier_loss"])), [3, 5])
+    assert np.isnan(terms["loss"])
+    model.compile("adam")
+    with pytest.raises(ValueError, match=r"integer labels \[B\] or .*Received: shape=\(16, 3\)"):
+        model.fit(x, np.eye(3)[np.arange(16) % 3], batch_size=16, verbose=0)
+
+
 def test_a_classified_model_needs_labels_and_saves_its_classifier(x, tmp_path):
     model, labels = _classified(), np.arange(16) % 3
     model.compile("adam")

@@ -32,6 +32,37 @@ def test_duplicate_name():
             pass
 
 
+def test_a_class_that_is_defined_again_takes_its_own_place():
+    rooms = registry.Registry("encoder")
+
+    def define():
+        class Mine(zoo.Encoder):
+            pass
+
+        return rooms.register("mine")(Mine)
+
+    first, second = define(), define()
+    assert first is not second and rooms.get("mine") is second
+    with pytest.raises(ValueError, match="already means Mine"):
+        rooms.register("mine")(zoo.MLPEncoder)
+
+
+def test_a_part_of_the_user_s_own_needs_no_name():
+    class Nothing(zoo.Divergence):
+        def estimate(self, z, prior, seed, training=False):
+            return {"divergence": 0.0, "loss": 0.0}
+
+    class Coin(zoo.Bernoulli):
+        pass
+
+    assert type(zoo.Infomax(divergence=Nothing()).divergence) is Nothing
+    assert type(zoo.MLPDecoder(2, likelihood=Coin()).likelihood) is Coin
+    parts = {"depth": 2, "num_resnets": 1}
+    assert type(zoo.PixelCNNDecoder(2, (4, 4, 1), **parts, likelihood=Coin()).likelihood) is Coin
+    with pytest.raises(TypeError, match="Expected a divergence"):
+        zoo.Infomax(divergence=zoo.Normal(2))
+
+
 def test_neither_part_nor_name():
     with pytest.raises(TypeError, match="Expected a decoder"):
         registry.DECODERS.create(3)

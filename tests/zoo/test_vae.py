@@ -1,5 +1,8 @@
 """The composed model as a user handles it."""
 
+import subprocess
+import sys
+
 import keras
 import numpy as np
 import pytest
@@ -90,6 +93,70 @@ def test_save_and_load_keep_every_weight_bit_for_bit(tmp_path, x):
         np.testing.assert_array_equal(to_numpy(ours), to_numpy(theirs))
 
 
+def test_a_model_is_read_in_a_new_process_as_the_readme_says(tmp_path, x):
+    model = _model()
+    model.save(tmp_path / "model.keras")
+    np.save(tmp_path / "x.npy", x)
+    code = (
+        "import sys, keras, numpy as np, zoo; zoo.load_parts();"
+        "model = keras.saving.load_model(sys.argv[1] + '/model.keras');"
+        "np.save(sys.argv[1] + '/codes.npy', model.predict_codes(np.load(sys.argv[1] + '/x.npy')))"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True)
+    np.testing.assert_allclose(np.load(tmp_path / "codes.npy"), model.predict_codes(x), atol=1e-6)
+
+
+def test_what_a_subclass_hands_on_is_saved(tmp_path, x):
+    @keras.saving.register_keras_serializable("tests")
+    class Handing(zoo.MLPDecoder):
+        def __init__(self, latent_dim, extra=1, **kwargs):
+            super().__init__(latent_dim, SHAPE, hidden_units=[8], **kwargs)
+            self.extra = extra
+
+    likelihood = {"name": "gaussian", "scale": 0.1}
+    decoder = Handing(3, extra=2, activation="tanh", likelihood=likelihood)
+    model = zoo.VAE(zoo.MLPEncoder(3, [8]), decoder)
+    model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras")
+    assert (again.decoder.activation, again.decoder.extra) == ("tanh", 2)
+    assert again.decoder.likelihood.scale == 0.1
+    np.testing.assert_array_equal(to_numpy(again(x)), to_numpy(model(x)))
+    Handing.registered_name = "handing"
+    with pytest.raises(ValueError, match=r"Received: \['activation', 'likelihood'\], handed on"):
+        zoo.part_config(decoder)
+
+
+def test_a_frozen_part_stays_frozen(tmp_path, x):
+    model = _model()
+    model.encoder.trainable = False
+    model.compile(keras.optimizers.Adam(0.1))
+    model.fit(x, verbose=0)
+    model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras")
+    assert len(again.trainable_weights) == len(model.trainable_weights) > 0
+    before = [to_numpy(weight) for weight in again.encoder.weights]
+    again.fit(x, verbose=0)
+    for weight, kept in zip(again.encoder.weights, before, strict=True):
+        np.testing.assert_array_equal(to_numpy(weight), kept)
+
+
+def test_weights_of_examples_are_refused(x):
+    model = _model()
+    model.compile("adam")
+    for weights in ({"sample_weight": np.ones(len(x))}, {"class_weight": {0: 1.0, 1: 2.0}}):
+        with pytest.raises(ValueError, match="Expected no weights of examples"):
+            model.fit(x, np.zeros(len(x)), verbose=0, **weights)
+
+
+def test_a_marginal_by_its_name_has_the_encoder_s_latents():
+    parts = zoo.MLPEncoder(3, [8], scale=1.0), zoo.MLPDecoder(3, SHAPE, [8])
+    assert zoo.VAE(*parts, marginal="floating", objective="bilbo").marginal.latent_dim == 3
+    parts = zoo.MLPEncoder(3, [8]), zoo.MLPDecoder(3, SHAPE, [8])
+    assert zoo.VAE(*parts, marginal={"name": "logistic"}).marginal.latent_dim == 3
+    with pytest.raises(ValueError, match=r"marginal.latent_dim=2"):
+        zoo.VAE(*parts, marginal={"name": "normal", "latent_dim": 2})
+
+
 def test_fit_logs_the_objective_s_terms_and_loss(x):
     model = _model(zoo.Beta(0.5, anneal_steps=1))
     model.compile(keras.optimizers.SGD(0.0))
@@ -170,8 +237,13 @@ def test_a_training_step_is_traced_once(x, steps, monkeypatch):
     assert len(traced) == 1
 
 
-@pytest.mark.parametrize("builds", [True, False])
-def test_own_encoder_in_twenty_lines(x, builds):
+@pytest.mark.parametrize(
+    ("builds", "policy"), [(True, "float32"), (False, "float32"), (True, "mixed_bfloat16")]
+)
+def test_own_encoder_in_twenty_lines(x, builds, policy, request):
+    request.addfinalizer(lambda: keras.mixed_precision.set_dtype_policy("float32"))
+    keras.mixed_precision.set_dtype_policy(policy)
+
     class MyEncoder(zoo.Encoder):
         def __init__(self, latent_dim, **kwargs):
             super().__init__(**kwargs)
@@ -191,6 +263,7 @@ def test_own_encoder_in_twenty_lines(x, builds):
     model.compile(keras.optimizers.Adam(0.01))
     losses = model.fit(x, epochs=10, verbose=0).history["loss"]
     assert losses[-1] < losses[0]
+    assert model.encoder.distribution(x).dtype == "float32"
 
 
 def test_odd_image_sizes():

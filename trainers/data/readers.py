@@ -18,7 +18,7 @@ from trainers.data.images import SUFFIXES, read_image
 SPLIT_ALIASES = {
     "train": ("train", "training"),
     "validation": ("validation", "valid", "val"),
-    "test": ("test",),
+    "test": ("test", "testing"),
 }
 IDX_TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 
@@ -88,9 +88,12 @@ def read_npz(path, preparation, cut):
     """
     _need_file(path)
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        archive = np.load(path, allow_pickle=False)
+        if not isinstance(archive, np.lib.npyio.NpzFile):
+            raise ValueError("it is a single array; numpy.savez(file, images=array) makes one")
+        with archive:
             arrays = {key: archive[key] for key in archive.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, AttributeError) as error:
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise ValueError(
             "Expected a whole npz archive of plain arrays (objects are never unpickled). "
             f"Received: path={path!r} ({error})"
@@ -182,20 +185,16 @@ def _idx_array(path):
 def read_folder(path, preparation, cut):
     """Pictures in a folder, in the order of their paths; subfolders are classes.
 
-    With a subfolder `train`, it and `validation` (or `val`, `valid`) and `test` are the splits.
-    Pictures that lie beside class folders have no class, and then nothing in the split has.
+    With a subfolder `train` (or `training`), it and `validation` (or `val`, `valid`) and `test`
+    (or `testing`) are the splits, and no other folder of pictures may lie beside them. Pictures
+    that lie beside class folders have no class, and then nothing in their split has.
     """
     root = Path(path)
     if not root.is_dir():
         raise FileNotFoundError(f"Expected a folder of images. Received: path={path!r}")
-    if (root / "train").is_dir():
-        files = {
-            split: _pictures(root / alias)
-            for split, aliases in SPLIT_ALIASES.items()
-            for alias in aliases
-            if (root / alias).is_dir()
-        }
-        sizes = {}
+    folders = _split_folders(root)
+    if folders:
+        files, sizes = {split: _pictures(folder) for split, folder in folders.items()}, {}
     else:
         pictures = _pictures(root)
         classes = _classes([pictures])
@@ -203,10 +202,11 @@ def read_folder(path, preparation, cut):
         parts = splits.partition(len(pictures), *cut, labels=labels)
         files = {name: [pictures[i] for i in part] for name, part in parts.items()}
         sizes = {name: len(part) for name, part in parts.items()}
-    classes = _classes(files.values())
+    labelled = {split for split, pictures in files.items() if _classes([pictures]) is not None}
+    classes = _classes([files[split] for split in labelled]) or None
 
     def listed(split):
-        labels = None if classes is None else _labels(files[split], classes)
+        labels = _labels(files[split], classes) if classes and split in labelled else None
         return np.array([file for file, _ in files[split]], dtype=object), labels
 
     def read(expression, enough=None):
@@ -225,14 +225,56 @@ def read_folder(path, preparation, cut):
     )
 
 
+def _split_folders(root):
+    """Returns {split: folder} of a folder whose subfolders are splits, or nothing.
+
+    Raises:
+        ValueError: If a split is there twice, or another folder of pictures beside them.
+    """
+    there = {
+        split: [alias for alias in aliases if (root / alias).is_dir()]
+        for split, aliases in SPLIT_ALIASES.items()
+    }
+    if not there["train"]:
+        return {}
+    for split, names in there.items():
+        if len(names) > 1:
+            raise ValueError(
+                f"Expected one folder of the split {split!r}. Received: {names} in {str(root)!r}"
+            )
+    found = {split: root / names[0] for split, names in there.items() if names}
+    used = {folder.name for folder in found.values()}
+    inner = [path for path in root.iterdir() if path.is_dir() and path.name[0] != "."]
+    others = sorted(path.name for path in inner if path.name not in used and any(_walk(path)))
+    if others:
+        raise ValueError(
+            f"Expected folders of splits alone, or of classes alone. Received: {sorted(used)} and "
+            f"{others} in {str(root)!r}"
+        )
+    return found
+
+
+def _walk(folder, above=()):
+    """Yields the pictures below a folder, hidden ones left out and links followed."""
+    real = os.path.realpath(folder)
+    if real in above:  # a link to a folder that it lies in
+        return
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name[0] == ".":
+                continue
+            if entry.is_dir():
+                yield from _walk(entry.path, (*above, real))
+            elif entry.is_file() and os.path.splitext(entry.name)[1].lower() in SUFFIXES:
+                yield Path(entry.path)
+
+
 def _pictures(folder):
     """Returns the sorted (file, class or None) below a folder, hidden ones left out."""
     found = []
-    for file in folder.rglob("*"):
+    for file in _walk(folder):
         parts = file.relative_to(folder).parts
-        hidden = any(part.startswith(".") for part in parts)
-        if file.suffix.lower() in SUFFIXES and not hidden and file.is_file():
-            found.append((file, parts[0] if len(parts) > 1 else None))
+        found.append((file, parts[0] if len(parts) > 1 else None))
     if not found:
         raise FileNotFoundError(
             f"Expected images ({', '.join(SUFFIXES)}). Received: path={str(folder)!r}, without any"

@@ -117,16 +117,16 @@ def _read(name, split, data_dir, preparation, enough):
         raise ValueError(
             f"The images of {name!r} differ in size: set image_size. Received: image_size=None"
         )
+    refused = []
     try:
         stream = builder.as_dataset(split=split, read_config=_read_config())
         stream = stream if enough is None else stream.take(enough)
-        stream = stream.map(_selector(keys, preparation), num_parallel_calls=os.cpu_count())
+        selector = _selector(keys, preparation, refused)
+        stream = stream.map(selector, num_parallel_calls=os.cpu_count())
         batches = list(stream.batch(_DECODED_TOGETHER).prefetch(2).as_numpy_iterator())
-    except (
-        tf.errors.DataLossError,
-        tf.errors.InvalidArgumentError,
-        tf.errors.NotFoundError,
-    ) as error:
+    except _DAMAGE as error:
+        if refused:
+            raise ValueError(f"{refused[0]} for {name!r}, split {split!r}") from error
         raise ValueError(
             f"The files of {name!r} in {builder.data_dir} are damaged or incomplete: remove that "
             f"folder and prepare it again. Received: {error.message:.200}"
@@ -145,15 +145,24 @@ def _read(name, split, data_dir, preparation, enough):
     return images, labels
 
 
-def _selector(keys, preparation):
-    """Returns the map from a TFDS example to its image, prepared, and its label."""
+def _selector(keys, preparation, refused):
+    """Returns the map from a TFDS example to its image, prepared, and its label.
+
+    What the preparation refuses reaches the caller as an error of TensorFlow, like a damaged file;
+    it is kept in the list `refused` too.
+    """
+
+    def prepare(image):
+        try:
+            return preparation(image[None])[0]
+        except ValueError as error:
+            refused.append(error)
+            raise
 
     def select(example):
         chosen = {key: example[key] for key in keys}
         if preparation != Preparation():
-            image = tf.numpy_function(
-                lambda x: preparation(x[None])[0], [chosen["image"]], chosen["image"].dtype
-            )
+            image = tf.numpy_function(prepare, [chosen["image"]], chosen["image"].dtype)
             image.set_shape([None, None, None])
             chosen["image"] = image
         return chosen

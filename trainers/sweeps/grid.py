@@ -13,8 +13,9 @@ from ml_collections import config_flags
 from trainers import config as configs
 
 FAMILY = "family"  # the key that is no config key but the config's argument: FILE:++v
-# Of the parts made to see whether their arguments are valid, where the config gives no size.
-IMAGE_SHAPE = (28, 28, 1)
+# Of the parts made to see whether their arguments are valid, where the config gives no size: one of
+# these must do.
+IMAGE_SHAPES = ((28, 28, 1), (32, 32, 1))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,7 +109,7 @@ def runs(config, grid, overrides=()):
         overrides: Flags `--config.key=value` that all runs have.
 
     Raises:
-        ValueError: If a key or a value is not one of the config, or two runs are the same.
+        ValueError: If a key or a value is not one of the config.
     """
     if isinstance(grid, list):
         every = {spec.name: spec for one in grid for spec in runs(config, one, overrides)}
@@ -162,11 +163,8 @@ def check(arguments, made):
     """
     try:
         config = load(arguments)
-        for room, spec in configs.model_config(config, _image_shape(config)).items():
-            part = (room, repr(spec))
-            if part not in made:
-                configs._rooms()[room].create(spec)
-                made.add(part)
+        configs.check_numbers(config)
+        _make_parts(config, made)
         configs.make_optimizer(config, steps_per_epoch=1)
     except (flags.Error, LookupError, AttributeError, TypeError, ValueError, OSError) as error:
         message = str(error).strip("\"'")
@@ -175,10 +173,28 @@ def check(arguments, made):
         ) from error
 
 
-def _image_shape(config):
-    size = config.data.image_size or IMAGE_SHAPE[:2]
+def _make_parts(config, made):
+    """Makes the parts of a config that are not in `made`, of one of its image shapes."""
+    shapes = _image_shapes(config)
+    for shape in shapes:
+        try:
+            for room, spec in configs.model_config(config, shape).items():
+                part = (room, repr(spec))
+                if part not in made:
+                    configs._rooms()[room].create(spec)
+                    made.add(part)
+            return
+        except ValueError:
+            if shape == shapes[-1]:
+                raise
+
+
+def _image_shapes(config):
+    size = config.data.image_size
+    if not size:
+        return IMAGE_SHAPES
     height, width = (size, size) if isinstance(size, int) else size
-    return height, width, IMAGE_SHAPE[2]
+    return ((height, width, IMAGE_SHAPES[0][2]),)
 
 
 def load(arguments):

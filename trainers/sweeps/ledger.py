@@ -13,8 +13,16 @@ AXES = {"family": "family", "beta": "objective.beta", "seed": "seed"}
 
 
 def write(workdir):
-    """Writes `ledger.csv` from the folders of all runs of a sweep, and returns its rows."""
+    """Writes `ledger.csv` from the folders of all runs of a sweep, and returns its rows.
+
+    Raises:
+        FileNotFoundError: If there are none: a ledger kept without its runs stays as it is.
+    """
     found = records.read_all(workdir)
+    if not found:
+        raise FileNotFoundError(
+            f"Expected a sweep's folder, with runs. Received: workdir={str(workdir)!r}"
+        )
     keys = dict.fromkeys(key for record in found for key in record.spec.point)
     extra = [key for key in keys if key not in AXES.values()]
     rows = [row(workdir, record, extra) for record in found]

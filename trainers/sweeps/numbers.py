@@ -1,6 +1,6 @@
 """The numbers of a sweep without its weights: small enough to keep with a result."""
 
-import re
+import shlex
 from pathlib import Path
 
 from trainers import config as configs
@@ -8,6 +8,9 @@ from trainers import history as histories
 from trainers.sweeps import ledger, records
 from trainers.sweeps.records import Record
 from zoo import files
+
+# Flags of `trainers.evaluate` that say where something is.
+PLACES = ("--workdir", "--data_dir", "--classifier")
 
 
 def copy(workdir, out):
@@ -59,4 +62,13 @@ def _shown(command, spec):
     """Returns the command of an evaluation as `RunSpec.shown` writes that of a training."""
     if " trainers.train " in command:
         return spec.shown()
-    return re.sub(r"--workdir=\S+", f"--workdir=DIR/{spec.name}", command)
+    kept, words = [], iter(shlex.split(command))
+    for word in words:
+        flag, equals, _ = word.partition("=")
+        if flag in PLACES and not equals:
+            next(words, None)  # `--data_dir FOLDER`
+        if flag == "--workdir":
+            kept.append(f"--workdir=DIR/{spec.name}")
+        elif flag not in PLACES:
+            kept.append(word)
+    return shlex.join(kept)

@@ -14,7 +14,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from trainers.plots import INK, MUTED, STYLE, png_bytes
-from trainers.sweeps import ledger
+from trainers.sweeps import ledger, records
 from zoo import files
 
 # Okabe and Ito's colours, one an encoder and decoder; a shape a marginal.
@@ -31,12 +31,19 @@ MEANINGS = {
 
 
 def write(workdir):
-    """Writes a sweep's ledger and its pictures from its runs' folders.
+    """Writes a sweep's ledger from its runs' folders, and its pictures from the ledger.
+
+    A ledger kept without its runs is drawn as it is.
 
     Returns:
         The paths of the pictures; none before the first run is finished.
+
+    Raises:
+        FileNotFoundError: If there is neither a run nor a ledger.
     """
-    rows = finished(ledger.write(workdir) and ledger.read(workdir))
+    if records.read_all(workdir):
+        ledger.write(workdir)
+    rows = finished(ledger.read(workdir))
     if not rows:
         return []
     pictures = {"rate_distortion.png": overview(rows)}

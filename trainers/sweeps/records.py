@@ -41,13 +41,20 @@ def write(workdir, record):
 
 
 def read(workdir, name):
-    """Returns the record of a run, or None. What its folder holds counts more than the record."""
+    """Returns the record of a run, or None. What its folder holds counts more than the record.
+
+    One that was finished, and whose folder is gone, waits to be trained again.
+    """
     if not path(workdir, name).is_file():
         return None
     saved = files.read_json(path(workdir, name))
     spec = saved["spec"]
     spec = RunSpec(spec["name"], spec["point"], tuple(spec["arguments"]))
-    status = "finished" if is_finished(Path(workdir) / name) else saved["status"]
+    status, folder = saved["status"], Path(workdir) / name
+    if is_finished(folder):
+        status = "finished"
+    elif status == "finished" and not has_numbers(folder):
+        status = "waiting"
     return Record(spec, status, saved["error"])
 
 
@@ -59,12 +66,17 @@ def read_all(workdir):
 
 def is_finished(folder):
     """Returns whether a run's folder has all its epochs, its evaluation and its page."""
-    folder = Path(folder)
-    needed = [folder / name for name in ("config.json", "evaluation.json", "report.html")]
+    return has_numbers(folder) and (Path(folder) / "report.html").is_file()
+
+
+def has_numbers(folder):
+    """Returns whether a run's folder has the whole evaluation of its last epoch."""
+    needed = [Path(folder) / name for name in ("config.json", "evaluation.json")]
     if not all(file.is_file() for file in needed):
         return False
-    epochs = files.read_json(needed[0])["config"]["train"]["epochs"]
-    return files.read_json(needed[1])["epochs"] == epochs
+    config, evaluation = files.read_json(needed[0])["config"], files.read_json(needed[1])
+    is_last = evaluation["epochs"] == config["train"]["epochs"]
+    return is_last and set(config["evaluation"]["metrics"]) <= set(evaluation["metrics"])
 
 
 def check_same(workdir, specs):
@@ -73,11 +85,16 @@ def check_same(workdir, specs):
         record = read(workdir, spec.name)
         before = record and without_places(record.spec).arguments
         now = without_places(spec).arguments
-        if before and before != now:
+        if before and _meaning(before) != _meaning(now):
             raise ValueError(
                 f"{spec.name} was begun in this folder with other flags; use another --workdir. "
                 f"Received: {' '.join(now)}, there {' '.join(before)}"
             )
+
+
+def _meaning(arguments):
+    """Returns the flags as what they mean: after the config's file their order says nothing."""
+    return arguments[0], sorted(arguments[1:])
 
 
 def without_places(spec):

@@ -5,6 +5,7 @@ from keras import ops
 
 from zoo.backend import compiled, fold_in, tfd, tfp_seed
 from zoo.decoders.decoder import Decoder
+from zoo.decoders.likelihood import Bernoulli
 
 
 class AutoregressiveDecoder(Decoder):
@@ -22,11 +23,11 @@ class AutoregressiveDecoder(Decoder):
 
     def __init__(self, latent_dim, image_shape=(28, 28, 1), likelihood="bernoulli", **kwargs):
         super().__init__(latent_dim, image_shape, likelihood, **kwargs)
-        if self.image_shape[-1] != 1 or self.likelihood.registered_name != "bernoulli":
+        if self.image_shape[-1] != 1 or not isinstance(self.likelihood, Bernoulli):
             raise ValueError(
                 "An autoregressive decoder needs one channel and the likelihood 'bernoulli'. "
                 f"Received: image_shape={self.image_shape!r}, "
-                f"likelihood={self.likelihood.registered_name!r}"
+                f"likelihood={type(self.likelihood).__name__}"
             )
 
     def network(self, z, x, training=False):

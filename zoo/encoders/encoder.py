@@ -1,5 +1,8 @@
 """What every encoder is: e(z|x), a stochastic map from images to latents."""
 
+import keras
+from keras import ops
+
 from zoo.distributions import Deterministic, VolumePreserving, diagonal_normal
 from zoo.layers.part import Part
 
@@ -37,12 +40,12 @@ class Encoder(Part):
                 "Expected an encoder with a Gaussian posterior. Received: a deterministic "
                 f"{type(self).__name__}, with {list(parameters)} alone"
             )
-        return tuple(parameters[name] for name in self.gaussian_names)
+        return tuple(_whole(parameters[name]) for name in self.gaussian_names)
 
     def posterior(self, parameters):
         """Returns the distribution that `parameters`, the dict of `call`, stand for."""
         if self.gaussian_names[1] not in parameters:
-            return Deterministic(parameters["loc"])
+            return Deterministic(_whole(parameters["loc"]))
         base = diagonal_normal(*self.gaussian(parameters))
         return base if self.flow is None else VolumePreserving(base, self.flow, self.name)
 
@@ -59,3 +62,9 @@ class Encoder(Part):
         loc, scale = self.gaussian(parameters)
         z = loc + scale * noise
         return z if self.flow is None else self.flow(z)
+
+
+def _whole(tensor):
+    """Returns half-precision values, a layer's under a mixed policy, as float32: see `zoo.VAE`."""
+    kind = keras.backend.standardize_dtype(tensor.dtype)
+    return ops.cast(tensor, "float32") if kind in ("bfloat16", "float16") else tensor

@@ -50,11 +50,15 @@ def annealed_bound(
         batch_size: Images encoded in one step.
         progress: Whether to show a bar.
 
+    K chains of 128 images are decoded in one step (of fewer where there are fewer, to the next
+    power of two), so that memory falls with `num_chains` alone.
+
     Returns:
         NumPy array [B], nats.
 
     Raises:
-        ValueError: If `start` is neither, or a number is not a positive int.
+        ValueError: If `start` is neither, a number is not a positive int, or the model's prior was
+            not adapted.
 
     Reference:
         Neal, 2001; Wu et al., 2017, section 3 and appendix; `infovae`, Table 1.
@@ -64,14 +68,17 @@ def annealed_bound(
     positive_int("num_leapfrog_steps", num_leapfrog_steps)
     if start not in STARTS:
         raise ValueError(f"`start` must be one of {list(STARTS)}. Received: start={start!r}")
+    model.check_adapted()
     temperatures = schedule(num_temperatures)
     key, prior = tfp_seed(seed), to_numpy(nll.compile_step(model, nll._marginal_parameters)())
     begin = nll.compile_step(model, _begin, num_chains, start)
     anneal = nll.compile_step(model, _anneal, num_leapfrog_steps, start)
     found = []
-    for _, tile, images, parameters in nll.tiles(model, x, batch_size, progress):
+    for count, tile, images, parameters in nll.tiles(model, x, batch_size, progress):
         tile_key = fold_in(key, tile)
-        padded = nll.pad(images, len(next(iter(parameters.values()))))
+        width = nll._power_of_two_near(count, nll.TILE)
+        parameters = {name: value[:width] for name, value in parameters.items()}
+        padded = nll.pad(images, width)
         state = begin(parameters, prior, fold_in(tile_key, 0))
         for first in range(0, num_temperatures, CHUNK):
             steps = np.arange(first, min(first + CHUNK, num_temperatures), dtype="int32")

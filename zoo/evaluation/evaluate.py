@@ -117,7 +117,7 @@ def evaluate(
             as K decoder passes an example are costly; None means all.
         seed: Int.
         batch_size: Images encoded in one step, at most 128, the default.
-        max_rows: Images decoded in one step.
+        max_rows: Images decoded in one step; `nll_ais` goes by `num_chains` instead.
         progress: Whether to show a bar for each metric that takes time.
         num_chains: Of `nll_ais`.
         num_temperatures: Of `nll_ais`; each takes a dozen decoder passes a chain and example.

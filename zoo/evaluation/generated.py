@@ -2,14 +2,17 @@
 
 import numpy as np
 
+from zoo.arguments import positive_int
 from zoo.backend import fold_in, tfp_seed, to_numpy
 from zoo.evaluation import density, frechet, nll
 from zoo.evaluation import parzen as parzen_density
 from zoo.evaluation.classifier import ImageClassifier, load_or_fit
+from zoo.evaluation.views import why_no_classes
 
 METRICS = ("class_cross_entropy", "frechet_classifier", "frechet_inception", "generated_nll")
 # 10^4 as for the distances of `vimae`, Table 5; an autoregressive decoder is slower by far.
 NUM_GENERATED, FEW = 10000, 1000
+TOO_FEW = "left out: needs at least two images of the data and two generated ones"
 
 
 def generated_images(model, num_images, seed=17, draw_pixels=False):
@@ -21,7 +24,12 @@ def generated_images(model, num_images, seed=17, draw_pixels=False):
         seed: Int; image i is a function of (seed, i) alone.
         draw_pixels: Draw x ~ d(x|z) instead of taking its mean; an autoregressive decoder always
             draws.
+
+    Raises:
+        ValueError: If `num_images` is not a positive int, or the model's prior was not adapted.
     """
+    positive_int("num_images", num_images)
+    model.check_adapted()
     key, found = tfp_seed(seed), []
     draw_pixels = draw_pixels or model.decoder.is_autoregressive
     sample, mean = nll.compile_step(model, _latents), nll.compile_step(model, _means)
@@ -92,7 +100,9 @@ def measure(model, dataset, train_dataset, names, num_generated=None, classifier
         name -> an entry with `value`, `stderr`, `num_examples` and more, or a sentence on why
         there is none.
     """
-    number = num_generated or (FEW if model.decoder.is_autoregressive else NUM_GENERATED)
+    number = FEW if model.decoder.is_autoregressive else NUM_GENERATED
+    if num_generated is not None:
+        number = positive_int("num_generated", num_generated)
     binary = density.is_binary(dataset.float_images(slice(0, 1024)))
     images = generated_images(model, number, seed, draw_pixels=binary)
     _check_finite(images)
@@ -112,22 +122,24 @@ def measure(model, dataset, train_dataset, names, num_generated=None, classifier
 def _by_classifier(images, dataset, train_dataset, names, classifier):
     found = {}
     if not isinstance(classifier, ImageClassifier):
-        if train_dataset is None:
-            return dict.fromkeys(names, "left out: no train_dataset was given")
-        for data, what in ((dataset, "dataset"), (train_dataset, "train_dataset")):
-            if data.labels is None:
-                return dict.fromkeys(names, f"left out: {what} has no labels")
+        note = why_no_classes(dataset, train_dataset)
+        if note:
+            return dict.fromkeys(names, note)
         classifier = load_or_fit(classifier, train_dataset, dataset)
     features, probabilities = classifier.measure(images)
     shared = {"num_examples": len(dataset), "classifier_accuracy": classifier.accuracy}
     if "class_cross_entropy" in names:
         labels = np.asarray(dataset.labels)
         c = [np.mean(labels == label) for label in classifier.classes]
-        if not np.isclose(np.sum(c), 1.0):
+        if dataset.labels is None:
+            found["class_cross_entropy"] = "left out: dataset has no labels"
+        elif not np.isclose(np.sum(c), 1.0):
             found["class_cross_entropy"] = "left out: the test split has classes of its own"
         else:
             found["class_cross_entropy"] = {**class_cross_entropy(c, probabilities), **shared}
-    if "frechet_classifier" in names:
+    if "frechet_classifier" in names and min(len(images), len(dataset)) < 2:
+        found["frechet_classifier"] = TOO_FEW
+    elif "frechet_classifier" in names:
         data_features, _ = classifier.measure(dataset)
         value = frechet.distance_of_features(features, data_features)
         found["frechet_classifier"] = {"value": value, "stderr": None, **shared}
@@ -135,6 +147,8 @@ def _by_classifier(images, dataset, train_dataset, names, classifier):
 
 
 def _by_inception(images, dataset):
+    if min(len(images), len(dataset)) < 2:
+        return TOO_FEW
     try:
         features = frechet.inception_features()
     except OSError as error:

@@ -14,8 +14,10 @@ import dataclasses
 import itertools
 
 import numpy as np
+from keras import ops
 
 from zoo.backend import fold_in, tfp_seed, to_numpy
+from zoo.distributions import Deterministic
 from zoo.evaluation import density, information, nll
 
 METRICS = ("generative_lower", "generative_upper", "u", "cross_entropy")
@@ -47,7 +49,8 @@ class Generated:
 def generate(model, num_examples, seed=17, progress=False):
     """Draws from m(z) d(x|z) and scores each draw by all three densities.
 
-    The z was not drawn from e(z|x), so a flow posterior has to invert itself.
+    The z was not drawn from e(z|x), so a flow posterior has to invert itself. A deterministic
+    encoder has no density, and `posterior` is then NaN.
 
     Args:
         model: A `zoo.VAE`.
@@ -57,7 +60,11 @@ def generate(model, num_examples, seed=17, progress=False):
 
     Returns:
         `Generated`.
+
+    Raises:
+        ValueError: If the model's prior was not adapted.
     """
+    model.check_adapted()
     key, tiles = tfp_seed(seed), []
     prior = nll.compile_step(model, _latents)
     score = nll.compile_step(model, _score)
@@ -173,8 +180,10 @@ def _latents(encoder, decoder, marginal):
 
 def _score(encoder, decoder, marginal):
     def score(z, x):
+        posterior = encoder.distribution(x)
+        has_density = not isinstance(posterior, Deterministic)
         return {
-            "posterior": encoder.distribution(x).log_prob(z),
+            "posterior": posterior.log_prob(z) if has_density else ops.full(z.shape[:1], np.nan),
             "marginal": marginal.distribution().log_prob(z),
             "likelihood": decoder.distribution(z).log_prob(x),
         }

@@ -7,6 +7,7 @@ import numpy as np
 
 from zoo.evaluation import information, probes
 from zoo.evaluation.corruption import Corrupted
+from zoo.evaluation.views import why_no_classes
 
 PROBES = (
     *("linear_probe", "knn_probe", "svm_1000", "svm_100"),
@@ -33,11 +34,9 @@ def measure(model, dataset, train_dataset, names, seed=17, batch_size=None):
     Returns:
         name -> what the probe returns, or a sentence on why there is nothing.
     """
-    if train_dataset is None:
-        return dict.fromkeys(names, "left out: no train_dataset was given")
-    for data, what in ((dataset, "dataset"), (train_dataset, "train_dataset")):
-        if data.labels is None:
-            return dict.fromkeys(names, f"left out: {what} has no labels")
+    note = why_no_classes(dataset, train_dataset)
+    if note:
+        return dict.fromkeys(names, note)
     codes = _Codes(model, dataset, train_dataset, seed, batch_size)
     return {name: _probe(name, codes, seed) for name in names}
 

@@ -37,18 +37,33 @@ def as_dataset(data):
     """Returns a data set of one, of a pair `(images, labels)`, or of images [N, H, W, C].
 
     Raises:
-        ValueError: If there are not as many labels as images.
+        ValueError: If labels are not one for each image, [N] or [N, 1].
     """
     if hasattr(data, "float_images"):
         return data
     images, labels = data if isinstance(data, tuple) else (data, None)
     images = np.asarray(images)
-    if labels is not None and len(labels) != len(images):
-        raise ValueError(
-            "Expected as many labels as images. "
-            f"Received: {len(images)} images, {len(labels)} labels"
-        )
+    if labels is not None:
+        labels = np.asarray(labels)
+        if labels.shape not in ((len(images),), (len(images), 1)):
+            raise ValueError(
+                "Expected one label for each image, [N] or [N, 1]. "
+                f"Received: {len(images)} images, labels of shape {labels.shape}"
+            )
+        labels = labels.reshape(-1)
     return Arrays(images, labels)
+
+
+def why_no_classes(dataset, train_dataset):
+    """Returns a sentence on why no classifier can be trained and judged on labels, or None."""
+    if train_dataset is None:
+        return "left out: no train_dataset was given"
+    for data, what in ((dataset, "dataset"), (train_dataset, "train_dataset")):
+        if data.labels is None:
+            return f"left out: {what} has no labels"
+    if len(np.unique(train_dataset.labels)) < 2:
+        return "left out: train_dataset has a single class"
+    return None
 
 
 def spread(dataset, number):

@@ -9,13 +9,20 @@ class Part(keras.layers.Layer):
     """A Keras layer whose constructor arguments are its attributes, under the same names.
 
     That rule gives `get_config` for all parts at once, so a part can be saved, loaded and named
-    in a config without writing any of it again. An argument may be another part.
+    in a config without writing any of it again. An argument may be another part. What a subclass
+    hands on by `**kwargs` is saved too; to be named in a config it must be an argument of its own.
 
     A part that `adapts` has a weight that no gradient learns: `adapt` estimates it over the
     training set after training. See `zoo.VAE.adapt`.
     """
 
     adapts = False
+
+    def __new__(cls, *arguments, **keywords):
+        part = super().__new__(cls, *arguments, **keywords)
+        # Not an attribute for Keras to track.
+        object.__setattr__(part, "_given", tuple(keywords))
+        return part
 
     def adapt(self, images, model=None, seed=17):
         """Sets from `images` what no gradient learns. Nothing to do for most parts.
@@ -35,9 +42,14 @@ class Part(keras.layers.Layer):
         parameters = inspect.signature(cls.__init__).parameters.values()
         return [p.name for p in parameters if p.name != "self" and p.kind is not p.VAR_KEYWORD]
 
+    def handed_on(self):
+        """Returns the names of the arguments that this part was given for a class above its own."""
+        known = {*self.argument_names(), *super().get_config()}
+        return [name for name in self._given if name not in known and hasattr(self, name)]
+
     def get_config(self):
-        arguments = {name: _serialize(getattr(self, name)) for name in self.argument_names()}
-        return {**super().get_config(), **arguments}
+        names = [*self.argument_names(), *self.handed_on()]
+        return {**super().get_config(), **{n: _serialize(getattr(self, n)) for n in names}}
 
     @classmethod
     def from_config(cls, config):
@@ -62,12 +74,18 @@ def part_config(part):
     """Returns `{"name": registered name, **arguments}`, from which `registry.create` makes it anew.
 
     Raises:
-        ValueError: If the class of `part`, or of a part inside it, has no registered name.
+        ValueError: If the class of `part`, or of a part inside it, has no registered name, or was
+            given arguments that its own constructor does not name.
     """
     if "registered_name" not in vars(type(part)):
         raise ValueError(
             "Expected a part with a registered name (decorate its class with, say, "
             f"`@zoo.registry.ENCODERS.register('my_name')`). Received: {type(part).__name__}"
+        )
+    if part.handed_on():
+        raise ValueError(
+            f"Expected the arguments that {type(part).__name__}.__init__ names. "
+            f"Received: {part.handed_on()}, handed on by **kwargs"
         )
     config = {"name": type(part).registered_name}
     for name in part.argument_names():

@@ -18,7 +18,8 @@ class Classified(Objective):
     encoder and decoder parameters are frozen and vice versa". `accuracy` is 0 or 1 for each
     example, at one sample z of its posterior, before the step.
 
-    It needs labels: `fit(images, labels)`; training scripts take those of the data set.
+    It needs labels, integers from 0 to `num_classes` - 1: `fit(images, labels)`; training scripts
+    take those of the data set. With a label of no class, `classifier_loss` and `loss` are NaN.
 
     Args:
         base: An objective that returns its sample `z` (those of rate and distortion do), its
@@ -88,9 +89,14 @@ class Classified(Objective):
                 "`base` must return its sample `z`. "
                 f"Received: base={type(self.base).__name__}, with {list(terms)}"
             )
-        labels = ops.cast(ops.reshape(labels, (-1,)), "int32")
+        labels = _column(labels)
         logits = self.classify(ops.stop_gradient(terms["z"]))
-        cross_entropy = keras.losses.sparse_categorical_crossentropy(labels, logits, True)
+        # A label of no class is no number, and never counts as if it were nothing.
+        known = ops.logical_and(labels >= 0, labels < self.num_classes)
+        cross_entropy = keras.losses.sparse_categorical_crossentropy(
+            ops.where(known, labels, 0), logits, True
+        )
+        cross_entropy = ops.where(known, cross_entropy, float("nan"))
         right = ops.equal(ops.cast(ops.argmax(logits, axis=-1), "int32"), labels)
         beside = {"accuracy": ops.cast(right, "float32"), "classifier_loss": cross_entropy}
         return {**terms, "loss": terms["loss"] + ops.mean(cross_entropy), **beside}
@@ -101,3 +107,16 @@ class Classified(Objective):
         for layer in hidden:
             z = ops.leaky_relu(layer(z), self.negative_slope)
         return last(z)
+
+
+def _column(labels):
+    """Returns integer labels [B] of [B] or [B, 1].
+
+    Raises:
+        ValueError: If they are of another shape, one-hot say.
+    """
+    if len(labels.shape) not in (1, 2) or (len(labels.shape) == 2 and labels.shape[1] != 1):
+        raise ValueError(
+            f"Expected integer labels [B] or [B, 1]. Received: shape={tuple(labels.shape)}"
+        )
+    return ops.cast(ops.reshape(labels, (-1,)), "int32")

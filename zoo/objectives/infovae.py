@@ -82,7 +82,7 @@ class InfoVAE(RateDistortion):
         prior = marginal.batch_distribution(posterior, z)
         if self.rate == "none":
             distortion, cost = self.distortion_at(z, x, posterior, decoder, training)
-            terms = {"distortion": distortion, "cost": cost}
+            terms = {"distortion": distortion, "cost": cost, "z": z}
         else:
             terms = self.terms_at(z, x, posterior, decoder, prior, training)
         loss = ops.mean(terms["cost"])

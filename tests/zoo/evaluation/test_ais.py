@@ -21,6 +21,21 @@ def test_gives_the_evidence_of_the_linear_gaussian_model(rng, seed, start, num_t
     assert exact - nll.elbo(model, x, 16, seed=seed).mean() > 0.5
 
 
+def test_few_images_are_decoded_no_more_than_they_need(rng, seed, monkeypatch):
+    oracle, model = oracles.loose()
+    shapes, convert = [], ais.to_numpy
+
+    def to_numpy(value):
+        shapes.append(getattr(value, "shape", None))
+        return convert(value)
+
+    monkeypatch.setattr(ais, "to_numpy", to_numpy)
+    x = oracle.images(rng, 3)
+    found = ais.annealed_bound(model, x, 8, 100, 5, seed=seed)
+    assert shapes[-1] == (8, 4)  # 4 for 3, and not the 128 of a whole tile
+    assert np.abs(oracle.log_evidence(x) - found).max() < 1.5
+
+
 def test_more_temperatures_tighten_it(rng, seed):
     oracle, model = oracles.loose()
     x = oracle.images(rng, 40)

@@ -64,6 +64,10 @@ def test_pairs_and_bare_arrays_are_data_too(setting):
     assert pair["linear_probe"]["value"] is not None
     bare = evaluate(model, x, metrics=["rate"], progress=False)
     assert bare["rate"] == pair["rate"]
+    column = (x, labels[:, None])  # as `keras.datasets.cifar10` has them
+    assert evaluate(model, column, column, ["linear_probe"], progress=False) == {
+        "linear_probe": pair["linear_probe"]
+    }
 
 
 def test_a_probe_without_labels_is_left_out_with_a_note(setting):
@@ -73,12 +77,14 @@ def test_a_probe_without_labels_is_left_out_with_a_note(setting):
         evaluate(model, (x, labels), **options),
         evaluate(model, (x, labels), x, **options),
         evaluate(model, x, (x, labels), **options),
+        evaluate(model, (x, labels), (x, 0 * labels), **options),
     ]
     notes = [result["linear_probe"]["note"] for result in results]
     assert notes == [
         "left out: no train_dataset was given",
         "left out: train_dataset has no labels",
         "left out: dataset has no labels",
+        "left out: train_dataset has a single class",
     ]
     assert all(result["linear_probe"]["value"] is None for result in results)
 
@@ -137,8 +143,10 @@ def test_unknown_names_and_unfit_input_are_refused(setting):
         evaluate(model, x, metrics="rate")
     with pytest.raises(ValueError, match="nll_examples=0"):
         evaluate(model, x, metrics=["nll"], nll_examples=0, progress=False)
-    with pytest.raises(ValueError, match="Received: 300 images, 299 labels"):
+    with pytest.raises(ValueError, match=r"300 images, labels of shape \(299,\)"):
         evaluate(model, (x, labels[1:]))
+    with pytest.raises(ValueError, match=r"300 images, labels of shape \(300, 2\)"):
+        evaluate(model, (x, np.stack([labels, labels], axis=1)))
 
 
 def test_means_are_those_of_the_documented_functions(setting, seed):

@@ -5,7 +5,7 @@ import pytest
 import scipy.stats
 
 import zoo
-from zoo.evaluation import frechet, generated
+from zoo.evaluation import ais, frechet, generated, generative
 from zoo.evaluation.classifier import fit_classifier
 from zoo.evaluation.parzen import BANDWIDTHS, Parzen, fit_parzen
 from zoo.evaluation.views import Arrays
@@ -112,6 +112,48 @@ def test_all_measures_of_a_model(data, model, monkeypatch, tmp_path, seed):
     assert isinstance(bare["generated_nll"], dict)
     alone = generated.measure(model, test, None, ["generated_nll"], **options)
     assert alone["generated_nll"] == "left out: no train_dataset was given"
+
+
+def test_what_cannot_be_measured_is_left_out_and_the_rest_is(data, model):
+    train, test, classifier = data
+    names = ["class_cross_entropy", "frechet_classifier", "generated_nll"]
+    one = Arrays(test.images[:1], test.labels[:1])
+    found = generated.measure(model, one, train, names, 5, classifier)
+    assert found["frechet_classifier"] == generated.TOO_FEW
+    assert isinstance(found["generated_nll"], dict)
+    found = generated.measure(model, test, train, [*names, "frechet_inception"], 1, classifier)
+    assert found["frechet_classifier"] == found["frechet_inception"] == generated.TOO_FEW
+    assert isinstance(found["class_cross_entropy"], dict)
+    bare = generated.measure(model, Arrays(test.images), train, names[:2], 5, classifier)
+    assert bare["class_cross_entropy"] == "left out: dataset has no labels"
+    assert isinstance(bare["frechet_classifier"], dict)
+    single = Arrays(train.images, np.zeros(len(train), int))
+    alike = generated.measure(model, test, single, names[:2], 5)
+    assert set(alike.values()) == {"left out: train_dataset has a single class"}
+    for number in (0, -3, 8.5):
+        with pytest.raises(ValueError, match=rf"`num_generated` must be a positive int.*{number}"):
+            generated.measure(model, test, train, names, number, classifier)
+
+
+def test_a_prior_that_was_not_adapted_gives_no_numbers():
+    parts = {"latent_dim": 2, "hidden_units": [4]}
+    model = zoo.build(
+        {
+            "encoder": {"name": "mlp", "scale": 1.0, **parts},
+            "decoder": {"name": "mlp", "image_shape": [8, 8, 1], **parts},
+            "marginal": {"name": "floating", "latent_dim": 2},
+        }
+    )
+    images = np.zeros((3, 8, 8, 1), "float32")
+    for measure in (
+        lambda: generated.generated_images(model, 2),
+        lambda: generative.generate(model, 2),
+        lambda: ais.annealed_bound(model, images, 2, 2, 1),
+    ):
+        with pytest.raises(ValueError, match="adapt"):
+            measure()
+    model.adapt(images)
+    assert np.isfinite(generated.generated_images(model, 2)).all()
 
 
 def test_binary_data_are_compared_with_draws(data, model, seed):

@@ -153,6 +153,17 @@ def test_pixels_that_are_not_binary_are_left_out_with_a_note(binary_model, rng, 
         density.fit_density(grey, grey)
 
 
+def test_a_deterministic_encoder_has_all_but_the_lower_bound(rng, seed, monkeypatch):
+    for name in ("NUM_FIT", "NUM_TUNE", "NUM_TEST"):
+        monkeypatch.setattr(generative, name, 64)
+    encoder = zoo.MLPEncoder(1, hidden_units=[8], scale="deterministic")
+    model = zoo.VAE(encoder, zoo.MLPDecoder(1, SHAPE, hidden_units=[8]), objective="infomax")
+    x = rng.integers(0, 2, (40, *SHAPE)).astype("float32")
+    results = evaluate(model, x, metrics=generative.METRICS, seed=seed, progress=False)
+    assert results["generative_lower"]["value"] is None
+    assert all(results[name]["stderr"] > 0 for name in generative.METRICS[1:])
+
+
 def test_every_kind_of_posterior_and_marginal_is_scored(seed):
     keras.utils.set_random_seed(seed)
     for marginal in ("maf", "vamp"):
