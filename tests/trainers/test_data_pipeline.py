@@ -72,6 +72,18 @@ def test_frameworks_agree_bit_for_bit(seed, rng, binarisation, kind):
         np.testing.assert_array_equal(ours, data.training_batch(dataset, BATCH, seed, step))
 
 
+@pytest.mark.parametrize("kind", ["uint8", "float32"])
+def test_training_batches_are_scaled_as_evaluation_is(framework, seed, rng, kind):
+    images = rng.integers(0, 256, (COUNT, 5, 3, 1), dtype=np.uint8)
+    images = images if kind == "uint8" else (images / 255).astype(np.float32)
+    plain = data.Dataset("random", "all", images)
+    scaled = data.Dataset("random", "all", images, pixel_scale=3.0)
+    streams = [data.training_batches(d, BATCH, seed, framework=framework) for d in (plain, scaled)]
+    for ours, theirs in zip(*(take(stream, 3) for stream in streams), strict=True):
+        np.testing.assert_allclose(theirs, 3.0 * ours, rtol=1e-6)
+    np.testing.assert_allclose(scaled.float_images(), 3.0 * plain.float_images(), rtol=1e-6)
+
+
 def test_dynamic_noise_differs_between_epochs_and_has_the_right_mean(seed):
     images = np.full((50, 8, 8, 1), 51, np.uint8)  # grey level 0.2
     dataset = data.Dataset("grey", "all", images, binarisation="dynamic")

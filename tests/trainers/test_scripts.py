@@ -1,5 +1,6 @@
 """The scripts set TensorFlow up before it is loaded, and leave alone what the user has set."""
 
+import json
 import os
 import platform
 import subprocess
@@ -28,3 +29,82 @@ def test_tensorflow_is_set_up_before_it_is_loaded(script):
             text=True,
         )
         assert done.stdout.strip() == shown, done.stderr
+
+
+# The scripts run as users run them, with what they call replaced by something that says what it
+# was given: flags, not work.
+RUN = """
+import json, runpy, sys, types
+import trainers, trainers.sweeps
+
+def said(name, result):
+    def call(*arguments, **given):
+        given.pop("environment", None), given.pop("say", None)
+        print(json.dumps([name, arguments, given]))
+        return result
+    return call
+
+failed = sys.argv.pop(1)
+record = types.SimpleNamespace(status=failed)
+evaluation = types.ModuleType("trainers.evaluation")
+empty = {"split": "test", "num_examples": 1, "metrics": {}}
+evaluation.evaluate = said("evaluate", empty)
+running = types.ModuleType("trainers.sweeps.running")
+running.sweep = said("sweep", [record])
+pictures = types.ModuleType("trainers.sweeps.rate_distortion")
+pictures.write = said("write", ["picture.png"])
+numbers = types.ModuleType("trainers.sweeps.numbers")
+numbers.copy = said("copy", [1, 2])
+for module in (evaluation, running, pictures, numbers):
+    sys.modules[module.__name__] = module
+    package, _, name = module.__name__.rpartition(".")
+    setattr(sys.modules[package], name, module)
+script = sys.argv[1]
+sys.argv = ["-m", *sys.argv[2:]]
+runpy.run_module("trainers." + script, run_name="__main__", alter_sys=True)
+"""
+
+
+def _run(script, *arguments, status="finished"):
+    """Returns the exit code, the calls [name, arguments, keywords], and what was printed."""
+    command = [sys.executable, "-c", RUN, status, script, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True)
+    calls = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("[")]
+    return done.returncode, calls, done.stdout + done.stderr
+
+
+def test_every_flag_of_evaluate_is_its_own_argument():
+    words = {
+        **{"workdir": "W", "metrics": "nll,mmd", "num_samples": 3, "nll_examples": 4},
+        **{"num_chains": 5, "num_temperatures": 6, "num_generated": 7, "classifier": "C"},
+        **{"data_dir": "D", "data": "mnist", "out": "O"},
+    }
+    code, calls, _ = _run("evaluate", *(f"--{name}={value}" for name, value in words.items()))
+    expected = {**words, "metrics": ["nll", "mmd"], "model": None, "progress": False}
+    assert code == 0 and calls == [["evaluate", [], expected]]
+    for wrong in (["--workdir=W", "--model=M"], [], ["--workdir=W", "more"]):
+        code, calls, _ = _run("evaluate", *wrong)
+        assert code != 0 and not calls
+
+
+def test_every_flag_of_sweep_is_its_own_argument(tmp_path):
+    config = tmp_path / "small.py"
+    config.write_text(
+        "from ml_collections import ConfigDict\n"
+        "def get_config(mode=''):\n    return ConfigDict({'seed': 1, 'a': {'b': 2}})\n"
+    )
+    flags = [f"--config={config}:tiny", "--workdir=W", "--grid=seed=0,1", "--config.a.b=3"]
+    flags += ["--jobs=4", "--threads=5", "--retry_failed"]
+    overrides = {"overrides": ["--config.a.b=3"], "jobs": 4, "threads": 5, "retry_failed": True}
+    for status, expected in (("finished", 0), ("failed", 1)):
+        code, calls, printed = _run("sweep", *flags, status=status)
+        assert code == expected, printed
+        arguments = [f"{config}:tiny", "W", "seed=0,1"]
+        assert calls == [["sweep", arguments, overrides], ["write", ["W"], {}]]
+        assert f"1 {status}" in printed and "Wrote picture.png" in printed
+    code, calls, _ = _run("sweep", "--workdir=W", "--plot_only")
+    assert code == 0 and calls == [["write", ["W"], {}]]
+    code, calls, printed = _run("sweep", "--workdir=W", "--numbers=N")
+    assert code == 0 and calls == [["copy", ["W", "N"], {}]] and "Wrote 2 runs to N" in printed
+    code, calls, printed = _run("sweep", "--workdir=W", "--grid=seed=0")
+    assert code != 0 and not calls and "Expected --config and --grid" in printed

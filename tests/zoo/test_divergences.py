@@ -108,24 +108,25 @@ def test_stein_direction_is_zero_at_the_target_on_average(rng):
     assert norms[0] < 0.1 * norms[1]
 
 
-def test_stein_discrepancy_is_its_sum_over_pairs_and_zero_at_the_target(rng):
-    z = rng.normal(size=(15, Z)).astype("float32")
+@pytest.mark.parametrize("size", [Z, 3])  # for two latents 2 Z is 4 and Z^2
+def test_stein_discrepancy_is_its_sum_over_pairs_and_zero_at_the_target(size, rng):
+    z = rng.normal(size=(15, size)).astype("float32")
     h, total = 1.3, 0.0
     for x in z.astype("float64"):
         for y in z.astype("float64"):
             d = x - y
             k = np.exp(-d @ d / h)
-            total += k * (x @ y + 2 * Z / h - 4 * d @ d / h**2)
+            total += k * (x @ y + 2 * size / h - 4 * d @ d / h**2)
             total += k * 2 / h * (-x + y) @ d  # s(x) . grad_y k + s(y) . grad_x k, s(x) = -x
     tensors = ops.convert_to_tensor(z), ops.convert_to_tensor(-z)
     ours = float(to_numpy(stein.squared_discrepancy(*tensors, h)))
     assert ours == pytest.approx(total / 15**2, rel=1e-4)
     found = {}
     for loc in (0.0, 1.0):
-        x = ops.convert_to_tensor((loc + rng.normal(size=(1000, Z))).astype("float32"))
+        x = ops.convert_to_tensor((loc + rng.normal(size=(1000, size))).astype("float32"))
         found[loc] = float(to_numpy(stein.squared_discrepancy(x, -x, h)))
     # At the target only the diagonal is left, E|s|^2 + 2 Z / h over N.
-    assert 0 < found[0.0] < 3 * (Z + 2 * Z / h) / 1000 < 0.1 * found[1.0]
+    assert 0 < found[0.0] < 3 * (size + 2 * size / h) / 1000 < 0.1 * found[1.0]
 
 
 def test_gradient_penalty_of_a_linear_critic(rng):
@@ -135,6 +136,36 @@ def test_gradient_penalty_of_a_linear_critic(rng):
         slope = (length * w / np.linalg.norm(w)).astype("float32")
         found = adversarial.gradient_penalty(lambda z, slope=slope: ops.sum(z * slope, -1), points)
         assert float(to_numpy(found)) == pytest.approx((length - 1) ** 2, abs=1e-5)
+
+
+def test_losses_of_critic_and_encoder_are_their_formulas(rng):
+    z, y = (draws.astype("float64") for draws in gaussians.draws(rng, 200))
+    tensors = [ops.convert_to_tensor(values.astype("float32")) for values in (z, y)]
+
+    def f(points):  # a quadratic, whose gradient is the point itself
+        return 0.5 * ops.sum(ops.square(points), axis=-1) - 1.0
+
+    of_z, of_y = (0.5 * np.sum(values**2, axis=1) - 1.0 for values in (z, y))
+    softplus = lambda a: np.logaddexp(0.0, a)  # noqa: E731
+    for saturating, expected in ((False, softplus(-of_z)), (True, -softplus(of_z))):
+        divergence = zoo.Adversarial(saturating=saturating)
+        found = to_numpy(divergence.judge(f, *tensors))
+        assert found["loss"] == pytest.approx(expected.mean(), rel=1e-5)
+        critic = softplus(-of_y).mean() + softplus(of_z).mean()
+        assert found["divergence"] == pytest.approx(np.log(2) - critic / 2, rel=1e-5)
+        assert float(to_numpy(divergence.critic_loss(f, *tensors))) == pytest.approx(critic)
+    seed = tfp_seed(3)
+    u = to_numpy(adversarial._uniform(tensors[0], seed)).astype("float64")
+    assert 0 <= u.min() < 0.1 and 0.9 < u.max() <= 1
+    slopes = np.linalg.norm(u * y + (1 - u) * z, axis=1)
+    for penalty in (0.0, 10.0):
+        divergence = zoo.WassersteinGP(penalty=penalty)
+        expected = of_z.mean() - of_y.mean() + penalty * np.mean((slopes - 1) ** 2)
+        found = float(to_numpy(divergence.critic_loss(f, *tensors, seed)))
+        assert found == pytest.approx(expected, rel=1e-4)
+        judged = to_numpy(divergence.judge(f, *tensors))
+        assert judged["loss"] == judged["divergence"]
+        assert judged["loss"] == pytest.approx(of_y.mean() - of_z.mean(), rel=1e-4)
 
 
 CRITICS = {"adversarial": {}, "wgan_gp": {"beta_1": 0.5}}

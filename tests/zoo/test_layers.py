@@ -7,7 +7,7 @@ import pytest
 import zoo
 from zoo.backend import BACKEND, to_numpy
 from zoo.layers import GatedConv2D, GatedConv2DTranspose, GatedDense, GaussianHead
-from zoo.layers.gated import _Gated, gate
+from zoo.layers.gated import HalvedGlorotUniform, _Gated, gate
 
 
 def _sigmoid(x):
@@ -76,6 +76,13 @@ def test_both_halves_are_glorot_uniform_of_their_own_fan_out(layer_class, stride
         # standard deviation of sqrt(0.8 / n).
         tolerance = 5 * np.sqrt(0.8 / half.size)
         assert abs(half.var() / (limit**2 / 3) - 1) < tolerance
+    assert abs(np.corrcoef(*map(np.ravel, np.split(kernel, 2, axis=output_axis)))[0, 1]) < 0.05
+
+
+def test_halves_of_one_seed_differ_and_repeat():
+    draws = [to_numpy(HalvedGlorotUniform(seed=3)((4, 10))) for _ in range(2)]
+    np.testing.assert_array_equal(*draws)
+    assert np.abs(draws[0][:, :5] - draws[0][:, 5:]).min() > 0
 
 
 @pytest.mark.parametrize(("side", "padding"), [(5, "valid"), (6, "valid"), (5, "same")])

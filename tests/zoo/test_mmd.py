@@ -19,12 +19,13 @@ def _kernel_matrix(x, y, kernel, h):
     return sum(s * h / (s * h + r) for s in (0.1, 0.2, 0.5, 1, 2, 5, 10))
 
 
+@pytest.mark.parametrize("size", [Z, 5])  # for two latents Z^2 is 2 Z
 @pytest.mark.parametrize("kernel", ["rbf", "imq"])
 @pytest.mark.parametrize("estimator", ["u", "v"])
-def test_mmd_is_the_mean_over_pairs(kernel, estimator, rng):
-    z, y = gaussians.draws(rng, 40)
+def test_mmd_is_the_mean_over_pairs(kernel, estimator, size, rng):
+    z, y = gaussians.draws(rng, 40, size=size)
     y = y[:30]
-    h = {"rbf": Z**2, "imq": 2 * Z}[kernel]
+    h = {"rbf": size**2, "imq": 2 * size}[kernel]
     within = []
     for x in (z, y):
         k = _kernel_matrix(x, x, kernel, h)

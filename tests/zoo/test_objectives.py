@@ -74,6 +74,8 @@ def test_annealing_is_linear_in_the_step_and_only_while_training(parts, x):
     for step, expected in ((0, 0.0), (5, 1.0), (10, 2.0), (1000, 2.0)):
         terms = _terms(objective, x, parts, training=True, step=step)
         assert terms["beta"] == pytest.approx(expected)
+        loss = np.mean(terms["distortion"] + expected * terms["rate"])
+        assert terms["loss"] == pytest.approx(loss, rel=1e-5)
     assert _terms(objective, x, parts, training=False, step=0)["beta"] == 2.0
 
 
@@ -104,18 +106,23 @@ GRADIENTS = {
     "rate below target": (lambda: zoo.TargetRate(20.0, weight=4.0), 0),
     "rate above target": (lambda: zoo.TargetRate(0.2, weight=4.0), 0),
     "rate above target, sampled": (lambda: zoo.TargetRate(0.2, weight=4.0, rate="sampled"), 0),
+    "mu": (lambda: zoo.Mu("dimension", "kl"), 0),
+    "mu as printed": (lambda: zoo.Mu("batch", "printed"), 0),
+    "bilbo": (lambda: zoo.Bilbo(), 0),
+    "bilbo of constant scale": (lambda: zoo.Bilbo(), 0, 0.3),
 }
 
 
 @pytest.mark.parametrize("name", GRADIENTS)
 def test_gradients_are_those_of_finite_differences(name, x):
     keras.utils.set_random_seed(17)
-    make, step = GRADIENTS[name]
+    make, step, *scale = GRADIENTS[name]
     objective = make()
     # tanh, as a kink of the network between the two points would spoil the quotient.
-    encoder = zoo.MLPEncoder(3, [8], activation="tanh")
+    encoder = zoo.MLPEncoder(3, [8], "tanh", *scale)
     decoder = zoo.MLPDecoder(3, (6, 5, 1), [8], activation="tanh")
-    model = zoo.VAE(encoder, decoder, objective=objective)
+    marginal = "floating" if isinstance(objective, zoo.Bilbo) else "normal"
+    model = zoo.VAE(encoder, decoder, marginal, objective)
     start = [to_numpy(w).copy() for w in model.trainable_weights]
     noise = to_numpy(objective.seed_generator.state).copy()
     rooms = {"encoder": model.encoder, "decoder": model.decoder, "marginal": model.marginal}

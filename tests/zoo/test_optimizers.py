@@ -73,6 +73,23 @@ def test_adam_gives_keras_s_numbers(rng, jit_compile):
     np.testing.assert_allclose(results[0], results[1], rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="under JAX it is Keras's own")
+def test_amsgrad_is_keras_s(rng):
+    gradients = rng.normal(size=(10, 4)).astype("float32") * np.linspace(3, 0.1, 10)[:, None]
+    results = []
+    options = {"beta_2": 0.5, "amsgrad": True}
+    for optimizer in (zoo.Adam(0.1, **options), keras.optimizers.Adam(0.1, **options)):
+        variable = keras.Variable(np.zeros(4, "float32"))
+        for gradient in gradients.astype("float32"):
+            optimizer.apply([keras.ops.convert_to_tensor(gradient)], [variable])
+        results.append(to_numpy(variable))
+    np.testing.assert_allclose(*results, rtol=1e-5)
+    plain, variable = zoo.Adam(0.1, beta_2=0.5), keras.Variable(np.zeros(4, "float32"))
+    for gradient in gradients.astype("float32"):
+        plain.apply([keras.ops.convert_to_tensor(gradient)], [variable])
+    assert np.abs(to_numpy(variable) - results[0]).max() > 1e-2
+
+
 def test_adam_of_a_configuration_round_trip():
     optimizer = zoo.Adam(0.1, beta_1=0.5, epsilon=1e-3)
     assert zoo.Adam.from_config(optimizer.get_config()).get_config() == optimizer.get_config()

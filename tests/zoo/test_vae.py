@@ -5,6 +5,7 @@ import sys
 
 import keras
 import numpy as np
+import oracles
 import pytest
 
 import zoo
@@ -71,6 +72,24 @@ def test_samples_repeat_with_their_seed(model):
         model.sample(0)
     with pytest.raises(ValueError, match=r"seed in \[0, 2\*\*31\). Received: seed=-1"):
         model.sample(1, seed=-1)
+
+
+def test_samples_and_reconstructions_have_the_distributions_they_should(rng):
+    oracle, model = oracles.exact()
+    weights, count = oracles.WEIGHTS, 4000
+    tolerance = 5 * np.sqrt(2 / count)  # relative, of a variance
+    for pixels, noise in ((False, 0.0), (True, oracles.SIGMA**2)):
+        images = to_numpy(model.sample(count, sample_pixels=pixels)).reshape(count, 4)
+        variance = np.sum(weights**2, axis=1) + noise
+        assert np.all(np.abs(images.mean(0) - oracles.OFFSET) < 5 * np.sqrt(variance / count))
+        np.testing.assert_allclose(images.var(axis=0) / variance, 1, atol=tolerance)
+    one = oracle.images(rng, 1)
+    images = to_numpy(model.reconstruct(np.repeat(one, count, axis=0), seed=1)).reshape(count, 4)
+    posterior = 1 / (1 + np.sum(weights**2, axis=0) / oracles.SIGMA**2)  # variances of z given x
+    variance = weights**2 @ posterior
+    mean = to_numpy(model.reconstruct(one)).reshape(4)
+    assert np.all(np.abs(images.mean(0) - mean) < 5 * np.sqrt(variance / count))
+    np.testing.assert_allclose(images.var(axis=0) / variance, 1, atol=tolerance)
 
 
 def test_bounds_are_ordered(model, x):

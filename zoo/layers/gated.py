@@ -46,7 +46,8 @@ class HalvedGlorotUniform(keras.initializers.Initializer):
         self.output_axis = output_axis
         self.scale = scale
         self.seed = seed
-        self._halves = [keras.initializers.GlorotUniform(seed=seed) for _ in range(2)]
+        seeds = [None, None] if seed is None else [seed, seed + 1]  # two kernels, not one twice
+        self._halves = [keras.initializers.GlorotUniform(seed=one) for one in seeds]
 
     def __call__(self, shape, dtype=None):
         half = list(shape)

@@ -156,6 +156,22 @@ def test_a_prior_that_was_not_adapted_gives_no_numbers():
     assert np.isfinite(generated.generated_images(model, 2)).all()
 
 
+def test_the_inception_distance_is_of_the_model_s_images_from_the_data_s(data, monkeypatch):
+    def features(images):  # what of the network's features can be known: means of two halves
+        assert images.min() >= 0 and images.max() <= 1
+        return np.stack([images[:, :4].mean(axis=(1, 2, 3)), images[:, 4:].mean(axis=(1, 2, 3))], 1)
+
+    monkeypatch.setattr(frechet, "inception_features", lambda: features)
+    _, test, _ = data
+    scaled = Arrays(3.0 * test.images, test.labels)
+    scaled.pixel_scale = 3.0
+    images = np.random.default_rng(3).uniform(0, 3, (50, 8, 8, 1)).astype("float32")
+    entry = generated._by_inception(images, scaled)
+    expected = frechet.distance_of_features(features(images / 3), features(test.images))
+    assert entry["value"] == pytest.approx(expected, rel=1e-5) and expected > 1e-3
+    assert entry["num_examples"] == len(test)
+
+
 def test_binary_data_are_compared_with_draws(data, model, seed):
     _, test, classifier = data
     binary = Arrays(np.round(test.images), test.labels)

@@ -60,8 +60,14 @@ def test_unfit_input_is_refused(rng):
         linear_probe(codes, labels, codes, labels)
 
 
-def test_nearest_neighbours_vote_in_standardised_codes():
-    # Latent 0 is of another unit; unscaled it would decide, and against the labels.
+def test_nearest_neighbours_vote_in_standardised_codes(rng):
+    # Three latents of units far apart; the one that tells the classes is not the widest.
+    wide, kinds = blobs(rng, 400, 6.0)
+    split = wide[:200], kinds[:200], wide[200:], kinds[200:]
+    assert knn_probe(*split)["accuracy"] > 0.95
+    from sklearn.neighbors import KNeighborsClassifier
+
+    assert KNeighborsClassifier(5).fit(*split[:2]).score(*split[2:]) < 0.8
     codes = np.array([[0.0, 0.0], [9e3, 0.1], [1e3, 0.9], [8e3, 1.0]])
     test = np.array([[8e3, 0.05], [1e3, 0.95], [0.0, 1.0]])
     found = knn_probe(codes / [1e6, 1.0], [0, 0, 1, 1], test / [1e6, 1.0], [0, 1, 0], 1)
