@@ -1,6 +1,7 @@
 """ONNX graphs under Node.js: `onnxruntime-node`, and `onnxruntime-web` as a browser runs it."""
 
 import base64
+import contextlib
 import json
 import os
 import shutil
@@ -73,7 +74,13 @@ class NodeGraph:
 
     def _ask(self, line):
         """Sends one line and returns the answer, a dict."""
-        timer = threading.Timer(TIMEOUT, self._process.kill)
+        late = threading.Event()
+
+        def stop():
+            late.set()
+            self._process.kill()
+
+        timer = threading.Timer(TIMEOUT, stop)
         timer.start()
         try:
             self._process.stdin.write(line + b"\n")
@@ -86,7 +93,8 @@ class NodeGraph:
         if not answer:
             self._log.seek(0)
             text = self._log.read().decode(errors="replace").strip()[-1000:]
-            raise ValueError(f"Node.js gave no answer (in {TIMEOUT} s). Received: {text}")
+            why = f"gave no answer in {TIMEOUT} s" if late.is_set() else "ended without an answer"
+            raise ValueError(f"Node.js {why}. Received: {text}")
         answer = json.loads(answer)
         if "error" in answer:
             raise ValueError(answer["error"])
@@ -102,7 +110,8 @@ class NodeGraph:
         """Ends the process."""
         self._process.kill()
         self._process.wait()
-        self._process.stdin.close()
+        with contextlib.suppress(BrokenPipeError):  # of what a process that died never read
+            self._process.stdin.close()
         self._process.stdout.close()
         self._log.close()
 

@@ -74,6 +74,30 @@ def open_images(path, image_shape, fit=False):
     )
 
 
+def evenly_spaced(source, number, image_shape, size=256):
+    """Returns at most `number` images, evenly spaced through all, and which they are.
+
+    Args:
+        source: From `open_images`, with an image at least.
+        number: How many at most.
+        image_shape: (H, W, C) of the model.
+        size: Images read in one step.
+
+    Returns:
+        Images [n, H, W, C] and their sorted numbers [n].
+    """
+    number = min(number, source.count)
+    chosen = np.linspace(0, source.count - 1, number).round().astype(int)
+    kept, start = [], 0
+    for block in source.blocks(size):
+        block = as_batch(block, image_shape)
+        rows = chosen[(chosen >= start) & (chosen < start + len(block))] - start
+        if len(rows):
+            kept.append(np.array(block[rows]))
+        start += len(block)
+    return np.concatenate(kept), chosen
+
+
 def _pictures(path, image_shape, fit):
     root = path if path.is_dir() else path.parent
     found = sorted(file for file in root.rglob("*") if file.is_file()) if path.is_dir() else [path]

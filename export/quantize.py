@@ -35,9 +35,12 @@ def quantize(content, images):
         ImportError: Without `onnx` and what ONNX Runtime's quantisation needs.
         ValueError: If there are no images.
     """
-    import onnx
-    from onnxruntime import quantization
-    from onnxruntime.quantization.shape_inference import quant_pre_process
+    try:
+        import onnx
+        from onnxruntime import quantization
+        from onnxruntime.quantization.shape_inference import quant_pre_process
+    except ImportError as error:
+        raise ImportError(f"Quantisation needs ONNX: pip install onnx ({error})") from error
 
     if not len(images):
         raise ValueError(f"Expected images to calibrate on. Received: shape={np.shape(images)}")
@@ -114,10 +117,10 @@ def main(arguments=None):
     try:
         content, images = read(options.model, options.images, options.fit)
         changed = quantize(content, images)
+        files.atomic_write(options.out, changed)
     except (ImportError, OSError, TypeError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    files.atomic_write(options.out, changed)
     found = compare(content, changed, images)
     print(f"{options.out}: {found['bytes'][1]:,} bytes, of {found['bytes'][0]:,} before")
     for name, error in found["error"].items():
@@ -126,15 +129,18 @@ def main(arguments=None):
 
 
 def read(model, images, fit=False):
-    """Returns the bytes of a model's encoder, and images as it takes them, at most 256."""
+    """Returns the bytes of a model's encoder, and images as it takes them.
+
+    At most 256, evenly spaced through all: files are often sorted by class.
+    """
     encoder = runtime.load_encoder(model)
     source = pictures.open_images(images, encoder.image_shape, fit)
-    block = next(source.blocks(NUM_CALIBRATION), None)
-    if block is None:
+    if not source.count:
         raise ValueError(f"Expected images to calibrate on. Received: {images!r}, which has none")
+    chosen, _ = pictures.evenly_spaced(source, NUM_CALIBRATION, encoder.image_shape)
     folder = catalogue.resolve(model)
     content = cards.read_file(folder, encoder.card, encoder.card["graphs"]["encoder"]["file"])
-    return content, prepare_images(np.asarray(block), encoder.card["preprocessing"])
+    return content, prepare_images(chosen, encoder.card["preprocessing"])
 
 
 if __name__ == "__main__":

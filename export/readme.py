@@ -62,7 +62,7 @@ reconstructions = model.predict(x)
 - Meant for features, samples and densities of images like its data, and for comparison with
   its paper; not for decisions about people.
 - {limits}
-- Samples and reconstructions are means of p(x|z), not photographs of anyone or anything.
+- Samples and reconstructions are {images} of p(x|z), not photographs of anyone or anything.
 - Latents have no names: no coordinate is promised to mean something.
 
 ## Licence
@@ -161,6 +161,7 @@ def make_readme(card):
         metrics=_metrics(card),
         limits=f"Trained on {card['data'].get('name')} alone: features of other images may mean "
         "little.",
+        images="draws" if "sampler" in card["graphs"] else "means",
         licence=card["licence"],
     )
 

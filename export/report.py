@@ -60,7 +60,8 @@ class Report:
         words = {True: "ok", False: "FAILED", None: "skipped"}
         rows += [(c.check, c.subject, words[c.ok], c.detail) for c in self.checks]
         widths = [max(len(row[i]) for row in rows) for i in range(3)]
-        lines = [f"{self.name} in {self.runtime}", ""]
+        made_anew = ", by a SavedModel made from its weights" if self.remade else ""
+        lines = [f"{self.name} in {self.runtime}{made_anew}", ""]
         lines += [
             "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths)), row[3]])
             for row in rows

@@ -231,7 +231,8 @@ def main(arguments=None):
             from export import matrix
 
             return matrix.verify_all(options.matrix, options.node_modules, options.models)
-        report = verify(options.model, options.runtime, options.node_modules)
+        # A model without a SavedModel is run in TensorFlow by one made from its weights.
+        report = verify(options.model, options.runtime, options.node_modules, rebuild=True)
     except (ImportError, OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

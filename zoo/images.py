@@ -11,6 +11,8 @@ LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 # Pillow resizes bytes in integers, with weights of so many bits behind the point; so do we, so
 # that images come out as the trainers' do, bit for bit, where Pillow is not installed.
 PRECISION = 22
+# Numbers that are resized at once, in float64; what memory a resize takes, whatever the block.
+RESIZED = 1 << 22
 _DTYPES = (
     "Expected images of dtype uint8 (0 to 255), bool, or a float in [0, 1]. Received: dtype={}"
 )
@@ -23,7 +25,16 @@ def _array(images):
             "Expected an array of images; an encoder's `stream` takes images as they come. "
             f"Received: {type(images).__name__}"
         )
-    return images if isinstance(images, np.ndarray) else np.asarray(images)
+    if isinstance(images, np.ndarray):
+        return images
+    try:
+        return np.asarray(images)
+    except ValueError as error:  # of NumPy: a list whose entries differ in shape
+        raise ValueError(
+            "Expected images of one size and one number of channels; an encoder's "
+            "`stream(images, resize=True)` takes others. Received: images that differ "
+            f"({error})"
+        ) from error
 
 
 def as_batch(images, image_shape, hint=""):
@@ -182,13 +193,25 @@ def _crop(images, size):
 
 
 def _resize(images, size):
-    """Resizes [N, H, W, C], width first: each new pixel is a weighted mean of old ones."""
+    """Resizes [N, H, W, C], a few images at a time."""
+    few = max(1, RESIZED // math.prod(images.shape[1:]))
+    if len(images) <= few:
+        return _resize_at_once(images, size)
+    starts = range(0, len(images), few)
+    return np.concatenate([_resize_at_once(images[start : start + few], size) for start in starts])
+
+
+def _resize_at_once(images, size):
+    """Resizes [N, H, W, C], width first: each new pixel is a weighted mean of old ones.
+
+    Bytes in integers: float64, whose products of matrices are fast, holds them exactly.
+    """
     for axis, new in ((2, size[1]), (1, size[0])):
         weights = _weights(images.shape[axis], new)
         if images.dtype == np.uint8:
-            integers = np.floor(weights * (1 << PRECISION) + 0.5).astype(np.int64)
-            total = _along(images.astype(np.int64), integers, axis) + (1 << (PRECISION - 1))
-            images = (total >> PRECISION).clip(0, 255).astype(np.uint8)
+            integers = np.floor(weights * (1 << PRECISION) + 0.5)
+            total = _along(images.astype(np.float64), integers, axis) + (1 << (PRECISION - 1))
+            images = np.floor(total / (1 << PRECISION)).clip(0, 255).astype(np.uint8)
         else:
             images = _along(images.astype(np.float64), weights, axis).astype(np.float32)
     return images if images.dtype == np.uint8 else images.clip(0, 1)

@@ -10,7 +10,6 @@ from zoo import runtime
 from zoo.releases import card as cards
 
 LIMIT = 400  # images: enough to see the clusters, 314 kB at 28 x 28
-BLOCK = 256
 # The plane reaches this many scales of the prior, or as far as the codes do.
 REACH = 3.0
 SCALED_PRIORS = ("standard_normal", "diagonal_normal", "logistic")
@@ -46,18 +45,10 @@ def from_path(path, image_shape, fit=False, limit=LIMIT):
         limit: How many at most.
     """
     source = pictures.open_images(path, image_shape, fit)
-    number = min(limit, source.count)
-    chosen = np.linspace(0, source.count - 1, number).round().astype(int)
-    kept, start = [], 0
-    for block in source.blocks(BLOCK):
-        block = runtime.as_batch(block, image_shape)
-        rows = chosen[(chosen >= start) & (chosen < start + len(block))] - start
-        if len(rows):
-            kept.append(_as_bytes(block[rows]))
-        start += len(block)
-    of_all = "" if number == source.count else f" of {source.count}"
-    text = f"{number}{of_all} given images"
-    return Stored(np.concatenate(kept), _labels(path, source.count, chosen), text)
+    images, chosen = pictures.evenly_spaced(source, limit, image_shape)
+    of_all = "" if len(chosen) == source.count else f" of {source.count}"
+    text = f"{len(chosen)}{of_all} given images"
+    return Stored(_as_bytes(images), _labels(path, source.count, chosen), text)
 
 
 def _as_bytes(images):

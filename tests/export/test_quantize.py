@@ -1,5 +1,7 @@
 """Encoders in 8 bits: smaller, near, with the same names, and a clear word where that fails."""
 
+import sys
+
 import light_artifact
 import numpy as np
 import onnx
@@ -71,9 +73,27 @@ def test_the_command(tmp_path, capsys):
     expected = runtime.load_encoder(run / "artifact").features(x)
     found = Graph(out.read_bytes(), "int8")(image=binary)["loc"]
     assert np.abs(found - expected).max() < 0.2 * np.abs(expected).max()
-    given[1] = f"--images={tmp_path}/absent.npz"
-    assert quantize.main(given) == 1
-    assert "error: " in capsys.readouterr().err
+    for place, wrong in ((1, f"--images={tmp_path}/absent.npz"), (2, f"--out={tmp_path}")):
+        changed = [*given[:place], wrong, *given[place + 1 :]]
+        assert quantize.main(changed) == 1
+        assert "error: " in capsys.readouterr().err
+
+
+def test_images_are_spread_over_all_of_a_file(tmp_path, monkeypatch):
+    run, _ = tiny_artifact.run()
+    images = np.zeros((21, *tiny_artifact.IMAGE_SHAPE), np.uint8)
+    images[:] = 128 + (np.arange(21) % 2)[:, None, None, None]  # sorted ones would be alike
+    images[11:] = 0
+    np.savez(tmp_path / "images.npz", images=images)
+    monkeypatch.setattr(quantize, "NUM_CALIBRATION", 3)
+    _, chosen = quantize.read(run / "artifact", tmp_path / "images.npz")
+    np.testing.assert_array_equal(chosen[:, 0, 0, 0], [1, 1, 0])  # 0, 10 and 20, binarised
+
+
+def test_without_onnx_it_says_what_to_install(content, monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    with pytest.raises(ImportError, match="pip install onnx"):
+        quantize.quantize(content, np.zeros((1, 8, 6, 1), "f4"))
 
 
 def test_an_encoder_of_one_small_layer_stays_right(tmp_path, rng):

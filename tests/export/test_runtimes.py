@@ -28,6 +28,7 @@ exports.InferenceSession = { create: async (content, options) => {
   return { inputMetadata: named, outputMetadata: named, run: async (feeds) => {
     if (feeds.x.dims[0] === 7) throw new Error("seven rows");
     if (feeds.x.dims[0] === 8) process.exit(3);
+    if (feeds.x.dims[0] === 9) await new Promise((done) => setTimeout(done, 60000));
     return feeds;
   } };
 } };
@@ -55,8 +56,17 @@ def test_arrays_go_to_node_and_back_bit_for_bit(fake, rng):
         with pytest.raises(ValueError, match="seven rows"):
             graph(x=np.zeros((7, 2), "f4"))
         assert graph(x=x[:3])["x"].shape == (3, 2)
-        with pytest.raises(ValueError, match="gave no answer"):
-            graph(x=np.zeros((8, 2), "f4"))
+        for _ in range(2):  # once as it dies, and when it is dead
+            with pytest.raises(ValueError, match="ended without an answer"):
+                graph(x=np.zeros((8, 2), "f4"))
+
+
+@needs_node
+def test_an_answer_that_takes_too_long_is_not_waited_for(fake, monkeypatch):
+    with node.NodeGraph(b"graph", "onnxruntime-node", fake) as graph:
+        monkeypatch.setattr(node, "TIMEOUT", 0.2)
+        with pytest.raises(ValueError, match="gave no answer in 0.2 s"):
+            graph(x=np.zeros((9, 2), "f4"))
 
 
 @needs_node

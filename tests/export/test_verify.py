@@ -1,6 +1,7 @@
 """`export.verify`: passes what is whole, and finds every kind of damage."""
 
 import io
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -176,6 +177,18 @@ def test_the_checker_is_skipped_and_said_so_where_onnx_is_absent(artifact, monke
     skipped = [(row.subject, row.detail) for row in found.checks if row.ok is None]
     assert skipped == [(f"{part}.onnx", "onnx is not installed") for part in verify.PARTS]
     assert found.ok and "skipped" in str(found)
+
+
+def test_the_command_runs_in_tensorflow_what_has_no_saved_model(artifact, capsys):
+    run, _ = tiny_artifact.run()
+    assert verify.main([str(run / "artifact"), "--runtime=tensorflow"]) == 0
+    card = files.read_json(artifact / "card.json")
+    if card["saved_model"]:
+        card["files"] = {k: v for k, v in card["files"].items() if not k.startswith("saved_model/")}
+        shutil.rmtree(artifact / card["saved_model"])
+        files.write_json(artifact / "card.json", {**card, "saved_model": ""})
+    assert verify.main([str(artifact), "--runtime=tensorflow"]) == 0
+    assert "by a SavedModel made from its weights" in capsys.readouterr().out
 
 
 def test_unknown_runtimes_and_models_are_refused(artifact, capsys):

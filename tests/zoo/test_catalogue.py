@@ -131,13 +131,26 @@ def test_inside_the_package_comes_before_beside_it(monkeypatch, tmp_path):
     assert catalogue.artifacts_folder() == tmp_path / "zoo" / "artifacts"
 
 
+def test_a_source_distribution_holds_the_models(tmp_path):
+    command = [sys.executable, "setup.py", "-q", "egg_info", "--egg-base", str(tmp_path)]
+    subprocess.run(command, check=True, cwd=ROOT, capture_output=True)
+    (listed,) = tmp_path.glob("*.egg-info/SOURCES.txt")
+    names = set(listed.read_text().splitlines())
+    cards = {path.relative_to(ROOT).as_posix() for path in ROOT.glob("artifacts/*/card.json")}
+    assert cards and cards < names
+    assert {"export/node.cjs", "export/explorer/page/index.html", "README.md"} <= names
+
+
 @pytest.mark.slow
-def test_a_wheel_finds_its_models_by_name(tmp_path):
-    source = tmp_path / "source"  # pip leaves `build/` in it
+def test_a_wheel_of_a_source_distribution_finds_its_models_by_name(tmp_path):
+    source = tmp_path / "source"  # `build/` is left in it
     left_out = shutil.ignore_patterns(".git", "build", "*.egg-info", "results")
     shutil.copytree(ROOT, source, ignore=left_out)
+    command = [sys.executable, "setup.py", "-q", "sdist", "--dist-dir", str(tmp_path)]
+    subprocess.run(command, check=True, cwd=source)
+    (packed,) = tmp_path.glob("*.tar.gz")
     command = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation"]
-    subprocess.run([*command, "-w", str(tmp_path), str(source)], check=True, cwd=tmp_path)
+    subprocess.run([*command, "-w", str(tmp_path), str(packed)], check=True, cwd=tmp_path)
     (wheel,) = tmp_path.glob("*.whl")
     with zipfile.ZipFile(wheel) as packed:
         packed.extractall(tmp_path / "site")

@@ -54,6 +54,24 @@ def test_bytes_are_resized_as_by_pillow_in_every_pixel(rng):
         np.testing.assert_array_equal(images._resize(x, size)[0, ..., 0], np.asarray(shown))
 
 
+def test_a_resize_takes_a_few_images_at_a_time(rng, monkeypatch):
+    x = rng.integers(0, 256, (7, 30, 20, 3), np.uint8)
+    whole, sizes, some = images._resize(x, (8, 6)), [], images._resize_at_once
+    monkeypatch.setattr(images, "RESIZED", 2 * 30 * 20 * 3 + 1)
+    monkeypatch.setattr(
+        images, "_resize_at_once", lambda x, size: sizes.append(len(x)) or some(x, size)
+    )
+    np.testing.assert_array_equal(images._resize(x, (8, 6)), whole)
+    assert sizes == [2, 2, 2, 1]
+
+
+def test_a_list_of_images_of_several_sizes_is_for_the_stream(encoder):
+    several = [np.zeros((16, 12, 3), np.uint8), np.zeros((9, 9, 3), np.uint8)]
+    with pytest.raises(ValueError, match=r"of one size.*stream\(images, resize=True\)"):
+        encoder.features(several, resize=True)
+    assert len(np.concatenate(list(encoder.stream(several, resize=True)))) == 2
+
+
 def test_images_are_resized_only_when_asked(encoder):
     big = pixels(4, (16, 12, 3))
     with pytest.raises(ValueError, match=r"shape=\(4, 16, 12, 3\); features\(..., resize=True\)"):

@@ -42,18 +42,26 @@ def pack(artifact, kind, prefix=""):
     return content.getvalue()
 
 
+class Response(io.BytesIO):
+    """An answer at whose end `length` bytes of those announced are missing, as http.client's."""
+
+    def __init__(self, content, missing=None):
+        super().__init__(content)
+        self.length = missing
+
+
 @pytest.fixture
 def serve(monkeypatch):
     """Returns f(content) -> (URL with its hash, list of requests): https answers with `content`."""
 
-    def start(content, digest=None):
+    def start(content, digest=None, missing=None):
         requests = []
 
         def opened(url):
             requests.append(url)
             if isinstance(content, Exception):
                 raise content
-            return io.BytesIO(content)
+            return Response(content, missing)
 
         monkeypatch.setattr(download, "_open", opened)
         if digest is None:
@@ -90,6 +98,18 @@ def test_another_archive_than_the_one_published_is_refused(artifact, serve, cach
     with pytest.raises(ValueError, match=text):
         releases.resolve(url)
     assert list(cache.iterdir()) == []
+
+
+def test_an_answer_that_breaks_off_is_no_other_archive(artifact, serve, cache):
+    whole = pack(artifact, "zip")
+    digest = hashlib.sha256(whole).hexdigest()
+    url, _ = serve(whole[:1000], digest, missing=len(whole) - 1000)
+    text = f"Could not fetch https://example.org/tiny.zip.*broke off {len(whole) - 1000} bytes"
+    with pytest.raises(ConnectionError, match=text):
+        releases.resolve(url)
+    assert list(cache.iterdir()) == []
+    url, _ = serve(whole, missing=0)
+    assert releases.resolve(url).is_dir()
 
 
 @pytest.mark.parametrize(

@@ -120,7 +120,7 @@ def parts_of(folder, name):
         ValueError: If they lead out of it.
     """
     parts = PurePosixPath(name).parts
-    if not parts or ".." in parts or name.startswith("/") or "\\" in name or ":" in parts[0]:
+    if not parts or ".." in parts or name.startswith("/") or "\\" in name or ":" in name:
         raise ValueError(
             f"Expected names of files inside the folder in {Path(folder) / CARD}. "
             f"Received: name={name!r}"

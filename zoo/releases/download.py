@@ -159,6 +159,9 @@ def _download(url, path):
                 file.write(block)
                 if file.tell() > LARGEST:
                     raise ValueError(f"Expected at most {LARGEST} bytes from {url}. Received: more")
+            missing = getattr(response, "length", None)
+            if missing:  # of what was announced; a read of a part does not raise
+                raise ConnectionError(f"an answer that broke off {missing} bytes early")
     except (
         *(urllib.error.URLError, TimeoutError, ConnectionError),
         http.client.HTTPException,  # an answer that breaks off
