@@ -30,7 +30,7 @@ REDUCED = {"depth": 16, "num_pseudo_inputs": 50}
 REDUCED_EXAMPLES = 20000
 
 
-def family_config(config, argument, reduced_epochs=1):
+def family_config(config, argument, reduced_epochs=1, images=None):
     """Completes a config of this paper, its data given, as `argument` says.
 
     Args:
@@ -38,6 +38,8 @@ def family_config(config, argument, reduced_epochs=1):
         argument: What stands after the colon of `--config=FILE:++v,target_rate,tiny`: a family,
             an objective and a mode (`tiny`, `reduced`), in any order, each of them optional.
         reduced_epochs: Of an autoregressive decoder in reduced mode: 1 is 20,000 images of MNIST.
+        images: What training and test images a config has that are fewer than the paper's, in words
+            for `cut`; none are taken away then.
 
     Raises:
         ValueError: If a word is none of these, or there are two of a kind.
@@ -61,7 +63,7 @@ def family_config(config, argument, reduced_epochs=1):
     config.evaluation.num_samples = 100
     config.evaluation.nll_examples = 1000
     if mode == "reduced":
-        return _reduce(complete(config), reduced_epochs)
+        return _reduce(complete(config), reduced_epochs, images)
     return _tiny(complete(config, mode)) if mode == "tiny" else complete(config)
 
 
@@ -81,7 +83,7 @@ def _tiny(config):
     return config
 
 
-def _reduce(config, epochs):
+def _reduce(config, epochs, images):
     """Cuts a complete config to what one core trains in a few minutes, and says so in `cut`.
 
     Few steps need larger ones than the paper's 3e-4: 1e-3 for simple decoders, 2e-3 for
@@ -90,7 +92,10 @@ def _reduce(config, epochs):
     """
     is_simple = config.family[1] == "-"
     _set_widths(config, REDUCED)
-    config.data.limit = REDUCED_EXAMPLES
+    if images is None:
+        images = f"at most {REDUCED_EXAMPLES:,} training images", "at most 2,000 test images"
+        config.data.limit = REDUCED_EXAMPLES
+        config.data.test_split = config.data.test_split or "test[:2000]"
     config.train.epochs = 2 * epochs if is_simple else epochs
     config.train.batch_size = 50
     config.train.validation_examples = 200
@@ -100,13 +105,10 @@ def _reduce(config, epochs):
     config.optimizer.learning_rate = 1e-3 if is_simple else 2e-3
     config.evaluation.num_samples = 32
     config.evaluation.nll_examples = 100
-    if not config.data.test_split:
-        config.data.test_split = "test[:2000]"
     config.cut = (
-        f"at most {REDUCED_EXAMPLES:,} training images for {config.train.epochs} of 200 epochs, in "
-        f"batches of 50 at a learning rate of {config.optimizer.learning_rate}; depth 16 (of 32 in "
-        "simple networks, of 64 in autoregressive ones), 50 pseudo-inputs of a VampPrior; at most "
-        "2,000 test images"
+        f"{images[0]} for {config.train.epochs} of 200 epochs, in batches of 50 at a learning rate "
+        f"of {config.optimizer.learning_rate}; depth 16 (of 32 in simple networks, of 64 in "
+        f"autoregressive ones), 50 pseudo-inputs of a VampPrior; {images[1]}"
     )
     return config
 

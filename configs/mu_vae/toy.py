@@ -10,8 +10,8 @@ are the nine panels of Figure 1; `vae_relu` is the default.
 
 What the text leaves open: both clipped rows have c = 3, "works well in general"; there is no
 classifier; weights start by Glorot and Bengio's rule (uniform), which Appendix B cites, as its
-N(0, 2/N) is for "convolutional layers"; 50 epochs, about five minutes of one core; mu-VAE's loss
-is the reading that is the default in `configs/mu_vae/families.py`.
+N(0, 2/N) is for "convolutional layers"; 50 epochs, nine to twelve minutes of one core; mu-VAE's
+loss is the reading that is the default in `configs/mu_vae/families.py`.
 """
 
 import itertools

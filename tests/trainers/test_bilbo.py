@@ -59,6 +59,25 @@ def test_all_runs_of_a_figure_share_the_processes_and_each_is_asked_for_once(
     assert len(all_fail) == len({spec.name for _, spec in all_fail}) == 12
 
 
+def test_a_scale_says_what_it_cuts_and_nothing_else(all_fail, tmp_path):
+    few = "fewer runs or values than at full scale"
+    for item, scale, expected in (
+        ("fig6", "reduced", False),  # as many runs of as many values
+        ("fig6", "tiny", True),
+        ("fig4", "reduced", True),
+        ("fig8", "full", False),
+    ):
+        outcome = bilbo.ITEMS[item][0](Context(scale, tmp_path / item / scale))
+        assert (few in outcome.cut) == expected, (item, scale)
+    axes = {"family": ["baggins"], "latent_dim": [100], "seed": [17]}
+    for latents, text in ((100, "50 of 400 epochs"), (2, "50 of 200 epochs")):
+        axes["latent_dim"] = [latents]
+        (name,) = bilbo_runs._names(axes)
+        said = {"config": {"cut": "50 of 200 epochs"}}
+        files.write_json(tmp_path / name / "config.json", said)
+        assert bilbo_runs._cut(tmp_path, axes) == text
+
+
 def test_fewer_repeats_ask_for_fewer_seeds(all_fail, tmp_path):
     outcome = bilbo.ITEMS["fig4"][0](Context("full", tmp_path, seed=20, repeats=2))
     assert outcome.cut.startswith("2 of 5 runs a setting")

@@ -85,12 +85,25 @@ def test_runs_that_are_not_there_are_named(trained):
         families.of_family(trained, "++v")
 
 
-def test_short_runs_are_not_of_full_scale(trained):
+def test_runs_that_are_given_say_what_they_lack(trained, tmp_path, monkeypatch):
+    monkeypatch.setattr(training, "read", lambda folder: trained)
+
+    def taken(scale, *which):
+        return families.train(Context(scale, tmp_path, runs=tmp_path), "mnist", *which).cut
+
+    for row in trained.rows:
+        row["epochs"] = 200
+    assert taken("reduced", ["---", "-+v"], ("0.5", "1.0")) == ""
+    assert taken("full", ["---"], ("0.5",)) == ""
+    assert taken("reduced", ["-+v"]) == "betas 0.1, 0.5, 1.0"
+    assert taken("reduced", ["---", "+--"], ("1.0",)) == "without +--"
+    assert taken("reduced").startswith("without --+, --v, ")
+    with pytest.raises(ValueError, match=r"use --scale=reduced\. Received: .*betas 0.1, 0.5, 1.0"):
+        taken("full", ["-+v"])
     for row in trained.rows:
         row["epochs"] = 15
-    assert families._check_full(trained, "reduced") is trained
     with pytest.raises(ValueError, match=r"use --scale=reduced\. Received: .* with 15 epochs"):
-        families._check_full(trained, "full")
+        taken("full", ["---"], ("0.5",))
 
 
 def test_single_and_mean_of_five(model, rng, seed):

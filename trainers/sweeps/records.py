@@ -76,7 +76,8 @@ def has_numbers(folder):
         return False
     config, evaluation = files.read_json(needed[0])["config"], files.read_json(needed[1])
     is_last = evaluation["epochs"] == config["train"]["epochs"]
-    return is_last and set(config["evaluation"]["metrics"]) <= set(evaluation["metrics"])
+    wanted = config.get("evaluation", {}).get("metrics", ())
+    return is_last and set(wanted) <= set(evaluation.get("metrics", ()))
 
 
 def check_same(workdir, specs):

@@ -131,7 +131,8 @@ def bounds(panels, columns=3):
             at, mean, error = mean_curve(of_runs)
             axis.plot(at, mean, color=colour, label=f"{label}, last {mean[-1]:.1f}")
             axis.fill_between(at, mean - error, mean + error, color=colour, alpha=0.2, linewidth=0)
-            late.append(mean[len(mean) // 8 :])
+            early = len(mean) // 8
+            late += [(mean - error)[early:], (mean + error)[early:]]
         if late:
             # The first epochs would flatten the rest.
             late = np.concatenate(late)
@@ -207,8 +208,8 @@ def manifold(model, images, loc, z, labels, title):
     reach = ndtri(1 - 0.5 / MANIFOLD) * scale
     axis.imshow(picture, extent=(1 - edge, edge, 1 - edge, edge), interpolation="nearest")
     axis.set(xticks=[], yticks=[], title=title)
-    axis.set_xlabel(f"latent unit 1, quantiles of the prior from {-reach[0]:.2g} to {reach[0]:.2g}")
-    axis.set_ylabel(f"latent unit 2, from {-reach[1]:.2g} to {reach[1]:.2g}")
+    axis.set_xlabel(f"latent unit 1, quantiles of the prior from {-reach[0]:.3g} to {reach[0]:.3g}")
+    axis.set_ylabel(f"latent unit 2, from {-reach[1]:.3g} to {reach[1]:.3g}")
     upper, lower = right.subplots(2, 1)
     for axis, codes, name in ((upper, loc, "posterior means"), (lower, z, "posterior samples")):
         _plane(axis, codes, labels)

@@ -3,6 +3,7 @@
 import dataclasses
 import itertools
 import math
+import re
 from pathlib import Path
 
 from trainers import history as histories
@@ -164,6 +165,8 @@ def train(context, item, config=CONFIG, requests=None):
         planned = plan(item, context.scale)
         requests = [one.axes(context) for one in planned]
         cuts.append(context.cut_of_seeds(max(one.count for one in planned)))
+        if planned != plan(item, "full"):
+            cuts.append("fewer runs or values than at full scale")
     _train(context, config, requests, folder)
     for axes in requests:
         names += _names(axes)
@@ -172,8 +175,6 @@ def train(context, item, config=CONFIG, requests=None):
     rows = [rows[name] for name in dict.fromkeys(names)]
     failed = sum(found["status"] != "finished" for found in rows)
     cuts += [f"runs not finished: {failed}"] if failed else []
-    if context.scale != "full" and config == CONFIG:
-        cuts.append("fewer runs and values than at full scale")
     return Models(folder, rows, "; ".join(dict.fromkeys(filter(None, cuts))))
 
 
@@ -196,7 +197,10 @@ def _cut(folder, axes):
     """Returns what the runs of a grid cut."""
     paths = (folder / name / "config.json" for name in _names(axes))
     cuts = [files.read_json(path)["config"]["cut"] for path in paths if path.is_file()]
-    return cuts[0] if cuts else ""
+    found = cuts[0] if cuts else ""
+    long = LONG.get(axes.get("latent_dim", [0])[0]) if axes["family"][0] in GAUSSIAN else None
+    # What a config says is of its defaults, and not of 100 latents.
+    return re.sub(r"(?<= of )\d+(?= epochs)", str(long), found) if long else found
 
 
 def _ledger(folder):

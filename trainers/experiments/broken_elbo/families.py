@@ -1,5 +1,7 @@
 """The twelve families of `broken_elbo` trained over beta, and the runs that a figure takes."""
 
+import dataclasses
+
 from trainers.experiments import training
 from trainers.sweeps import rate_distortion
 
@@ -41,7 +43,7 @@ def train(context, data, families=None, betas=None, annealed=False):
         annealed: Whether beta rises from 0 over the first `ANNEAL_STEPS`.
     """
     if context.runs is not None:
-        return _check_full(training.read(context.runs), context.scale)
+        return _taken(context, families or all_families(), betas)
     families = families or all_families()
     wanted = BETAS if context.scale == "full" else FEW_BETAS
     overrides = []
@@ -66,15 +68,36 @@ def train(context, data, families=None, betas=None, annealed=False):
     return training.read(trained.folder, cut if betas is None else "")
 
 
-def _check_full(trained, scale):
-    """Returns `trained`, unless `scale` claims more than its runs are."""
+def _taken(context, families, betas):
+    """Returns the runs of `context.runs`; `cut` says what they lack of the paper's grid.
+
+    Raises:
+        ValueError: If the scale is "full", and they are less than that.
+    """
+    trained = training.read(context.runs)
     epochs = min(row["epochs"] for row in trained.rows)
-    if scale == "full" and epochs < FULL_EPOCHS:
+    lacking = _lacking(trained.rows, families, betas)
+    if context.scale == "full" and (epochs < FULL_EPOCHS or lacking):
         raise ValueError(
-            f"Expected runs of {FULL_EPOCHS} epochs at full scale; use --scale=reduced. "
-            f"Received: {str(trained.folder)!r} with {epochs:g} epochs"
+            f"Expected runs of {FULL_EPOCHS} epochs, all families and betas, at full scale; use "
+            f"--scale=reduced. Received: {str(trained.folder)!r} with {epochs:g} epochs, "
+            f"{lacking or 'all of them'}"
         )
-    return trained
+    return dataclasses.replace(trained, cut="; ".join(filter(None, [lacking, trained.cut])))
+
+
+def _lacking(rows, families, betas):
+    """Returns what families or betas of the paper's are not there, in words, or ""."""
+    there = {
+        family: {row["beta"] for row in rows if row["family"] == family} for family in families
+    }
+    absent = [family for family, found in there.items() if not found]
+    parts = [f"without {', '.join(absent)}"] if absent else []
+    wanted = {family: set(map(float, betas or BETAS[family[1]])) for family in families}
+    if any(found and not wanted[family] <= found for family, found in there.items()):
+        every = sorted(set().union(*there.values()))
+        parts.append(f"betas {', '.join(f'{beta:.1f}' for beta in every)}")
+    return "; ".join(parts)
 
 
 def at_beta(trained, beta):

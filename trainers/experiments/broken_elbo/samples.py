@@ -84,9 +84,8 @@ def draw(folder, rows, data_split=None, seed=17):
 
 
 def _title(row):
-    return (
-        f"{row['family']}  $\\beta$ {row['beta']:g}\nR {row['rate']:.1f}\nD {row['distortion']:.1f}"
-    )
+    rate = round(row["rate"], 1) + 0.0  # a sampled rate may be a little below 0: not "-0.0"
+    return f"{row['family']}  $\\beta$ {row['beta']:g}\nR {rate:.1f}\nD {row['distortion']:.1f}"
 
 
 def _grid(pairs, titles, inputs=None):

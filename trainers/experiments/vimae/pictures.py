@@ -22,7 +22,7 @@ def plane(context):
     models = runs.train(context, "plane")
     rows = models.rows("mmd") + models.rows("log_det_cov") + models.rows("reconstruction_l2")
     rows += models.rows("rate")
-    return Outcome(rows, {"codes": draw_plane(models, context.seed)}, models.trained.cut)
+    return Outcome(rows, {"codes": draw_plane(models, context.seed)}, models.cut)
 
 
 def draw_plane(models, seed):
@@ -84,9 +84,7 @@ def pictures(context, data, which, families=tuple(runs.NAMES)):
     models = runs.train(context, data, families, note)
     rows = models.rows("reconstruction_l2") + models.rows("rate") + models.rows("mmd")
     draw = {"reconstructions": draw_reconstructions, "samples": draw_samples}
-    return Outcome(
-        rows, {name: draw[name](models, context.seed) for name in which}, models.trained.cut
-    )
+    return Outcome(rows, {name: draw[name](models, context.seed) for name in which}, models.cut)
 
 
 def draw_reconstructions(models, seed):

@@ -50,6 +50,11 @@ class Models:
     families: tuple
     note: str = ""
 
+    @property
+    def cut(self):
+        """What was cut, other data than the paper's included."""
+        return "; ".join(filter(None, (self.note, self.trained.cut)))
+
     def run(self, family):
         """Returns the ledger's row of a model, or None if its training failed."""
         return next((row for row in self.trained.rows if row["family"] == family), None)

@@ -171,4 +171,4 @@ def _outcome(rows, models, higher_is_better=True):
     for metric in dict.fromkeys(r["metric"] for r in rows):
         of_metric = [r for r in rows if r["metric"] == metric]
         every += [*of_metric, runs.orderings(of_metric, higher_is_better)]
-    return Outcome([r for r in every if r is not None], {}, models.trained.cut)
+    return Outcome([r for r in every if r is not None], {}, models.cut)
