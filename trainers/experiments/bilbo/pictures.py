@@ -132,7 +132,7 @@ def bounds(panels, columns=3):
             axis.plot(at, mean, color=colour, label=f"{label}, last {mean[-1]:.1f}")
             axis.fill_between(at, mean - error, mean + error, color=colour, alpha=0.2, linewidth=0)
             early = len(mean) // 8
-            late += [(mean - error)[early:], (mean + error)[early:]]
+            late += [mean[early:], (mean + error)[early:]]  # the best curve's band is whole
         if late:
             # The first epochs would flatten the rest.
             late = np.concatenate(late)
