@@ -1,21 +1,27 @@
 """The items of `bilbo`: the runs that they ask for, what fails, rows and pictures."""
 
+import itertools
 import math
+import types
 
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from scipy.stats import norm
 
 import zoo
 from configs.bilbo import families, mnist
 from trainers import data, history, plots
-from trainers.experiments import catalogue, training
+from trainers.config import model_config
+from trainers.experiments import catalogue, reproducing, training
 from trainers.experiments.bilbo import course
 from trainers.experiments.bilbo import items as bilbo
+from trainers.experiments.bilbo import likelihood as bilbo_likelihood
 from trainers.experiments.bilbo import pictures as bilbo_pictures
 from trainers.experiments.bilbo import posterior as bilbo_posterior
 from trainers.experiments.bilbo import runs as bilbo_runs
 from trainers.experiments.item import SCALES, Context
+from trainers.sweeps import grid
 from zoo import files
 
 CELEBA = ("fig7", "fig16", "fig17")
@@ -132,6 +138,93 @@ def _found(family, seed, elbo, **values):
     return {**found, "status": "finished" if elbo else "failed", "error": "" if elbo else "why"}
 
 
+MADE_UP = range(1, 41)  # epochs of the histories below
+
+
+@pytest.fixture
+def pretended(monkeypatch, rng, tmp_path):
+    """Puts untrained models in place of all runs, with bounds made up, and a small test set."""
+    images, labels = rng.random((40, 28, 28, 1)).astype("float32"), np.arange(40) % 10
+
+    def splits(config):
+        scale = config.get("pixel_scale", 1.0)
+        split = data.Dataset("pretended", "test", images, labels, pixel_scale=scale)
+        return {"train": split, "validation": None, "test": split}
+
+    def train(context, item):
+        rows = []
+        for request in bilbo_runs.plan(item, context.scale):
+            axes = request.axes(context)
+            for point in itertools.product(*axes.values()):
+                values = dict(zip(axes, point))
+                bound = -100.0 - len(rows)
+                made = _found(values.pop("family"), values.pop("seed"), bound, **values)
+                name = grid.run_name(dict(zip(axes, map(str, point))))
+                rows.append({**made, "run": name})
+        return bilbo_runs.Models(tmp_path, rows, "few steps")
+
+    def load(models, found):
+        config = mnist.get_config(f"{found['family']},tiny")
+        config.latent_dim = int(found["latent_dim"])
+        for key in bilbo_runs.AXES[found["family"]]:
+            config.update_from_flattened_dict({key: found[key]})
+        model = zoo.build(model_config(config, (28, 28, 1)))
+        plain = config.to_dict()
+        model.adapt(splits(plain["data"])["train"])
+        return types.SimpleNamespace(model=model, config=plain)
+
+    def courses(models, found):
+        bounds = {e: found["elbo"] + e - max(MADE_UP) for e in MADE_UP}
+        return [{"epoch": e, "elbo": bound, "val_elbo": bound} for e, bound in bounds.items()]
+
+    monkeypatch.setattr(bilbo_runs, "train", train)
+    monkeypatch.setattr(bilbo_runs.Models, "load", load)
+    monkeypatch.setattr(bilbo_runs.Models, "history", courses)
+    monkeypatch.setattr(data, "load_splits", splits)
+    return images
+
+
+@pytest.mark.parametrize("item", [name for name in bilbo.ITEMS if name not in CELEBA])
+def test_items_measure_and_draw(pretended, item, tmp_path):
+    outcome = bilbo.ITEMS[item][0](Context("tiny", tmp_path))
+    assert outcome.cut == "few steps" and outcome.rows and outcome.pictures
+    assert all(math.isfinite(row["ours"]) for row in outcome.rows)
+    # Drawn, as only drawing lays a figure out.
+    for picture in outcome.pictures.values():
+        assert plots.png_bytes(picture).startswith(b"\x89PNG")
+
+
+def test_what_quiet_pixels_give_the_bound_of_a_learned_variance(monkeypatch, tmp_path):
+    rng = np.random.default_rng(17)
+    images = rng.random((50, 28, 28, 1)).astype("float32")
+    images[:, :10] = 0.25  # the first ten rows never change
+    split = data.Dataset("made", "test", images, None)
+    monkeypatch.setattr(data, "load_splits", lambda config: {"test": split})
+    mean = np.full((1, 28, 28, 1), 0.5, "float32")
+    scale = np.where(np.arange(28)[:, None, None] < 10, 0.01, 2 * images.std(axis=0))
+    mean[:, :10] = 0.25
+    decode = lambda z: {"mean": mean, "scale": scale[None].astype("float32")}  # noqa: E731
+    run = types.SimpleNamespace(
+        model=types.SimpleNamespace(latent_dim=100, decode=decode), config={"data": {}}
+    )
+    monkeypatch.setattr(bilbo_runs.Models, "load", lambda models, found: run)
+    models = bilbo_runs.Models(tmp_path, [], "")
+    found = {**_found("learned_t", 17, 1000.0), "latent_dim": 100.0}
+    rows = {row["metric"]: row for row in bilbo_likelihood._quiet_rows(models, found)}
+    quiet = 280 * -np.log(0.01 * np.sqrt(2 * np.pi))
+    assert rows["log_prob_quiet"]["ours"] == pytest.approx(quiet, rel=1e-5)
+    assert "of 280 pixels" in rows["log_prob_quiet"]["note"]
+    assert rows["scale_over_deviation"]["ours"] == pytest.approx(2.0, rel=1e-5)
+    others = norm.logpdf(images[:, 10:], 0.5, scale[None, 10:]).mean(axis=0).sum()
+    assert rows["log_prob_others"]["ours"] == pytest.approx(others, rel=1e-5)
+
+
+def test_pictures_have_the_data_s_scale_taken_out():
+    run = types.SimpleNamespace(config={"data": {"pixel_scale": 16.0}})
+    found = bilbo_likelihood.shown(run, np.array([-1.0, 4.0, 16.0, 20.0]))
+    np.testing.assert_array_equal(found, [0.0, 0.25, 1.0, 1.0])
+
+
 def test_rows_have_runs_means_and_bounds_of_unscaled_data(tmp_path):
     bounds = (-135.0, -137.0, None)
     rows = [_found("learned", 17 + i, bound) for i, bound in enumerate(bounds)]
@@ -245,3 +338,11 @@ def test_pictures_can_be_drawn():
     pictures.append(bilbo_pictures.manifold(model, images, plane, plane, labels, "title"))
     # Drawn, as only drawing lays a figure out.
     assert all(plots.png_bytes(picture).startswith(b"\x89PNG") for picture in pictures)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("item", [name for name in bilbo.ITEMS if name not in CELEBA])
+def test_items_run(item, tmp_path, tfds_dir, monkeypatch):
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tfds_dir))
+    result = reproducing.reproduce("bilbo", item, tmp_path, "tiny", progress=False)
+    assert all(row["ours"] is not None for row in result["rows"])
