@@ -5,6 +5,7 @@ import dataclasses
 from pathlib import Path
 
 from trainers import runs
+from trainers.data import load_splits
 from zoo.arguments import check_names
 from zoo.evaluation.evaluate import ALL_METRICS
 
@@ -79,15 +80,19 @@ def evaluate(
             "Expected an --out folder without evaluation.json, so that no result is lost. "
             f"Received: out={str(target)!r}"
         )
+    splits = None
     try:
-        result = runs.evaluate_run(target, asked, metrics=metrics, progress=progress)
+        if in_place:
+            splits = load_splits(config["data"])
+            runs.check_data(workdir, splits)
+        result = runs.evaluate_run(target, asked, splits, metrics, progress)
     except FileNotFoundError as error:
         raise FileNotFoundError(
             f"{error}. Name the data with --data=NAME_OR_PATH, or --data_dir where TensorFlow "
             "Datasets keeps it."
         ) from error
     if in_place:
-        runs.write_report(workdir, dataclasses.replace(run, evaluation=result))
+        runs.write_report(workdir, dataclasses.replace(run, evaluation=result), splits)
     return result
 
 

@@ -131,9 +131,7 @@ def evaluate_run(workdir, run, splits=None, metrics=None, progress=True):
         What `evaluation.json` holds.
     """
     settings = run.config["evaluation"]
-    if splits is None:
-        splits = data.load_splits(run.config["data"])
-        check_data(workdir, splits)
+    splits = splits or data.load_splits(run.config["data"])
     name = next(role for role in ("test", "validation", "train") if splits[role] is not None)
     split = splits[name]
     start = time.perf_counter()

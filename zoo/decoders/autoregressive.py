@@ -23,11 +23,12 @@ class AutoregressiveDecoder(Decoder):
 
     def __init__(self, latent_dim, image_shape=(28, 28, 1), likelihood="bernoulli", **kwargs):
         super().__init__(latent_dim, image_shape, likelihood, **kwargs)
-        if self.image_shape[-1] != 1 or not isinstance(self.likelihood, Bernoulli):
+        kind = type(self.likelihood)
+        if self.image_shape[-1] != 1 or not issubclass(kind, Bernoulli):
             raise ValueError(
                 "An autoregressive decoder needs one channel and the likelihood 'bernoulli'. "
                 f"Received: image_shape={self.image_shape!r}, "
-                f"likelihood={type(self.likelihood).__name__}"
+                f"likelihood={getattr(kind, 'registered_name', kind.__name__)!r}"
             )
 
     def network(self, z, x, training=False):
