@@ -162,6 +162,21 @@ def test_small_convolutions_start_with_variance_two_over_their_inputs():
         assert abs(kernel.var() * inputs / 2 - 1) < tolerance
 
 
+def test_no_two_layers_of_the_small_convolutions_start_alike():
+    keras.utils.set_random_seed(17)
+    model = zoo.VAE(zoo.SmallConvEncoder(10), zoo.SmallDeconvDecoder(10))
+    head, decoder = model.encoder.head, model.decoder
+    pairs = [
+        (head.loc_layer.kernel, head.scale_layer.kernel),
+        (decoder.maps[1].kernel, decoder.pixels.kernel),
+    ]
+    for pair in pairs:
+        one, other = (to_numpy(kernel).ravel() for kernel in pair)
+        size = min(len(one), len(other))
+        # Of independent numbers: five standard deviations, 1 / sqrt(n) each.
+        assert abs(np.corrcoef(one[:size], other[:size])[0, 1]) < 5 / np.sqrt(size)
+
+
 def test_dense_layers_start_as_their_initializer_says_each_with_numbers_of_its_own():
     keras.utils.set_random_seed(17)
     name = "he_normal"

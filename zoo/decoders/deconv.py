@@ -105,7 +105,6 @@ class SmallDeconvDecoder(Decoder):
         self.negative_slope = negative_slope
         rows, columns = _quarter(image_shape, "small_deconv")
         policy = {"dtype": self.dtype_policy}
-        transposed = {"padding": "same", "kernel_initializer": fan_in_normal(transposed=True)}
         self.first = keras.layers.Dense(
             rows * columns * depth, kernel_initializer=fan_in_normal(), **policy
         )
@@ -115,11 +114,14 @@ class SmallDeconvDecoder(Decoder):
             keras.layers.Conv2D(
                 depth, 3, padding="same", kernel_initializer=fan_in_normal(), **policy
             ),
-            keras.layers.Conv2DTranspose(depth // 2, 3, 2, **transposed, **policy),
+            self._transposed(depth // 2, **policy),
         ]
-        self.pixels = keras.layers.Conv2DTranspose(
-            self.raw_channels, 3, 2, **transposed, dtype="float32"
-        )
+        self.pixels = self._transposed(self.raw_channels, dtype="float32")
+
+    def _transposed(self, maps, **options):
+        # An initializer of its own: one instance would start every layer at the same numbers.
+        options.update(padding="same", kernel_initializer=fan_in_normal(transposed=True))
+        return keras.layers.Conv2DTranspose(maps, 3, 2, **options)
 
     def build(self, latent_shape):
         self.first.build(latent_shape)

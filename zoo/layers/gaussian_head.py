@@ -25,7 +25,7 @@ class GaussianHead(Part):
     Args:
         latent_dim: Positive int, Z.
         scale: One of the names above, or a positive number.
-        kernel_initializer: Keras initializer of both dense layers.
+        kernel_initializer: Keras initializer of both dense layers; each draws its own numbers.
 
     Raises:
         ValueError: If `scale` is none of these.
@@ -42,10 +42,16 @@ class GaussianHead(Part):
         self.latent_dim = latent_dim
         self.scale = scale
         self.kernel_initializer = kernel_initializer
-        options = {"kernel_initializer": kernel_initializer or "glorot_uniform", "dtype": "float32"}
-        self.loc_layer = keras.layers.Dense(latent_dim, **options)
+        first = kernel_initializer or "glorot_uniform"
+        # An instance holds one seed, and two kernels of one shape would start as the same numbers.
+        second = first.clone() if isinstance(first, keras.initializers.Initializer) else first
+        self.loc_layer = self._dense(first)
         has_layer = not (is_number or scale == "deterministic")
-        self.scale_layer = keras.layers.Dense(latent_dim, **options) if has_layer else None
+        self.scale_layer = self._dense(second) if has_layer else None
+
+    def _dense(self, initializer):
+        options = {"kernel_initializer": initializer, "dtype": "float32"}
+        return keras.layers.Dense(self.latent_dim, **options)
 
     def build(self, input_shape):
         self.loc_layer.build(input_shape)
