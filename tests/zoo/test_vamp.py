@@ -165,6 +165,21 @@ def test_no_training_or_evaluation_inverts_a_flow(marginal, rng, monkeypatch):
     assert calls == []
 
 
+def test_pseudo_inputs_leave_the_statistics_of_batch_normalisation_alone(rng):
+    encoder = zoo.DCGANEncoder(SIZE, filters=(4, 8), kernel_size=3)
+    decoder = zoo.MLPDecoder(SIZE, (8, 8, 1), [5])
+    marginal = {"name": "vamp", "num_pseudo_inputs": 5}
+    model = zoo.VAE(encoder, decoder, marginal)
+    model.compile(keras.optimizers.SGD(0.0))
+    x = rng.random((16, *SHAPE)).astype("float32")
+    inputs = encoder.maps[0](x)
+    model.fit(x, batch_size=16, verbose=0)
+    expected = (1 - encoder.norms[0].momentum) * to_numpy(inputs).mean(axis=(0, 1, 2))
+    np.testing.assert_allclose(
+        to_numpy(encoder.norms[0].moving_mean), expected, rtol=1e-4, atol=1e-7
+    )
+
+
 def test_the_encoder_s_weights_are_the_encoder_s_alone():
     model = compose("+")
     names = [weight.path for weight in model.trainable_weights]
