@@ -9,6 +9,7 @@ are processes of their own, run in alternation; the table gives medians over tur
 import importlib.util
 
 from benchmarks.rounds import Contender, arguments, compare, summary
+from trainers import scripts
 from trainers.environment import hardware, versions
 
 BATCHES = (1, 256)
@@ -59,6 +60,7 @@ def table(rows):
 
 def main():
     """Measures and prints; writes JSON where `--out` says."""
+    scripts.prepare_tensorflow()
     flags = arguments(__doc__, seconds=1.0).parse_args()
     rows = measure(*((1, 0.05) if flags.tiny else (flags.rounds, flags.seconds)))
     print(table(rows))

@@ -7,7 +7,8 @@
         --grid="family=---,-+v,++-;objective.beta=0.1,0.5,1.0;seed=17"
 
 The paper trains 200 epochs with Adam on normalised gradients, 3e-4 for 100 epochs, then linearly
-to zero. Here 15 epochs with the same two halves: `--config.train.epochs=200` is the paper's run.
+to zero. Here 15 epochs with the same two halves: `--config.train.epochs=200 --config.cut=` is the
+paper's run, and says so.
 It gives no betas for MNIST; for Omniglot they are 0.1 to 1.1 for the autoregressive decoders and
 0.9, 1.0, 1.1 for the simple ones. `--config.objective.anneal_steps=STEPS` anneals the rate. The
 widths stay adjustable: `encoder.depth` (`encoder.base.depth` under a flow), `decoder.depth`,

@@ -13,7 +13,8 @@ Here the data is TFDS's `small1` and `small2`, which need no large download: 80%
 training, the rest for testing. Greek and Latin are in both, so that each picture is kept in one
 split alone (`data.distinct`): 4,037 for training, 803 for testing. Scaling to 28x28 makes grey
 levels; pixels of at least 1/2 are ink. So none of the numbers compares with the paper's nats.
-With the whole of Omniglot: `--config.data.train_split=train --config.data.test_split=test`.
+With the whole of Omniglot: `--config.data.train_split=train --config.data.test_split=test`, and
+`--config.cut=...` in words of your own: what a run says that it cuts is of the default data.
 """
 
 from configs.broken_elbo import families

@@ -5,7 +5,7 @@
     ... --config=configs/infovae/mnist.py:elbo --config.data.limit=500 --config.latent_dim=2 ...
     ... --config=configs/infovae/mnist.py:stein_pixelcnn --config.latent_dim=5 ...
     python -m trainers.sweep --config=configs/infovae/mnist.py --workdir=DIR \\
-        --grid="family=elbo,mmd;data.limit=500,5000,50000;seed=17"
+        --grid="family=elbo,mmd;latent_dim=2,10;seed=17"
 
 A family is `elbo`, `mmd`, `stein`, `adversarial`, `wgan_gp` or `none` (the "unregularised"
 autoencoder, alpha 1, lambda 0). Alone it is of Figures 2 to 5: DCGAN networks, 10 latents, fixed
@@ -16,7 +16,9 @@ training set, at most 50,000.
 What the paper leaves open, and how it is read here:
 
 - "The DCGAN architecture" is the zoo's, as `vimae` prints it, with the optimiser of Radford et al.:
-  Adam 2e-4, beta_1 0.5. No number of epochs is given: 100 of 50,000 images, or as many steps.
+  Adam 2e-4, beta_1 0.5. No number of epochs is given: 100 of 50,000 images, or as many steps. A
+  config's epochs stay 100 with any `data.limit`: `trainers.reproduce --item=fig2` takes as many
+  steps for each, `--config.train.epochs=10000` beside `data.limit=500` say.
 - Figures 2 to 5 are of "binarized MNIST": the fixed one of 50,000 training images. For Table 1
   "we use the stochastically binarized MNIST"; it stands in the section of Figure 6, where labels
   are needed as well, so that all of that section draws its pixels anew for each step.

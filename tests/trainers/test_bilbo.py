@@ -301,6 +301,22 @@ def test_the_course_of_runs_has_means_of_its_parts_and_counts_of_falls(tmp_path)
     assert by_name["learned z2, mean of runs", "elbo_first_quarter", 17, 18]["ours"] == -156.0
 
 
+def test_a_run_that_failed_late_is_in_no_mean(tmp_path):
+    runs = [_found("learned", seed, bound) for seed, bound in ((17, -130.0), (18, -132.0))]
+    failed = {**_found("learned", 19, None), "error": "a NaN"}
+    models = bilbo_runs.Models(tmp_path, [*runs, failed], "")
+    for seed, count, bound in ((17, 8, -130.0), (18, 8, -132.0), (19, 4, -170.0)):
+        _with_history(models, seed, [bound] * count, [bound] * count)
+    histories = [models.history(one) for one in models.rows]
+    at, mean, _ = bilbo_pictures.mean_curve(course.curves(models.rows, histories))
+    assert at.tolist() == list(range(1, 9)) and set(mean) == {-131.0}
+    rows = course.rows_of(models.rows, histories)
+    (late,) = [r for r in rows if "mean of runs" in r["name"] and r["metric"] == "elbo_later_half"]
+    assert late["ours"] == -131.0 and "2 of 3 runs" in late["note"]
+    own = [r["ours"] for r in rows if r["metric"] == "elbo_later_half" and r["seeds"] == [19]]
+    assert own == [-170.0]
+
+
 def test_a_finished_run_without_its_weights_is_an_error_and_no_gap_in_a_figure(tmp_path):
     finished, failed = _found("learned", 17, -135.0), _found("learned", 18, None)
     models = bilbo_runs.Models(tmp_path, [finished, failed], "")

@@ -120,6 +120,27 @@ def test_fewer_repeats_are_said_and_replace_no_more(counted, tmp_path):
     assert len(counted) == 2
 
 
+def test_other_data_replaces_no_result_on_the_paper_s(counted, tmp_path, monkeypatch):
+    given = {"scale": "reduced", "out": tmp_path / "results"}
+    with pytest.raises(ValueError, match="'vimae', 'fig4'.*Received: substitute='cifar10', broken"):
+        reproducing.reproduce("broken_elbo", "toy", tmp_path, substitute="cifar10")
+    assert not counted
+    monkeypatch.setattr(catalogue, "SUBSTITUTED", {("broken_elbo", "toy")})
+    reproducing.reproduce("broken_elbo", "toy", tmp_path / "a", substitute="cifar10", **given)
+    reproducing.reproduce("broken_elbo", "toy", tmp_path / "b", **given)
+    with pytest.raises(ValueError, match="--overwrite replaces it.*substitute='cifar10'"):
+        reproducing.reproduce("broken_elbo", "toy", tmp_path / "c", substitute="cifar10", **given)
+    kept = reproducing.read(tmp_path / "results" / "broken_elbo" / "toy")
+    assert "substitute" not in kept["command"]
+
+
+def test_a_number_that_is_not_finite_costs_no_result():
+    found = row("a", "elbo", -np.inf, 0.1, None, [17], "exact", "an epoch")
+    assert (found["ours"], found["stderr"]) == (None, None)
+    assert found["note"] == "an epoch; not finite: -inf"
+    assert row("a", "elbo", 1.0, np.nan)["stderr"] is None
+
+
 def test_a_folder_of_another_item_is_refused(counted, tmp_path):
     reproducing.reproduce("broken_elbo", "toy", tmp_path, "tiny", progress=False)
     files.write_json(tmp_path / "result.json", {**reproducing.read(tmp_path), "item": "fig5"})

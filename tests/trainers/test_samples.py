@@ -4,12 +4,14 @@ import numpy as np
 import pytest
 
 import zoo
+from trainers import history
 from trainers.experiments import training
 from trainers.experiments.broken_elbo import families, samples
 from trainers.experiments.item import Context
 from trainers.plots import png_bytes
 from trainers.sweeps import grid
 from trainers.sweeps.records import Record
+from zoo import files
 from zoo.backend import to_numpy
 
 SHAPE = (4, 4, 1)
@@ -59,7 +61,7 @@ def test_grids_of_each_scale_are_runs_that_the_config_allows(scale, count, tmp_p
     def sweep(config, folder, text, overrides, **_):
         found = grid.runs(config, text, overrides)
         specs.extend(found)
-        return [Record(spec) for spec in found]
+        return [Record(spec, "finished") for spec in found]
 
     monkeypatch.setattr(training.running, "sweep", sweep)
     monkeypatch.setattr(training, "read", lambda folder, cut="", names=None: _Cut(folder, cut))
@@ -88,11 +90,26 @@ def test_runs_that_are_not_there_are_named(trained):
 def test_runs_that_are_given_say_what_they_lack(trained, tmp_path, monkeypatch):
     monkeypatch.setattr(training, "read", lambda folder: trained)
 
-    def taken(scale, *which):
-        return families.train(Context(scale, tmp_path, runs=tmp_path), "mnist", *which).cut
+    def taken(scale, *which, data="mnist", annealed=False):
+        return families.train(
+            Context(scale, tmp_path, runs=tmp_path), data, *which, annealed=annealed
+        ).cut
 
-    for row in trained.rows:
-        row["epochs"] = 200
+    def write(**changes):
+        for i, row in enumerate(trained.rows):
+            row.update(epochs=200, run=f"run{i}")
+            config = {"data": {"name": "binarized_mnist"}, "objective": {"anneal_steps": 0}}
+            files.write_json(tmp_path / row["run"] / "config.json", {"config": config | changes})
+        files.atomic_write(tmp_path / "ledger.csv", history.as_csv(trained.rows))
+
+    write()
+    assert taken("reduced", ["---"], ("0.5",), annealed=True) == "without KL annealing"
+    with pytest.raises(
+        ValueError, match="on {'name': 'omniglot'.*Received: run0 .*binarized_mnist"
+    ):
+        taken("reduced", data="omniglot")
+    write(objective={"anneal_steps": 9})
+    assert taken("full", ["---"], ("0.5",), annealed=True) == ""
     assert taken("reduced", ["---", "-+v"], ("0.5", "1.0")) == ""
     assert taken("full", ["---"], ("0.5",)) == ""
     assert taken("reduced", ["-+v"]) == "betas 0.1, 0.5, 1.0"
@@ -104,6 +121,9 @@ def test_runs_that_are_given_say_what_they_lack(trained, tmp_path, monkeypatch):
         row["epochs"] = 15
     with pytest.raises(ValueError, match=r"use --scale=reduced\. Received: .* with 15 epochs"):
         taken("full", ["---"], ("0.5",))
+    trained.rows[2]["beta"] = None  # of another objective
+    with pytest.raises(ValueError, match="with a beta.*run2 .*beta=None"):
+        taken("reduced")
 
 
 def test_single_and_mean_of_five(model, rng, seed):

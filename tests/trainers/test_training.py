@@ -61,6 +61,13 @@ def test_a_failed_run_is_said_and_stops_no_other(pretend, tmp_path):
         training.train(context, "broken_elbo/mnist", {**AXES, "seed": [13]})
 
 
+def test_runs_that_another_process_trains_are_no_failed_ones(pretend, tmp_path, monkeypatch):
+    training.train(Context("tiny", tmp_path), "broken_elbo/mnist", {**AXES, "seed": [17]})
+    monkeypatch.setattr(running._Pool, "run", lambda pool: ledger.write(pool.workdir))
+    with pytest.raises(ValueError, match=r"Another process.*Received: \['beta=0.5_seed=18'"):
+        training.train(Context("tiny", tmp_path), "broken_elbo/mnist", {**AXES, "seed": [17, 18]})
+
+
 def test_runs_of_another_scale_are_not_taken(pretend, tmp_path):
     training.train(Context("tiny", tmp_path), "broken_elbo/mnist", AXES)
     with pytest.raises(ValueError, match="other flags"):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import importlib
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -80,7 +81,7 @@ class Item:
 
 
 def row(name, metric, ours, stderr=None, paper=None, seeds=(), data="", note=""):
-    """Returns a row of `result.json`.
+    """Returns a row of `result.json`; a number that is not finite is none, and the note says so.
 
     Args:
         name: What was measured: a model, a setting.
@@ -92,6 +93,10 @@ def row(name, metric, ours, stderr=None, paper=None, seeds=(), data="", note="")
         data: Data, split and binarisation.
         note: What else a reader needs.
     """
+    if ours is not None and not math.isfinite(ours):
+        ours, note = None, "; ".join(filter(None, [note, f"not finite: {float(ours)}"]))
+    if stderr is not None and (ours is None or not math.isfinite(stderr)):
+        stderr = None
     return {
         "name": name,
         "metric": metric,

@@ -52,10 +52,15 @@ def reproduce(
         What `result.json` holds.
 
     Raises:
-        ValueError: If a name is unknown, `repeats` no positive int, or a fuller result is there
-            already.
+        ValueError: If a name is unknown, `repeats` no positive int, a `substitute` given to an item
+            that takes none, or a fuller result there already.
     """
     item = catalogue.item(paper, name)
+    if substitute and (paper, name) not in catalogue.SUBSTITUTED:
+        raise ValueError(
+            f"Expected --substitute with one of {sorted(catalogue.SUBSTITUTED)} alone. "
+            f"Received: substitute={substitute!r}, {paper} {name}"
+        )
     if scale not in SCALES:
         raise ValueError(
             f"Expected a scale among {list(SCALES)}. "
@@ -66,7 +71,7 @@ def reproduce(
     published = Path(out) / paper / name if out else None
     for folder in (workdir, published):
         if folder is not None and not overwrite:
-            _check_no_fuller(folder, item, scale, repeats)
+            _check_no_fuller(folder, item, scale, repeats, substitute)
     workdir.mkdir(parents=True, exist_ok=True)
     start = time.perf_counter()
     runs = runs and Path(runs)
@@ -132,7 +137,7 @@ def read(folder):
     return files.read_json(path) if path.is_file() else None
 
 
-def _check_no_fuller(folder, item, scale, repeats):
+def _check_no_fuller(folder, item, scale, repeats, substitute):
     earlier = read(folder)
     if earlier is None:
         return
@@ -141,15 +146,16 @@ def _check_no_fuller(folder, item, scale, repeats):
             f"Expected a folder of {item.paper} {item.name}, or a new one. Received: "
             f"{str(folder)!r}, which holds {earlier['paper']} {earlier['item']}"
         )
-    least, most = _fullness(scale, repeats), _fullness(earlier["scale"], earlier.get("repeats"))
-    if most > least:
+    other_data = "--substitute=" in earlier["command"]
+    most = _fullness(earlier["scale"], earlier.get("repeats"), other_data)
+    if most > _fullness(scale, repeats, substitute):
         raise ValueError(
-            f"A result of scale {earlier['scale']!r} is there, repeats {earlier.get('repeats')}; "
-            f"--overwrite replaces it. "
-            f"Received: scale={scale!r}, repeats={repeats}, folder={str(folder)!r}"
+            f"A result of scale {earlier['scale']!r} is there, repeats {earlier.get('repeats')}"
+            f"{', on other data' if other_data else ''}; --overwrite replaces it. Received: "
+            f"scale={scale!r}, repeats={repeats}, substitute={substitute!r}, folder={str(folder)!r}"
         )
 
 
-def _fullness(scale, repeats):
+def _fullness(scale, repeats, substitute):
     """Returns a key that sorts results by how much of the paper's experiment they are."""
-    return SCALES.index(scale), repeats or math.inf
+    return SCALES.index(scale), repeats or math.inf, not substitute

@@ -81,6 +81,12 @@ def train(context, config, axes, overrides=(), cut=""):
     records = running.sweep(
         file, folder, grids, overrides, retry_failed=context.retry_failed, say=say
     )
+    elsewhere = [record.spec.name for record in records if record.status in ("waiting", "running")]
+    if elsewhere:
+        raise ValueError(
+            "Another process is training some of these runs; the same command again goes on when "
+            f"it is done. Received: {elsewhere} in {str(folder)!r}"
+        )
     return read(folder, cut, {record.spec.name for record in records})
 
 

@@ -21,11 +21,21 @@ def curve(history):
     return [epoch for epoch, _ in points], [value for _, value in points]
 
 
+def curves(chosen, histories):
+    """Returns the `curve`s of the runs that finished, which alone can be averaged.
+
+    Args: as `rows_of`.
+    """
+    pairs = zip(chosen, histories)
+    return [curve(history) for one, history in pairs if one["status"] == "finished"]
+
+
 def rows_of(chosen, histories):
     """Returns the rows of the course of a setting's runs, and of their means.
 
     Each run has the mean of its validations in the first quarter and in the later half of
-    training (nats), and the count of its `falls` in the later half.
+    training (nats), and the count of its `falls` in the later half. Means over runs are of those
+    that finished: half of another's epochs are not the same epochs.
 
     Args:
         chosen: Rows of a `runs.Models`, of one setting.
@@ -35,7 +45,8 @@ def rows_of(chosen, histories):
     for metric, part in (("elbo_first_quarter", first_quarter), ("elbo_later_half", later_half)):
         found = [(one, part(values)) for one, values in zip(chosen, bounds)]
         rows += [_part_row(metric, one, values) for one, values in found]
-        means = [(one, float(np.mean(values))) for one, values in found if len(values)]
+        whole = [pair for pair in found if pair[0]["status"] == "finished" and len(pair[1])]
+        means = [(one, float(np.mean(values))) for one, values in whole]
         if len(means) > 1:
             rows.append(runs.row_of_mean(metric, means, chosen))
     return rows + [_falls_row(one, history) for one, history in zip(chosen, histories)]

@@ -132,7 +132,7 @@ def run_fig4(context):
             note = "the paper's is the mean of three runs" if paper and method == "learned" else ""
             rows.append(bilbo_runs.mean_row(models, paper, note, family=method, latent_dim=size))
             histories = [models.history(one) for one in chosen]
-            curves[NAMES[method]] = [course.curve(history) for history in histories]
+            curves[NAMES[method]] = course.curves(chosen, histories)
             rows += course.rows_of(chosen, histories)
             run = models.load(chosen[0])
             if run is not None:
@@ -188,7 +188,7 @@ def run_fig8(context):
         for label, values in settings.items():
             chosen = models.select(**values)
             histories = [models.history(one) for one in chosen]
-            curves[label] = [course.curve(history) for history in histories]
+            curves[label] = course.curves(chosen, histories)
             rows.append(bilbo_runs.mean_row(models, **values))
             rows += course.rows_of(chosen, histories)
         panels.append((f"latents scaled by {factor:g}", curves))

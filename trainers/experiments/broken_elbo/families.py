@@ -3,7 +3,8 @@
 import dataclasses
 
 from trainers.experiments import training
-from trainers.sweeps import rate_distortion
+from trainers.sweeps import ledger, rate_distortion
+from zoo import files
 
 LETTERS = ("-", "+"), ("-", "+"), ("-", "+", "v")
 # The paper's betas for Omniglot, by decoder; it gives none for MNIST, where they serve as well.
@@ -14,6 +15,15 @@ BETAS = {
 FEW_BETAS = {"-": ("0.1", "0.5", "1.0"), "+": ("0.1", "0.5", "1.0")}
 FULL_EPOCHS = 200
 FULL_CUT = {"mnist": "", "omniglot": "4,037 of the paper's 24,345 training images"}
+# What the config of a run says of its data: its name and, where `DATA` is of some alone, splits.
+NAMES = {"mnist": "binarized_mnist", "omniglot": "omniglot"}
+SPLITS = {
+    "mnist": {},
+    "omniglot": {
+        "train_split": "small1[:80%]+small2[:80%]",
+        "test_split": "small1[80%:]+small2[80%:]",
+    },
+}
 # Of the figures trained "with KL annealing", whose length the paper does not give.
 ANNEAL_STEPS = {"tiny": 2, "reduced": 100, "full": 1000}
 METRICS = ("rate", "distortion", "elbo", "nll")
@@ -43,7 +53,7 @@ def train(context, data, families=None, betas=None, annealed=False):
         annealed: Whether beta rises from 0 over the first `ANNEAL_STEPS`.
     """
     if context.runs is not None:
-        return _taken(context, families or all_families(), betas)
+        return _taken(context, data, families or all_families(), betas, annealed)
     families = families or all_families()
     wanted = BETAS if context.scale == "full" else FEW_BETAS
     overrides = []
@@ -56,27 +66,30 @@ def train(context, data, families=None, betas=None, annealed=False):
         families = [family for family in families if family in ("---", "-+v")]
         wanted = dict.fromkeys(wanted, ("0.1", "1.0"))
         cut = f"families {', '.join(families)}; betas 0.1, 1.0"
+    grids = []
     for decoder in LETTERS[1]:
         of_decoder = [family for family in families if family[1] == decoder]
         if of_decoder:
-            axes = {
-                "family": of_decoder,
-                "objective.beta": betas or wanted[decoder],
-                "seed": [context.seed],
-            }
-            trained = training.train(context, f"broken_elbo/{data}", axes, overrides)
-    return training.read(trained.folder, cut if betas is None else "")
+            axes = {"family": of_decoder, "objective.beta": betas or wanted[decoder]}
+            grids.append({**axes, "seed": [context.seed]})
+    cut = cut if betas is None else ""
+    return training.train(context, f"broken_elbo/{data}", grids, overrides, cut)
 
 
-def _taken(context, families, betas):
+def _taken(context, data, families, betas, annealed):
     """Returns the runs of `context.runs`; `cut` says what they lack of the paper's grid.
 
     Raises:
-        ValueError: If the scale is "full", and they are less than that.
+        ValueError: If they are of other data or without a beta, or if the scale is "full", and they
+            are less than that.
     """
     trained = training.read(context.runs)
+    plain = [_check_run(trained.folder, row, data) for row in trained.rows]
     epochs = min(row["epochs"] for row in trained.rows)
-    lacking = _lacking(trained.rows, families, betas)
+    # A run that failed is there; what is read says that it is not finished.
+    lacking = _lacking(ledger.read(trained.folder), families, betas)
+    if annealed and any(plain):
+        lacking = "; ".join(filter(None, [lacking, "without KL annealing"]))
     if context.scale == "full" and (epochs < FULL_EPOCHS or lacking):
         raise ValueError(
             f"Expected runs of {FULL_EPOCHS} epochs, all families and betas, at full scale; use "
@@ -84,6 +97,19 @@ def _taken(context, families, betas):
             f"{lacking or 'all of them'}"
         )
     return dataclasses.replace(trained, cut="; ".join(filter(None, [lacking, trained.cut])))
+
+
+def _check_run(folder, row, data):
+    """Returns whether a run has no KL annealing; raises if it is not one of the item's."""
+    config = files.read_json(folder / row["run"] / "config.json")["config"]
+    names = {key: config["data"].get(key) for key in ("name", *SPLITS[data])}
+    expected = {"name": NAMES[data], **SPLITS[data]}
+    if names != expected or row["beta"] is None:
+        raise ValueError(
+            f"Expected runs with a beta on {expected}. Received: {row['run']} in {str(folder)!r}, "
+            f"on {names}, with beta={row['beta']}"
+        )
+    return not config["objective"].get("anneal_steps")
 
 
 def _lacking(rows, families, betas):
@@ -96,7 +122,7 @@ def _lacking(rows, families, betas):
     wanted = {family: set(map(float, betas or BETAS[family[1]])) for family in families}
     if any(found and not wanted[family] <= found for family, found in there.items()):
         every = sorted(set().union(*there.values()))
-        parts.append(f"betas {', '.join(f'{beta:.1f}' for beta in every)}")
+        parts.append(f"betas {', '.join(map(str, every))}")
     return "; ".join(parts)
 
 

@@ -128,15 +128,20 @@ def faces(context):
         FileNotFoundError: If CelebA is not there and no substitute is named; how to get it is said.
         ValueError: If the substitute is unknown.
     """
+    check_substitute(context)
     if context.substitute:
-        if context.substitute not in SUBSTITUTES:
-            raise ValueError(
-                f"Expected a substitute among {list(SUBSTITUTES)}. "
-                f"Received: substitute={context.substitute!r}"
-            )
         return context.substitute, f"substitute: {context.substitute} instead of CelebA"
     check_celeba()
     return "celeba", ""
+
+
+def check_substitute(context):
+    """Raises ValueError if the substitute is unknown."""
+    if context.substitute and context.substitute not in SUBSTITUTES:
+        raise ValueError(
+            f"Expected a substitute among {list(SUBSTITUTES)}. "
+            f"Received: substitute={context.substitute!r}"
+        )
 
 
 def check_celeba():

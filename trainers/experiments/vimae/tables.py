@@ -62,7 +62,10 @@ def few_characters(context):
     models = runs.train(context, "omniglot")
     draws = DRAWS[context.scale]
     found = {family: _few_classes(run, context.seed, draws) for family, _, run in models.loaded()}
-    note = f"mean over {draws} draws of 5 characters, 100 of 300 codes labelled; chance is 0.2"
+    note = (
+        f"mean over {draws} draws of 5 characters, 100 of 300 codes labelled; chance is 0.2; "
+        "transductive: codes standardised by all 400, corrupted test codes among them"
+    )
     rows = []
     for corruption, percent in ACCURACY["omniglot"].items():
         for family, paper in _of_paper(percent).items():
@@ -105,6 +108,7 @@ def _mean(values):
 
 def frechet(context):
     """Table 5: Frechet distances of generated images, CIFAR10, and CelebA where it is there."""
+    runs.check_substitute(context)
     models = runs.train(context, "cifar10")
     rows = _frechet_rows(context, models)
     outcome = _outcome(rows, models, higher_is_better=False)
