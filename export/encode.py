@@ -39,7 +39,7 @@ def encode(model, images, out, fit=False, batch_size=256, progress=True):
         TypeError, ValueError: If an image cannot be read or does not fit; nothing is written.
         ImportError: If the images are pictures and Pillow is not installed.
     """
-    out = Path(out)
+    out = Path(out).expanduser()
     if out.suffix != ".npz":
         raise ValueError(f"Expected a file that ends in .npz. Received: out={str(out)!r}")
     batch_size = positive_int("batch_size", batch_size)

@@ -67,6 +67,11 @@ def compare(before, after):
             continue
         entry = {"float32": metric["value"], "float16": after[name]["value"]}
         found[name] = {**entry, "stderr": metric["stderr"]}
+        if metric["stderr"] is None:
+            raise Refused(
+                f"Expected at least two examples, whose spread says what may change; publish in "
+                f"float32. Received: {name} without a standard error"
+            )
         # Written so that a NaN is refused.
         if not abs(entry["float16"] - entry["float32"]) <= metric["stderr"]:
             raise Refused(

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from trainers.data.images import SUFFIXES, Preparation, read_image
+from trainers.data.images import SUFFIXES, Preparation, is_picture, read_image, walk
 from zoo.runtime import as_batch
 
 # gzip's first two bytes, and an IDX file's first three for unsigned bytes.
@@ -27,12 +27,14 @@ class Images:
         blocks: From a block's size to an iterator over arrays [n, H, W, C].
         files: Their paths inside the folder, or None if they come from one array.
         left_out: Files of the folder that are no pictures, by their suffix.
+        pick: From numbers of images to them, [n, H, W, C], where that does not read the others.
     """
 
     count: int
     blocks: Callable
     files: list | None = None
     left_out: tuple = ()
+    pick: Callable | None = None
 
 
 def open_images(path, image_shape, fit=False):
@@ -88,6 +90,8 @@ def evenly_spaced(source, number, image_shape, size=256):
     """
     number = min(number, source.count)
     chosen = np.linspace(0, source.count - 1, number).round().astype(int)
+    if source.pick is not None:
+        return source.pick(chosen), chosen
     kept, start = [], 0
     for block in source.blocks(size):
         block = as_batch(block, image_shape)
@@ -100,9 +104,8 @@ def evenly_spaced(source, number, image_shape, size=256):
 
 def _pictures(path, image_shape, fit):
     root = path if path.is_dir() else path.parent
-    found = sorted(file for file in root.rglob("*") if file.is_file()) if path.is_dir() else [path]
-    visible = [f for f in found if not any(p.startswith(".") for p in f.relative_to(root).parts)]
-    chosen = [file for file in visible if file.suffix.lower() in SUFFIXES]
+    visible = sorted(walk(root)) if path.is_dir() else [path]
+    chosen = [file for file in visible if is_picture(file)]
     if not chosen:
         raise FileNotFoundError(
             f"Expected pictures ({', '.join(SUFFIXES)}). Received: {str(path)!r}, without any"
@@ -115,9 +118,12 @@ def _pictures(path, image_shape, fit):
                 [_picture(file, image_shape, prepare) for file in chosen[start : start + size]]
             )
 
+    def pick(numbers):
+        return np.stack([_picture(chosen[i], image_shape, prepare) for i in numbers])
+
     names = [file.relative_to(root).as_posix() for file in chosen]
     left_out = tuple(f.relative_to(root).as_posix() for f in visible if f not in set(chosen))
-    return Images(len(chosen), blocks, names, left_out)
+    return Images(len(chosen), blocks, names, left_out, pick)
 
 
 def _picture(file, image_shape, prepare):

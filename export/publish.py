@@ -48,6 +48,7 @@ def publish(workdir, name, out=None, saved_model=True, probability=True, storage
     Raises:
         ValueError: If `name` does not fit, `out` holds something else than an artifact, an op has
             no ONNX form (named), or a runtime does not give Keras's numbers.
+            Or if the run's data has changed since it was begun.
         FileNotFoundError: If there is no run.
     """
     _check_name(name)
@@ -59,7 +60,7 @@ def publish(workdir, name, out=None, saved_model=True, probability=True, storage
     from trainers import runs
 
     run = workdir if isinstance(workdir, runs.Run) else runs.load_run(workdir)
-    data, images = describe_data(run.config)
+    data, images = describe_data(run.config, None if run is workdir else workdir)
     stored = None
     if storage == "float16":
         from export import half
@@ -134,24 +135,31 @@ def released(model):
     return fresh
 
 
-def describe_data(config):
+def describe_data(config, workdir=None):
     """Returns what the card says of a run's data, and real images for the golden file.
 
     Args:
         config: The run's config, a mapping with `data`.
+        workdir: The run's folder, which says how many examples it was begun on, or None.
 
     Returns:
         `(description, images)`: a dict, and float32 [N, H, W, C] as the model sees test images
         (training ones where there is no test split), or None where the data is not here.
     """
-    from trainers import data
+    from trainers import data, runs
 
     try:
         splits = data.load_splits(config["data"])
     except FileNotFoundError:
         wanted = plain(config["data"])
         kept = {key: wanted.get(key) for key in ("name", "binarisation")}
+        if str(kept["name"]).startswith("binarized_mnist"):
+            kept["binarisation"] = "static"  # as shipped, whatever the config says
+        if float(wanted.get("pixel_scale") or 1) != 1:
+            kept["pixel_scale"] = float(wanted["pixel_scale"])
         return {**kept, "golden": "random (the data was not at hand), then all 0 and all 1"}, None
+    if workdir is not None:
+        runs.check_data(workdir, splits)
     role = next(role for role in ("test", "validation", "train") if splits.get(role) is not None)
     examples = splits[role].take(8)
     about = f"the first {len(examples)} of the {role} split, then all 0 and all 1"
@@ -235,11 +243,14 @@ def main(_):
     """Publishes what the flags say; returns the exit code."""
     from absl import flags
 
+    from trainers import scripts
+
     options = flags.FLAGS
     try:
+        scripts.import_parts(options.parts)
         with_graphs = (options.saved_model, options.probability)
         out = publish(options.workdir, options.name, options.out, *with_graphs, options.storage)
-    except (OSError, ValueError) as error:
+    except (ImportError, OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     print(f"published {options.name}: {out}\ncheck it anywhere: python -m export.verify {out}")
@@ -254,5 +265,6 @@ if __name__ == "__main__":
     flags.DEFINE_string("out", None, "The artifact's folder; default: WORKDIR/artifact.")
     flags.DEFINE_bool("saved_model", True, "Whether to write a SavedModel too.")
     flags.DEFINE_bool("probability", True, "Whether to write the graphs of log-densities too.")
+    flags.DEFINE_list("parts", [], "Modules or .py files with parts of your own, to import first.")
     flags.DEFINE_enum("storage", "float32", ["float32", "float16"], "What weights are stored in.")
     app.run(main)

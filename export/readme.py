@@ -116,6 +116,10 @@ import zoo
 densities = zoo.load_probability("{name}")  # or the path of this folder
 {calls}
 ```
+{drawn}"""
+_DRAWN = """
+Images are zeros and ones here: draw them, `images = rng.random(x.shape) < x` of grey levels `x`, as
+the metrics below did. Densities of grey levels are not the model's.
 """
 _CALLS = {
     True: "nll = densities.nll(images, num_samples=100)  # importance-weighted bound, [N]\n"
@@ -182,7 +186,8 @@ def _probability(card):
     if "probability" not in card["graphs"]:
         return ""
     has_rate = "noise" in card["graphs"]["probability"]["inputs"]
-    return _PROBABILITY.format(name=card["name"], calls=_CALLS[has_rate])
+    drawn = _DRAWN if card["data"].get("binarisation") == "dynamic" else ""
+    return _PROBABILITY.format(name=card["name"], calls=_CALLS[has_rate], drawn=drawn)
 
 
 def _multiply(number):

@@ -100,19 +100,24 @@ def _evaluated(source, data_dir):
     """
     from configs.releases import METRICS, NLL_EXAMPLES
     from trainers import runs
+    from trainers.data import load_splits
 
     is_run = (source / "config.json").is_file()
     run = runs.load_run(source) if is_run else runs.load_released(source)
+    if data_dir:
+        data = {**run.config["data"], "data_dir": data_dir}
+        run = dataclasses.replace(run, config={**run.config, "data": data})
     missing = [name for name in METRICS if name not in (run.evaluation or {}).get("metrics", {})]
     if not missing:
         return run
     config = copy.deepcopy(run.config)
     config["evaluation"] = {**config["evaluation"], "nll_examples": NLL_EXAMPLES}
-    config["data"] = {**config["data"], "data_dir": data_dir or config["data"].get("data_dir", "")}
     asked = dataclasses.replace(run, config=config)
     with tempfile.TemporaryDirectory() as scratch:
         folder = source if is_run else scratch
-        found = runs.evaluate_run(folder, asked, metrics=missing, progress=sys.stderr.isatty())
+        splits = load_splits(config["data"])
+        runs.check_data(folder, splits)
+        found = runs.evaluate_run(folder, asked, splits, missing, sys.stderr.isatty())
     return dataclasses.replace(run, evaluation=found)
 
 

@@ -39,7 +39,10 @@ def load_probability(model):
 class Probability:
     """log p(x|z), log m(z), rate, distortion and NLL of a published model, in nats.
 
-    Pixels count as the model was trained: where the card binarises, so does this class. Noise is
+    Pixels count as the model was trained: where the card binarises, so does this class. A model of
+    pixels that were drawn (`data.binarisation` is "dynamic") takes grey levels as they are: give
+    it draws, `rng.random(x.shape) < x`, whose densities they are; an autoregressive decoder's of
+    grey levels are none. Noise is
     a function of the seed and the number of the image alone, so results do not depend on how
     the work is cut; they differ from those of `zoo.VAE.log_prob` by the draws.
 

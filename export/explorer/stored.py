@@ -2,6 +2,7 @@
 
 import dataclasses
 import io
+from pathlib import Path
 
 import numpy as np
 
@@ -31,7 +32,12 @@ def from_golden(folder, card):
         images = arrays["encoder.image"]
     images = images / np.float32(card["preprocessing"].get("multiply", 1))
     real = images[images.reshape(len(images), -1).std(axis=1) > 0]
-    return Stored(_as_bytes(real), None, f"{len(real)} images of the model's golden file")
+    kind = "random images (its data was not at hand)" if _is_random(card) else "images"
+    return Stored(_as_bytes(real), None, f"{len(real)} {kind} of the model's golden file")
+
+
+def _is_random(card):
+    return str(card.get("data", {}).get("golden", "")).startswith("random")
 
 
 def from_path(path, image_shape, fit=False, limit=LIMIT):
@@ -44,6 +50,7 @@ def from_path(path, image_shape, fit=False, limit=LIMIT):
         fit: Whether pictures are brought to the model's size.
         limit: How many at most.
     """
+    path = Path(path).expanduser()
     source = pictures.open_images(path, image_shape, fit)
     images, chosen = pictures.evenly_spaced(source, limit, image_shape)
     of_all = "" if len(chosen) == source.count else f" of {source.count}"

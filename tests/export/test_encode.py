@@ -90,6 +90,17 @@ def test_a_folder_in_the_order_of_its_paths(artifact, images, expected, tmp_path
     np.testing.assert_allclose(found["features"], expected[order], atol=1e-6)
 
 
+def test_links_to_folders_are_followed_as_in_training(artifact, images, tmp_path):
+    for place, image in (("else/a.png", images[0]), ("data/b.png", images[1])):
+        (tmp_path / place).parent.mkdir()
+        Image.fromarray(image[..., 0]).save(tmp_path / place)
+    (tmp_path / "data" / "ant").symlink_to(tmp_path / "else")
+    (tmp_path / "data" / "self").symlink_to(tmp_path / "data" / "self")  # leads nowhere
+    count = encode.encode(artifact, tmp_path / "data", tmp_path / "out.npz", progress=False)
+    with np.load(tmp_path / "out.npz") as found:
+        assert count == 2 and list(found["files"]) == ["ant/a.png", "b.png"]
+
+
 def test_one_picture(artifact, images, expected, tmp_path):
     write_pictures(tmp_path / "pictures", images[:1])
     found = run(artifact, tmp_path / "pictures" / "a" / "0.png", tmp_path)

@@ -118,6 +118,17 @@ def test_given_images_are_taken_evenly_with_their_labels(tmp_path, rng):
         stored.from_path(tmp_path / "bad.npz", (28, 28, 1))
 
 
+def test_a_path_from_home_and_random_golden_images(tmp_path, rng, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    images = rng.integers(0, 256, (3, 28, 28), np.uint8)
+    np.savez(tmp_path / "given.npz", images=images, labels=np.arange(3))
+    assert stored.from_path("~/given.npz", (28, 28, 1)).labels == [0, 1, 2]
+    folder = catalogue.resolve(MANY)
+    card = cards.read_card(folder)
+    card["data"]["golden"] = "random (the data was not at hand), then all 0 and all 1"
+    assert "random images (its data was not at hand)" in stored.from_golden(folder, card).source
+
+
 def test_the_golden_file_gives_its_real_images_alone():
     folder = catalogue.resolve(MANY)
     kept = stored.from_golden(folder, cards.read_card(folder))

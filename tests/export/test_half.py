@@ -41,6 +41,12 @@ def test_a_stored_graph_gives_the_same_numbers_bit_for_bit(graph, rng):
     assert kinds["rows"] == onnx.TensorProto.INT64
 
 
+def test_one_example_says_nothing_of_what_may_change():
+    entry = {"elbo": {"value": -1.0, "stderr": None}}
+    with pytest.raises(half.Refused, match="at least two examples.*elbo without"):
+        half.compare(entry, entry)
+
+
 def test_weights_files_keep_groups_attributes_and_what_is_not_exact(tmp_path):
     path = tmp_path / "model.weights.h5"
     exact, other = np.arange(6, dtype="f4").reshape(2, 3) / 4, np.full(3, 1 / 3, "f4")

@@ -201,6 +201,22 @@ def test_data_that_is_not_at_hand_gives_random_golden_images(run, tmp_path):
     assert card["metrics"] == {} and "Not evaluated." in (out / "README.md").read_text()
 
 
+def test_what_the_model_takes_is_said_without_its_data_too():
+    config = {"name": "npz:/nowhere/x.npz", "binarisation": "none", "pixel_scale": 10.0}
+    described, images = publish.describe_data({"data": config})
+    assert images is None and described["pixel_scale"] == 10.0
+    assert "pixel_scale" not in publish.describe_data({"data": {**config, "pixel_scale": 1.0}})[0]
+
+
+def test_a_run_whose_data_has_changed_is_not_published(run, tmp_path):
+    config = files.read_json(run / "config.json")
+    config["num_examples"] = {"train": 19, "test": 9, "source": 28}
+    files.write_json(run / "config.json", config)
+    with pytest.raises(ValueError, match="data has changed"):
+        publish.publish(run, "tiny", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 def test_without_a_saved_model(run, tmp_path):
     out = publish.publish(run, "tiny", tmp_path / "light", saved_model=False)
     assert not (out / "saved_model").exists()

@@ -6,6 +6,7 @@ import tiny_artifact
 import zoo
 from configs import releases
 from export import half, publish, release
+from trainers import data
 from zoo import files
 
 METRICS = ("rate", "distortion", "elbo", "nll", "reconstruction_l2")
@@ -53,6 +54,16 @@ def test_an_artifact_is_published_anew_from_itself(runs, tmp_path, monkeypatch):
     images = tiny_artifact.images(4)
     codes = [zoo.load_encoder(tmp_path / d / "tiny").features(images) for d in ("out", "again")]
     assert (codes[0] == codes[1]).all()
+
+
+def test_the_folder_of_the_data_reaches_all_that_reads_it(runs, tmp_path, monkeypatch):
+    source, places, load = runs / "infovae" / "one", [], data.load_splits
+    monkeypatch.setattr(
+        data, "load_splits", lambda config: places.append(config["data_dir"]) or load(config)
+    )
+    release.publish_model(source, "tiny", tmp_path / "out", data_dir="/elsewhere")
+    assert places and set(places) == {"/elsewhere"}
+    assert "/elsewhere" not in (tmp_path / "out" / "card.json").read_text()
 
 
 def test_without_its_data_a_model_is_not_published_with_random_images(runs, tmp_path, monkeypatch):

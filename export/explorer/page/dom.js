@@ -11,11 +11,17 @@ export function make(tag, properties = {}, ...children) {
   return element;
 }
 
-/** Shows a sentence below the title; an error stays and is announced. */
+/** Shows a sentence below the title; an error is announced and stays in sight. */
 export function say(text, isError = false) {
   const status = document.getElementById("status");
   status.textContent = text;
   status.className = isError ? "error" : "muted";
+}
+
+/** Takes an earlier error away when something new is tried. */
+export function settle() {
+  const status = document.getElementById("status");
+  if (document.body.dataset.ready && status.className === "error") say("Ready.");
 }
 
 /** Shows what went wrong in words, and keeps the rest in the console. */

@@ -56,8 +56,13 @@ export class Explorer {
       ));
       return make("select", { "aria-label": `${word}: latent dimension` }, ...options);
     });
-    const change = () => this.plane.setAxes(menus.map((menu) => Number(menu.value)));
-    menus.forEach((menu) => menu.addEventListener("change", change));
+    const change = (axis) => {
+      const old = this.plane.axes;
+      // A dimension cannot go both ways: the other menu takes what this one had.
+      if (menus[0].value === menus[1].value) menus[1 - axis].value = old[axis];
+      this.plane.setAxes(menus.map((menu) => Number(menu.value)));
+    };
+    menus.forEach((menu, axis) => menu.addEventListener("change", () => change(axis)));
     return make("div", { class: "row" }, "Across", menus[0], "Up", menus[1]);
   }
 

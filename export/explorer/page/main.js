@@ -59,8 +59,8 @@ async function start() {
   pad.show(current);
   await walk.update(null);
   await draw();
-  say("Ready.");
   document.body.dataset.ready = "true";
+  if ($("status").className !== "error") say("Ready.");
 }
 
 start().catch(report);

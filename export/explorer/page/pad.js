@@ -1,5 +1,5 @@
 // A pad to draw on, to drop a picture on, and a gallery of stored images to choose from.
-import { make, report } from "./dom.js";
+import { make, report, settle } from "./dom.js";
 import { capture, paint } from "./pixels.js";
 
 const SIDE = 280; // canvas pixels of the longer side: ten for each of an MNIST image
@@ -16,7 +16,9 @@ export class Pad {
       class: "draw", width: Math.round(width * this.unit), height: Math.round(height * this.unit),
       tabindex: 0, role: "application", "aria-label": "Drawing pad",
       onpointerdown: (event) => this.start(event),
-      onpointermove: (event) => event.buttons && this.stroke(this.place(event)),
+      onpointermove: (event) => event.pointerId === this.pointer && this.stroke(this.place(event)),
+      onpointerup: (event) => this.lift(event),
+      onpointercancel: (event) => this.lift(event),
       onkeydown: (event) => this.key(event),
     });
     this.colour = make("input", { type: "color", value: "#ffffff", "aria-label": "Pen colour" });
@@ -28,10 +30,19 @@ export class Pad {
     }
   }
 
+  /** Passes a picture on; what went wrong with an earlier one is over. */
+  tell(picture) {
+    settle();
+    this.changed(picture);
+  }
+
   buttons(channels) {
     const file = make("input", {
       type: "file", accept: "image/*",
-      onchange: () => file.files.length && this.read(file.files[0]).catch(report),
+      onchange: () => {
+        if (file.files.length) this.read(file.files[0]).catch(report);
+        file.value = ""; // or the same file, chosen again, would be no change
+      },
     });
     return make(
       "div", { class: "row" },
@@ -65,13 +76,13 @@ export class Pad {
     paint(canvas, picture);
     this.context.imageSmoothingEnabled = false;
     this.context.drawImage(canvas, 0, 0, this.canvas.width, this.canvas.height);
-    this.changed(picture);
+    this.tell(picture);
   }
 
   clear() {
     this.context.fillStyle = "#000";
     this.context.fillRect(0, 0, this.canvas.width, this.canvas.height);
-    this.changed(capture(this.canvas));
+    this.tell(capture(this.canvas));
   }
 
   invert() {
@@ -79,7 +90,7 @@ export class Pad {
     this.context.fillStyle = "#fff";
     this.context.fillRect(0, 0, this.canvas.width, this.canvas.height);
     this.context.globalCompositeOperation = "source-over";
-    this.changed(capture(this.canvas));
+    this.tell(capture(this.canvas));
   }
 
   place(event) {
@@ -91,12 +102,19 @@ export class Pad {
     ];
   }
 
+  /** Only the pointer that was pressed here draws: no second finger, no drag from elsewhere. */
   start(event) {
+    if (event.button !== 0) return;
     event.preventDefault();
+    this.pointer = event.pointerId;
     this.canvas.focus();
     this.canvas.setPointerCapture(event.pointerId);
     this.at = this.place(event);
     this.stroke(this.at);
+  }
+
+  lift(event) {
+    if (event.pointerId === this.pointer) this.pointer = null;
   }
 
   stroke(to) {
@@ -108,7 +126,7 @@ export class Pad {
     this.context.lineTo(...to);
     this.context.stroke();
     this.at = to;
-    this.changed(capture(this.canvas));
+    this.tell(capture(this.canvas));
   }
 
   key(event) {
@@ -148,6 +166,6 @@ export class Pad {
     this.context.fillStyle = "#000";
     this.context.fillRect(0, 0, width, height);
     this.context.drawImage(image, (width - w) / 2, (height - h) / 2, w, h);
-    this.changed(capture(this.canvas));
+    this.tell(capture(this.canvas));
   }
 }

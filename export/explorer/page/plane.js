@@ -17,8 +17,10 @@ export class Plane {
     this.scratch = make("canvas");
     this.canvas = make("canvas", {
       class: "plane", width: SIZE, height: SIZE, tabindex: 0, role: "application",
-      onpointerdown: (event) => this.drag(event),
-      onpointermove: (event) => event.buttons && this.drag(event),
+      onpointerdown: (event) => this.press(event),
+      onpointermove: (event) => event.pointerId === this.pointer && this.drag(event),
+      onpointerup: (event) => this.lift(event),
+      onpointercancel: (event) => this.lift(event),
       onkeydown: (event) => this.key(event),
     });
     this.refresh = debounced(() => this.decodeTiles().catch(report), 200);
@@ -94,10 +96,21 @@ export class Plane {
     return z;
   }
 
-  drag(event) {
-    event.preventDefault();
+  /** Only the pointer that was pressed here drags: no second finger, no drag from elsewhere. */
+  press(event) {
+    if (event.button !== 0) return;
     this.canvas.focus();
     this.canvas.setPointerCapture(event.pointerId);
+    this.pointer = event.pointerId;
+    this.drag(event);
+  }
+
+  lift(event) {
+    if (event.pointerId === this.pointer) this.pointer = null;
+  }
+
+  drag(event) {
+    event.preventDefault();
     const box = this.canvas.getBoundingClientRect();
     const across = (event.clientX - box.left) / box.width;
     this.moved(this.placed(across, 1 - (event.clientY - box.top) / box.height));

@@ -76,8 +76,9 @@ export class Walk {
 
   /** There and back until it is stopped. */
   run(start, from) {
+    const mine = (this.runs = (this.runs ?? 0) + 1); // stopped and started anew, this one ends
     const frame = async (now) => {
-      if (this.play.getAttribute("aria-pressed") === "false") return;
+      if (mine !== this.runs || this.play.getAttribute("aria-pressed") === "false") return;
       const way = (from + (now - start) / (1000 * SECONDS)) % 2;
       this.slider.value = way < 1 ? way : 2 - way;
       await this.move();
