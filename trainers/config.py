@@ -1,11 +1,14 @@
 """What a config holds, its defaults, and how it becomes a model and an optimiser."""
 
+import contextlib
 import inspect
 
 from ml_collections import ConfigDict
 
 # Keys that say where things are and not what is computed: another value is still the same run.
 NOT_IDENTITY = ("data.data_dir", "data.download")
+# float16 is not among them: its gradients would need their losses scaled.
+DTYPE_POLICIES = ("float32", "mixed_bfloat16")
 # The smallest values; 0 stands for "none", "all" or "as the rule says".
 LEAST = {
     "train": {
@@ -18,6 +21,8 @@ LEAST = {
         **dict.fromkeys(("nll_examples", "num_generated", "num_chains", "num_temperatures"), 0),
     },
 }
+# Arguments of parts that are a word or a number.
+WORD_OR_NUMBER = ("scale", "bandwidth")
 _FROM_ELSEWHERE = ("self", "latent_dim", "image_shape", "kwargs")
 
 
@@ -155,7 +160,7 @@ def model_config(config, image_shape):
         config: A run's config.
         image_shape: (H, W, C) of its data.
     """
-    rooms = {room: plain(config[room]) for room in _rooms()}
+    rooms = {room: _with_numbers(plain(config[room])) for room in _rooms()}
     for room in ("encoder", "decoder", "marginal"):
         rooms[room]["latent_dim"] = config["latent_dim"]
     rooms["decoder"]["image_shape"] = list(image_shape)
@@ -163,6 +168,22 @@ def model_config(config, image_shape):
         if "seed" in registry.get(rooms[room]["name"]).argument_names():
             rooms[room]["seed"] = config["seed"]
     return rooms
+
+
+def _with_numbers(spec):
+    """Returns a part's arguments, those that are a word or a number as numbers where they are.
+
+    A flag of an argument whose default is a word, `--config.encoder.scale=0.1`, is text.
+    """
+    found = {}
+    for key, value in spec.items():
+        if isinstance(value, dict):
+            value = _with_numbers(value)
+        elif key in WORD_OR_NUMBER and isinstance(value, str):
+            with contextlib.suppress(ValueError):
+                value = float(value)
+        found[key] = value
+    return found
 
 
 def make_optimizer(config, steps_per_epoch):
@@ -200,8 +221,8 @@ def make_optimizer(config, steps_per_epoch):
 def check_numbers(config):
     """Raises ValueError if a number of `train` or `evaluation` is out of range.
 
-    Or if a metric is unknown. Before anything is trained: a run keeps the config that it was begun
-    with.
+    Or if a metric or the dtype policy is unknown. Before anything is trained: a run keeps the
+    config that it was begun with.
     """
     from zoo.arguments import check_names
     from zoo.evaluation.evaluate import ALL_METRICS
@@ -215,6 +236,7 @@ def check_numbers(config):
                     f"Received: {room}.{key}={number!r}"
                 )
     check_names(config["evaluation"]["metrics"], ALL_METRICS, "evaluation.metrics")
+    check_names([config["train"]["dtype_policy"]], DTYPE_POLICIES, "train.dtype_policy")
 
 
 def plain(value):

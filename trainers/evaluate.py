@@ -21,6 +21,9 @@ NUM_GENERATED = flags.DEFINE_integer("num_generated", None, "Images of generated
 CLASSIFIER = flags.DEFINE_string("classifier", None, "A folder that keeps the image classifier.")
 DATA_DIR = flags.DEFINE_string("data_dir", None, "Where TensorFlow Datasets keeps its data.")
 DATA = flags.DEFINE_string("data", None, "Other data than the model's own: a name or path.")
+PARTS = flags.DEFINE_list(
+    "parts", [], "Modules or .py files that register parts of your own, to import first."
+)
 OUT = flags.DEFINE_string(
     "out", None, "Of --model and of --data: the folder for evaluation.json, or here."
 )
@@ -31,6 +34,7 @@ def main(argv):
     from trainers import evaluation
 
     logging.set_verbosity(logging.INFO)
+    scripts.import_parts(PARTS.value)
     result = evaluation.evaluate(
         workdir=WORKDIR.value,
         model=MODEL.value,

@@ -11,6 +11,7 @@ from trainers import callbacks, checkpoints, data, runs
 from trainers import config as configs
 from trainers.tensorboard import Writer
 from zoo import backend
+from zoo.layers.part import kind
 
 
 def train_and_evaluate(config, workdir, progress=True):
@@ -37,7 +38,7 @@ def train_and_evaluate(config, workdir, progress=True):
     train(config, workdir, splits, progress)
     run = runs.load_run(workdir)
     missing = runs.unmeasured(run)
-    if missing:
+    if missing or run.evaluation is None:
         evaluation = runs.evaluate_run(
             workdir, run, splits=splits, metrics=missing, progress=progress
         )
@@ -143,7 +144,7 @@ def check_labels(model, *datasets):
     for dataset in datasets:
         if model.objective.needs_labels and dataset.labels is None:
             raise ValueError(
-                f"The objective {type(model.objective).registered_name!r} needs labels. Received: "
+                f"The objective {kind(model.objective)!r} needs labels. Received: "
                 f"data.name={dataset.name!r}, whose split {dataset.split!r} has none"
             )
 

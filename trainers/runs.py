@@ -87,7 +87,10 @@ def check_data(workdir, splits):
 
 
 def _sizes(splits):
-    return {role: len(split) for role, split in splits.items() if split is not None}
+    """Returns how many examples the splits have, and, where known, all of their source."""
+    sizes = {role: len(split) for role, split in splits.items() if split is not None}
+    whole = splits["train"].source_examples
+    return sizes if whole is None else {**sizes, "source": whole}
 
 
 def claim(workdir, config, splits):
@@ -102,6 +105,7 @@ def claim(workdir, config, splits):
             "config": configs.plain(config),
             "image_shape": list(splits["train"].image_shape),
             "num_examples": _sizes(splits),
+            "is_limited": splits["train"].split.startswith("first "),
             "command": environment.command(),
             "versions": environment.versions(),
             "hardware": environment.hardware(),
@@ -195,7 +199,7 @@ def load_run(workdir):
         "epochs": run.history[-1]["epoch"] if run.history else 0,
         "seconds": round(sum(row["seconds"] for row in run.history), 1),
         "hardware": saved["hardware"],
-        "cut": "; ".join(filter(None, _cut(run))),
+        "cut": "; ".join(filter(None, _cut(run, saved))),
     }
     return dataclasses.replace(run, training=training)
 
@@ -239,12 +243,13 @@ def write_report(workdir, run, splits=None):
         command=origin["command"],
         seconds=sum(row["seconds"] for row in run.history),
         hardware=origin["hardware"],
-        cut=_cut(run),
+        cut=_cut(run, origin),
     )
 
 
-def _cut(run):
-    limit = run.config["data"]["limit"]
+def _cut(run, origin):
+    """Returns what a run cuts, in sentences; `origin` is what its `config.json` holds."""
+    limit = run.config["data"]["limit"] if origin.get("is_limited", True) else 0
     return [
         run.config.get("cut", ""),
         f"the first {limit} training examples alone" if limit else "",

@@ -1,8 +1,10 @@
 """What the scripts share: TensorFlow's settings, flags checked, metrics printed."""
 
+import importlib.util
 import os
 import platform
 import sys
+from pathlib import Path
 
 
 def prepare_tensorflow():
@@ -22,6 +24,22 @@ def no_arguments(argv):
 
     if len(argv) > 1:
         raise app.UsageError(f"Expected flags only. Received: {' '.join(argv[1:])}")
+
+
+def import_parts(names):
+    """Imports modules, by name or as files, whose parts of a user's own a run's config names.
+
+    Raises:
+        ImportError: If there is no such module or file.
+    """
+    for name in names:
+        if not name.endswith(".py"):
+            importlib.import_module(name)
+            continue
+        spec = importlib.util.spec_from_file_location(Path(name).stem, name)
+        if not Path(name).is_file():
+            raise ImportError(f"Expected a Python file. Received: --parts={name}, which is absent")
+        spec.loader.exec_module(importlib.util.module_from_spec(spec))
 
 
 def is_terminal():

@@ -5,6 +5,7 @@ import numpy as np
 from keras import ops
 
 from zoo.backend import is_traced, to_numpy
+from zoo.layers.part import kind
 
 
 class Estimate:
@@ -27,7 +28,7 @@ class Estimate:
             initializer=keras.initializers.Constant(float("nan")),
             trainable=False,
         )
-        self.meaning = f"the {meaning} of {type(part).registered_name!r}"
+        self.meaning = f"the {meaning} of {kind(part)!r}"
 
     def value(self):
         """Returns the weight as a tensor.

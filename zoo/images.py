@@ -11,7 +11,7 @@ LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 # Pillow resizes bytes in integers, with weights of so many bits behind the point; so do we, so
 # that images come out as the trainers' do, bit for bit, where Pillow is not installed.
 PRECISION = 22
-# Numbers that are resized at once, in float64; what memory a resize takes, whatever the block.
+# Numbers that a resize takes or gives at once, in float64, whatever the block: its memory.
 RESIZED = 1 << 22
 _DTYPES = (
     "Expected images of dtype uint8 (0 to 255), bool, or a float in [0, 1]. Received: dtype={}"
@@ -194,7 +194,7 @@ def _crop(images, size):
 
 def _resize(images, size):
     """Resizes [N, H, W, C], a few images at a time."""
-    few = max(1, RESIZED // math.prod(images.shape[1:]))
+    few = max(1, RESIZED // max(math.prod(images.shape[1:]), math.prod(size) * images.shape[3]))
     if len(images) <= few:
         return _resize_at_once(images, size)
     starts = range(0, len(images), few)

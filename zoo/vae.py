@@ -7,7 +7,7 @@ from keras import ops
 
 from zoo import registry
 from zoo.backend import fold_in, tfp_seed, to_numpy
-from zoo.layers.part import part_config
+from zoo.layers.part import kind, part_config
 from zoo.metrics import FirstNonFinite
 from zoo.registry import DECODERS, ENCODERS, MARGINALS, OBJECTIVES
 
@@ -21,7 +21,8 @@ class VAE(keras.Model):
     A `keras.Model`: `compile(optimizer)`, `fit(images)`, `evaluate`, `predict` (reconstructions),
     `save` and `keras.saving.load_model` work as usual (in a new process call `zoo.load_parts()`
     before it, so that Keras knows the classes). Images are float32 [B, H, W, C] in [0, 1]; latents
-    [B, Z]; every bound is in nats.
+    [B, Z]; every bound is in nats. Under `tf.distribute` with several replicas Keras adds up what
+    each gives for a batch's mean loss: the loss is then as many times too large.
 
     Args:
         encoder: A `zoo.Encoder`, its registered name, or a mapping `{"name": ..., **arguments}`.
@@ -316,11 +317,11 @@ class VAE(keras.Model):
         config = dict(config)
         parts = {room: keras.saving.deserialize_keras_object(config.pop(room)) for room in ROOMS}
         model = cls(**parts, **config)
-        for part in parts.values():
-            if not part.trainable:
-                # Its layers were not there when it was frozen; and what does not change is not set.
-                part.trainable = True
-                part.trainable = False
+        layers = [layer for part in parts.values() for layer in part._flatten_layers()]
+        for layer in [layer for layer in layers if not layer.trainable]:
+            # Its layers were not there when it was frozen; and what does not change is not set.
+            layer.trainable = True
+            layer.trainable = False
         return model
 
 
@@ -333,7 +334,7 @@ def _labels_of(data, objective):
     labels = keras.utils.unpack_x_y_sample_weight(data)[1]
     if labels is None:
         raise ValueError(
-            f"The objective {type(objective).registered_name!r} needs labels: "
+            f"The objective {kind(objective)!r} needs labels: "
             "`fit(images, labels)`. Received: images alone"
         )
     return labels

@@ -66,6 +66,16 @@ def test_a_split_without_classes_leaves_the_others_theirs(tmp_path):
     assert data.load(str(tmp_path), "train+test").labels is None
 
 
+def test_one_stray_picture_leaves_no_split_half_labelled(tmp_path):
+    for i in range(20):
+        picture(tmp_path / "ab"[i % 2] / f"{i}.png")
+    picture(tmp_path / "cover.png")
+    for seed in range(3):
+        splits = data.load_splits({"name": f"folder:{tmp_path}", "split_seed": seed})
+        assert all(split.labels is None for split in splits.values())
+    assert splits["train"].source_examples == 21
+
+
 def test_no_folder_of_pictures_is_left_out_in_silence(tmp_path):
     picture(tmp_path / "train" / "a.png")
     (tmp_path / "notes").mkdir()

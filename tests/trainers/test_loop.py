@@ -11,7 +11,7 @@ import pytest
 from ml_collections import ConfigDict
 
 from trainers import callbacks, checkpoints, loop, runs
-from trainers.config import complete, default_config
+from trainers.config import complete, default_config, model_config
 from zoo import files
 from zoo.backend import to_numpy
 
@@ -164,6 +164,38 @@ def test_numbers_out_of_range_are_refused_before_the_folder_is_taken(tmp_path, k
     with pytest.raises(ValueError, match=rf"`{name}` must be an integer.*{name}={value}"):
         loop.train_and_evaluate(config, tmp_path / "run", progress=False)
     assert not (tmp_path / "run").exists()
+
+
+def test_numbers_in_place_of_words_and_policies(tmp_path):
+    config = _config(tmp_path)
+    config.encoder.scale = "0.5"  # as a flag gives it, where the default is a word
+    assert model_config(config, (6, 6, 1))["encoder"]["scale"] == 0.5
+    config.encoder.scale = "log_variance"
+    assert model_config(config, (6, 6, 1))["encoder"]["scale"] == "log_variance"
+    for policy in ("mixed_float16", "float16"):
+        config.train.dtype_policy = policy
+        with pytest.raises(ValueError, match=f"train.dtype_policy among.*{policy}"):
+            loop.train_and_evaluate(config, tmp_path / "run", progress=False)
+
+
+def test_a_run_that_measures_nothing_is_finished(tmp_path):
+    config = _config(tmp_path, epochs=1, evaluation__metrics=[])
+    result = loop.train_and_evaluate(config, tmp_path / "run", progress=False)
+    assert result.evaluation["metrics"] == {}
+    assert files.read_json(tmp_path / "run" / "evaluation.json")["metrics"] == {}
+
+
+def test_a_limit_hides_no_change_of_the_data_and_is_said_where_it_cuts(tmp_path):
+    config = _config(tmp_path, epochs=1, data__limit=20)
+    result = loop.train_and_evaluate(config, tmp_path / "run", progress=False)
+    assert "the first 20 training examples alone" in runs.load_run(tmp_path / "run").training["cut"]
+    assert result.evaluation is not None
+    _images(tmp_path, count=42)
+    with pytest.raises(ValueError, match="data has changed.*'source': 41.*'source': 42"):
+        loop.train_and_evaluate(config, tmp_path / "run", progress=False)
+    whole = _config(tmp_path, epochs=1, data__limit=1000)
+    loop.train_and_evaluate(whole, tmp_path / "whole", progress=False)
+    assert runs.load_run(tmp_path / "whole").training["cut"] == ""
 
 
 def test_an_unknown_metric_is_refused_before_training(tmp_path):

@@ -2,12 +2,14 @@
 
 import json
 import os
+import pathlib
 import platform
 import subprocess
 import sys
 
 import pytest
 
+ROOT = pathlib.Path(__file__).parents[2]
 NAMES = ("TF_CPP_MIN_LOG_LEVEL", "TF_ENABLE_ONEDNN_OPTS")
 SHOW = """
 import importlib, os, sys
@@ -85,6 +87,18 @@ def test_every_flag_of_evaluate_is_its_own_argument():
     for wrong in (["--workdir=W", "--model=M"], [], ["--workdir=W", "more"]):
         code, calls, _ = _run("evaluate", *wrong)
         assert code != 0 and not calls
+
+
+def test_parts_of_a_user_s_own_are_imported_first(tmp_path, monkeypatch):
+    (tmp_path / "mine.py").write_text("print('mine is imported')\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{ROOT}")
+    for name in ("mine", "mine.py", str(tmp_path / "mine.py")):
+        code, calls, printed = _run("evaluate", "--workdir=W", f"--parts={name}")
+        assert code == 0 and len(calls) == 1, printed
+        assert printed.index("mine is imported") < printed.index('["evaluate"')
+    code, calls, printed = _run("evaluate", "--workdir=W", "--parts=absent.py")
+    assert code != 0 and not calls and "Expected a Python file" in printed
 
 
 def test_every_flag_of_sweep_is_its_own_argument(tmp_path):

@@ -307,6 +307,9 @@ def test_a_ledger_kept_without_its_runs_is_drawn_and_never_emptied(swept, tmp_pa
     with pytest.raises(FileNotFoundError, match="with runs"):
         ledger.write(tmp_path)
     assert (tmp_path / "ledger.csv").read_bytes() == before
+    shutil.copytree(swept[0] / "logs", tmp_path / "logs")  # kept too, without the runs' folders
+    rate_distortion.write(tmp_path)
+    assert (tmp_path / "ledger.csv").read_bytes() == before
     with pytest.raises(FileNotFoundError, match="with ledger.csv"):
         rate_distortion.write(tmp_path / "mistyped")
     assert not (tmp_path / "mistyped").exists()

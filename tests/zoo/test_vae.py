@@ -159,6 +159,16 @@ def test_a_frozen_part_stays_frozen(tmp_path, x):
         np.testing.assert_array_equal(to_numpy(weight), kept)
 
 
+def test_a_frozen_part_inside_a_part_stays_frozen(tmp_path):
+    encoder = zoo.IAFEncoder(3, zoo.MLPEncoder(3, [8]), 1, [8])
+    model = zoo.VAE(encoder, zoo.MLPDecoder(3, SHAPE, [8]))
+    model.encoder.base.trainable = False
+    model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras")
+    assert len(again.trainable_weights) == len(model.trainable_weights)
+    assert not again.encoder.base.trainable_weights and again.encoder.trainable_weights
+
+
 def test_weights_of_examples_are_refused(x):
     model = _model()
     model.compile("adam")

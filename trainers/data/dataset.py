@@ -34,6 +34,7 @@ class Dataset:
         preprocessing: One sentence on what was done to them.
         pixel_scale: Positive number that float pixels are multiplied by, whatever was done before:
             the range of a Gaussian likelihood's data. Images are then in [0, pixel_scale].
+        source_examples: How many its source has in all splits, or None where that is not known.
 
     Raises:
         ValueError: If there are no images, a shape, a type or a value is wrong, the labels are not
@@ -49,6 +50,7 @@ class Dataset:
     source: str = ""
     preprocessing: str = "none"
     pixel_scale: float = 1.0
+    source_examples: int | None = None
 
     def __post_init__(self):
         if not self.pixel_scale > 0:

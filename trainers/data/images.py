@@ -1,12 +1,36 @@
 """Pictures: reading one from a file, and bringing any to a size and a number of channels."""
 
+import contextlib
 import dataclasses
+import os
 import struct
+from pathlib import Path
 
 import numpy as np
 
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, as Pillow's mode "L"
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp")
+
+
+def walk(folder, above=()):
+    """Yields the files below a folder, links followed; hidden ones and what may not be read not."""
+    real = os.path.realpath(folder)
+    if real in above:  # a link to a folder that it lies in
+        return
+    with contextlib.suppress(PermissionError), os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name[0] == ".":
+                continue
+            path = Path(entry.path)
+            if path.is_dir():
+                yield from walk(path, (*above, real))
+            elif path.is_file():
+                yield path
+
+
+def is_picture(file):
+    """Returns whether a file's suffix is one of `SUFFIXES`."""
+    return Path(file).suffix.lower() in SUFFIXES
 
 
 @dataclasses.dataclass(frozen=True)

@@ -13,7 +13,7 @@ import numpy as np
 
 from trainers.data import splits
 from trainers.data.dataset import convert_images, convert_labels
-from trainers.data.images import SUFFIXES, read_image
+from trainers.data.images import SUFFIXES, is_picture, read_image, walk
 
 SPLIT_ALIASES = {
     "train": ("train", "training"),
@@ -77,6 +77,7 @@ def _arrays_source(source, arrays, preparation, cut):
     return dataclasses.replace(
         source,
         splits=tuple(ready),
+        sizes={split: len(images) for split, (images, _) in ready.items()},
         read=lambda expression, enough=None: splits.evaluate(expression, ready.__getitem__),
     )
 
@@ -194,15 +195,15 @@ def read_folder(path, preparation, cut):
         raise FileNotFoundError(f"Expected a folder of images. Received: path={path!r}")
     folders = _split_folders(root)
     if folders:
-        files, sizes = {split: _pictures(folder) for split, folder in folders.items()}, {}
+        files = {split: _pictures(folder) for split, folder in folders.items()}
+        labelled = {split for split, found in files.items() if _classes([found]) is not None}
     else:
         pictures = _pictures(root)
         classes = _classes([pictures])
         labels = None if classes is None else _labels(pictures, classes)
         parts = splits.partition(len(pictures), *cut, labels=labels)
         files = {name: [pictures[i] for i in part] for name, part in parts.items()}
-        sizes = {name: len(part) for name, part in parts.items()}
-    labelled = {split for split, pictures in files.items() if _classes([pictures]) is not None}
+        labelled = set(files) if labels is not None else set()
     classes = _classes([files[split] for split in labelled]) or None
 
     def listed(split):
@@ -221,7 +222,7 @@ def read_folder(path, preparation, cut):
         read=read,
         class_names=classes,
         preprocessing=preparation.text(),
-        sizes=sizes,
+        sizes={split: len(found) for split, found in files.items()},
     )
 
 
@@ -245,7 +246,9 @@ def _split_folders(root):
     found = {split: root / names[0] for split, names in there.items() if names}
     used = {folder.name for folder in found.values()}
     inner = [path for path in root.iterdir() if path.is_dir() and path.name[0] != "."]
-    others = sorted(path.name for path in inner if path.name not in used and any(_walk(path)))
+    others = sorted(
+        path.name for path in inner if path.name not in used and any(map(is_picture, walk(path)))
+    )
     if others:
         raise ValueError(
             f"Expected folders of splits alone, or of classes alone. Received: {sorted(used)} and "
@@ -254,25 +257,10 @@ def _split_folders(root):
     return found
 
 
-def _walk(folder, above=()):
-    """Yields the pictures below a folder, hidden ones left out and links followed."""
-    real = os.path.realpath(folder)
-    if real in above:  # a link to a folder that it lies in
-        return
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.name[0] == ".":
-                continue
-            if entry.is_dir():
-                yield from _walk(entry.path, (*above, real))
-            elif entry.is_file() and os.path.splitext(entry.name)[1].lower() in SUFFIXES:
-                yield Path(entry.path)
-
-
 def _pictures(folder):
     """Returns the sorted (file, class or None) below a folder, hidden ones left out."""
     found = []
-    for file in _walk(folder):
+    for file in filter(is_picture, walk(folder)):
         parts = file.relative_to(folder).parts
         found.append((file, parts[0] if len(parts) > 1 else None))
     if not found:

@@ -229,6 +229,7 @@ def _dataset(source, split, binarisation, enough=None):
         binarisation=binarisation,
         source=source.text,
         preprocessing=preprocessing,
+        source_examples=source.sizes.get("all") or sum(source.sizes.values()) or None,
     )
 
 

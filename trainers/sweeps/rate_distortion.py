@@ -41,7 +41,7 @@ def write(workdir):
     Raises:
         FileNotFoundError: If there is neither a run nor a ledger.
     """
-    if records.read_all(workdir):
+    if any((Path(workdir) / record.spec.name).is_dir() for record in records.read_all(workdir)):
         ledger.write(workdir)
     rows = finished(ledger.read(workdir))
     if not rows:

@@ -6,6 +6,7 @@ from keras import ops
 from zoo.backend import compiled, fold_in, tfd, tfp_seed
 from zoo.decoders.decoder import Decoder
 from zoo.decoders.likelihood import Bernoulli
+from zoo.layers.part import kind
 
 
 class AutoregressiveDecoder(Decoder):
@@ -23,12 +24,11 @@ class AutoregressiveDecoder(Decoder):
 
     def __init__(self, latent_dim, image_shape=(28, 28, 1), likelihood="bernoulli", **kwargs):
         super().__init__(latent_dim, image_shape, likelihood, **kwargs)
-        kind = type(self.likelihood)
-        if self.image_shape[-1] != 1 or not issubclass(kind, Bernoulli):
+        if self.image_shape[-1] != 1 or not isinstance(self.likelihood, Bernoulli):
             raise ValueError(
                 "An autoregressive decoder needs one channel and the likelihood 'bernoulli'. "
                 f"Received: image_shape={self.image_shape!r}, "
-                f"likelihood={getattr(kind, 'registered_name', kind.__name__)!r}"
+                f"likelihood={kind(self.likelihood)!r}"
             )
 
     def network(self, z, x, training=False):

@@ -14,6 +14,7 @@ from zoo.backend import jacobian_product, to_numpy
 from zoo.distributions import gaussian_of
 from zoo.encoders.encoder import Encoder
 from zoo.evaluation import nll
+from zoo.layers.part import kind
 
 METRICS = ("log_evidence", "evidence_gap", "variance_penalty")
 
@@ -179,7 +180,7 @@ def check_model(model):
     """Raises ValueError if posterior, prior or likelihood is none that these formulas are of."""
     model.check_adapted()
     is_gaussian = model.encoder.flow is None and type(model.encoder).posterior is Encoder.posterior
-    marginal = type(model.marginal).registered_name
+    marginal = kind(model.marginal)
     if not is_gaussian or marginal not in ("normal", "floating"):
         raise ValueError(
             "The decoder's Jacobian is read beside a diagonal Gaussian posterior and a Gaussian "

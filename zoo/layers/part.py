@@ -56,6 +56,11 @@ class Part(keras.layers.Layer):
         return cls(**{key: _deserialize(value) for key, value in config.items()})
 
 
+def kind(part):
+    """Returns the registered name of a part's class, or the class's own where it has none."""
+    return getattr(type(part), "registered_name", type(part).__name__)
+
+
 def _serialize(value):
     if isinstance(value, (keras.layers.Layer, keras.initializers.Initializer)):
         return keras.saving.serialize_keras_object(value)

@@ -40,9 +40,10 @@ def resolve(model):
       its card's), which is fetched once and then read from the cache;
     - `hf://OWNER/NAME[@REVISION][#sha256=HEX]`, which `huggingface_hub` fetches;
     - a path, `#sha256=HEX` of its card after it or not;
-    - a name: under `artifacts/`; in `RELEASES`; or, where a wheel lists it and does not hold it,
-      below ELBO_ZOO_MIRROR, an https address or a folder that has NAME/;
-    - a folder of that name here.
+    - a name: under `artifacts/`, or in `RELEASES`;
+    - a folder of that name here;
+    - a name that a wheel lists and does not hold: below ELBO_ZOO_MIRROR, an https address or a
+      folder that has NAME/.
 
     Args:
         model: A `str` or a `Path`.
