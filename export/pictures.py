@@ -122,7 +122,8 @@ def _pictures(path, image_shape, fit):
         return np.stack([_picture(chosen[i], image_shape, prepare) for i in numbers])
 
     names = [file.relative_to(root).as_posix() for file in chosen]
-    left_out = tuple(f.relative_to(root).as_posix() for f in visible if f not in set(chosen))
+    kept = set(chosen)
+    left_out = tuple(f.relative_to(root).as_posix() for f in visible if f not in kept)
     return Images(len(chosen), blocks, names, left_out, pick)
 
 

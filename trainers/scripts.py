@@ -36,10 +36,11 @@ def import_parts(names):
         if not name.endswith(".py"):
             importlib.import_module(name)
             continue
-        spec = importlib.util.spec_from_file_location(Path(name).stem, name)
         if not Path(name).is_file():
             raise ImportError(f"Expected a Python file. Received: --parts={name}, which is absent")
-        spec.loader.exec_module(importlib.util.module_from_spec(spec))
+        spec = importlib.util.spec_from_file_location(Path(name).stem, name)
+        module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
 
 
 def is_terminal():

@@ -1,6 +1,7 @@
 """The user's own files: folders of pictures, npz and IDX, whole and broken."""
 
 import gzip
+import os
 import struct
 
 import numpy as np
@@ -74,6 +75,18 @@ def test_one_stray_picture_leaves_no_split_half_labelled(tmp_path):
         splits = data.load_splits({"name": f"folder:{tmp_path}", "split_seed": seed})
         assert all(split.labels is None for split in splits.values())
     assert splits["train"].source_examples == 21
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root reads all")
+def test_a_folder_that_may_not_be_read_is_not_left_out(tmp_path):
+    picture(tmp_path / "ant" / "a.png")
+    picture(tmp_path / "bee" / "b.png")
+    (tmp_path / "bee").chmod(0)
+    try:
+        with pytest.raises(PermissionError, match="bee"):
+            data.load(str(tmp_path), "all")
+    finally:
+        (tmp_path / "bee").chmod(0o700)
 
 
 def test_no_folder_of_pictures_is_left_out_in_silence(tmp_path):

@@ -221,7 +221,13 @@ def test_data_that_has_changed_is_refused(tmp_path):
     with pytest.raises(ValueError, match="data has changed.*'train': 33.*'train': 34"):
         loop.train_and_evaluate(config, tmp_path / "run", progress=False)
     saved = json.loads((tmp_path / "run" / "config.json").read_text())
-    del saved["num_examples"]  # as runs of an earlier version have it
+    assert set(saved["num_examples"]) == {"train", "validation", "test", "source"}
+    del saved["num_examples"]["source"]  # a run of an earlier version, on its own data
+    files.write_json(tmp_path / "run" / "config.json", saved)
+    _images(tmp_path, count=41)
+    runs.check_data(tmp_path / "run", loop.data.load_splits(config.data))
+    _images(tmp_path, count=42)
+    del saved["num_examples"]  # and one of before that
     files.write_json(tmp_path / "run" / "config.json", saved)
     runs.check_data(tmp_path / "run", loop.data.load_splits(config.data))
 

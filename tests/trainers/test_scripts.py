@@ -90,7 +90,9 @@ def test_every_flag_of_evaluate_is_its_own_argument():
 
 
 def test_parts_of_a_user_s_own_are_imported_first(tmp_path, monkeypatch):
-    (tmp_path / "mine.py").write_text("print('mine is imported')\n")
+    code = "from __future__ import annotations\nimport dataclasses\n"
+    code += "@dataclasses.dataclass\nclass A:\n    x: int\nprint('mine is imported')\n"
+    (tmp_path / "mine.py").write_text(code)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{ROOT}")
     for name in ("mine", "mine.py", str(tmp_path / "mine.py")):

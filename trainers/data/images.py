@@ -1,6 +1,5 @@
 """Pictures: reading one from a file, and bringing any to a size and a number of channels."""
 
-import contextlib
 import dataclasses
 import os
 import struct
@@ -13,11 +12,15 @@ SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp")
 
 
 def walk(folder, above=()):
-    """Yields the files below a folder, links followed; hidden ones and what may not be read not."""
+    """Yields the files below a folder, links followed, hidden ones left out.
+
+    Raises:
+        PermissionError: If a folder may not be read: nothing is left out in silence.
+    """
     real = os.path.realpath(folder)
     if real in above:  # a link to a folder that it lies in
         return
-    with contextlib.suppress(PermissionError), os.scandir(folder) as entries:
+    with os.scandir(folder) as entries:
         for entry in entries:
             if entry.name[0] == ".":
                 continue

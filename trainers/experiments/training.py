@@ -81,11 +81,12 @@ def train(context, config, axes, overrides=(), cut=""):
     records = running.sweep(
         file, folder, grids, overrides, retry_failed=context.retry_failed, say=say
     )
-    elsewhere = [record.spec.name for record in records if record.status in ("waiting", "running")]
+    done = ("finished", "failed")
+    elsewhere = [record.spec.name for record in records if record.status not in done]
     if elsewhere:
         raise ValueError(
-            "Another process is training some of these runs; the same command again goes on when "
-            f"it is done. Received: {elsewhere} in {str(folder)!r}"
+            "Another process is training some of these runs, or was stopped in it; the same "
+            f"command again goes on when it is done. Received: {elsewhere} in {str(folder)!r}"
         )
     return read(folder, cut, {record.spec.name for record in records})
 

@@ -25,7 +25,8 @@ class GaussianHead(Part):
     Args:
         latent_dim: Positive int, Z.
         scale: One of the names above, or a positive number.
-        kernel_initializer: Keras initializer of both dense layers; each draws its own numbers.
+        kernel_initializer: Keras initializer of both dense layers; each draws its own numbers,
+            but for an instance with a `seed`, which says that they shall be the same.
 
     Raises:
         ValueError: If `scale` is none of these.

@@ -16,9 +16,10 @@ export class Pad {
       class: "draw", width: Math.round(width * this.unit), height: Math.round(height * this.unit),
       tabindex: 0, role: "application", "aria-label": "Drawing pad",
       onpointerdown: (event) => this.start(event),
-      onpointermove: (event) => event.pointerId === this.pointer && this.stroke(this.place(event)),
+      onpointermove: (event) => this.holds(event) && this.stroke(this.place(event)),
       onpointerup: (event) => this.lift(event),
       onpointercancel: (event) => this.lift(event),
+      onlostpointercapture: (event) => this.lift(event),
       onkeydown: (event) => this.key(event),
     });
     this.colour = make("input", { type: "color", value: "#ffffff", "aria-label": "Pen colour" });
@@ -104,13 +105,17 @@ export class Pad {
 
   /** Only the pointer that was pressed here draws: no second finger, no drag from elsewhere. */
   start(event) {
-    if (event.button !== 0) return;
+    if (event.button !== 0 || !event.isPrimary) return;
     event.preventDefault();
     this.pointer = event.pointerId;
     this.canvas.focus();
     this.canvas.setPointerCapture(event.pointerId);
     this.at = this.place(event);
     this.stroke(this.at);
+  }
+
+  holds(event) {
+    return event.buttons && event.pointerId === this.pointer;
   }
 
   lift(event) {

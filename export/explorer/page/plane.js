@@ -18,9 +18,10 @@ export class Plane {
     this.canvas = make("canvas", {
       class: "plane", width: SIZE, height: SIZE, tabindex: 0, role: "application",
       onpointerdown: (event) => this.press(event),
-      onpointermove: (event) => event.pointerId === this.pointer && this.drag(event),
+      onpointermove: (event) => event.buttons && event.pointerId === this.pointer && this.drag(event),
       onpointerup: (event) => this.lift(event),
       onpointercancel: (event) => this.lift(event),
+      onlostpointercapture: (event) => this.lift(event),
       onkeydown: (event) => this.key(event),
     });
     this.refresh = debounced(() => this.decodeTiles().catch(report), 200);
@@ -98,7 +99,7 @@ export class Plane {
 
   /** Only the pointer that was pressed here drags: no second finger, no drag from elsewhere. */
   press(event) {
-    if (event.button !== 0) return;
+    if (event.button !== 0 || !event.isPrimary) return;
     this.canvas.focus();
     this.canvas.setPointerCapture(event.pointerId);
     this.pointer = event.pointerId;

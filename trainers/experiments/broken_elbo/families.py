@@ -114,6 +114,7 @@ def _check_run(folder, row, data):
 
 def _lacking(rows, families, betas):
     """Returns what families or betas of the paper's are not there, in words, or ""."""
+    rows = [row for row in rows if row["beta"] is not None]  # a failed run may not have said
     there = {
         family: {row["beta"] for row in rows if row["family"] == family} for family in families
     }
