@@ -31,7 +31,7 @@ def asked(monkeypatch):
         specs = grid.runs(file, text, overrides)
         for spec in specs:
             assert found.setdefault(spec.name, spec.arguments) == spec.arguments, "shared runs"
-        return [training.running.Record(spec) for spec in specs]
+        return [training.running.Record(spec, "finished") for spec in specs]
 
     def read(folder, cut="", names=None):
         return training.Trained(folder, [{"run": name} for name in sorted(names)], cut)

@@ -41,7 +41,9 @@ def write(workdir):
     Raises:
         FileNotFoundError: If there is neither a run nor a ledger.
     """
-    if any((Path(workdir) / record.spec.name).is_dir() for record in records.read_all(workdir)):
+    found = records.read_all(workdir)
+    is_kept = (Path(workdir) / ledger.NAME).is_file()
+    if any((Path(workdir) / record.spec.name).is_dir() for record in found) or not is_kept:
         ledger.write(workdir)
     rows = finished(ledger.read(workdir))
     if not rows:
