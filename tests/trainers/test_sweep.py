@@ -310,7 +310,7 @@ def test_a_ledger_kept_without_its_runs_is_drawn_and_never_emptied(swept, tmp_pa
     shutil.copytree(swept[0] / "logs", tmp_path / "logs")  # kept too, without the runs' folders
     rate_distortion.write(tmp_path)
     assert (tmp_path / "ledger.csv").read_bytes() == before
-    with pytest.raises(FileNotFoundError, match="a sweep.s folder"):
+    with pytest.raises(FileNotFoundError, match="a sweep's folder"):
         rate_distortion.write(tmp_path / "mistyped")
     assert not (tmp_path / "mistyped").exists()
 
