@@ -58,7 +58,7 @@ def open_images(path, image_shape, fit=False):
     path = Path(path).expanduser()
     if not path.exists():
         raise FileNotFoundError(f"Expected a folder or a file of images. Received: {str(path)!r}")
-    if path.is_dir() or path.suffix.lower() in SUFFIXES:
+    if path.is_dir() or is_picture(path):
         return _pictures(path, image_shape, fit)
     if fit:
         raise ValueError(f"`fit` is for picture files. Received: fit=True, path={str(path)!r}")
@@ -122,8 +122,7 @@ def _pictures(path, image_shape, fit):
         return np.stack([_picture(chosen[i], image_shape, prepare) for i in numbers])
 
     names = [file.relative_to(root).as_posix() for file in chosen]
-    kept = set(chosen)
-    left_out = tuple(f.relative_to(root).as_posix() for f in visible if f not in kept)
+    left_out = tuple(f.relative_to(root).as_posix() for f in visible if not is_picture(f))
     return Images(len(chosen), blocks, names, left_out, pick)
 
 

@@ -38,7 +38,7 @@ def train_and_evaluate(config, workdir, progress=True):
     train(config, workdir, splits, progress)
     run = runs.load_run(workdir)
     missing = runs.unmeasured(run)
-    if missing or run.evaluation is None:
+    if missing or run.last_evaluation is None:
         evaluation = runs.evaluate_run(
             workdir, run, splits=splits, metrics=missing, progress=progress
         )

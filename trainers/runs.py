@@ -40,6 +40,12 @@ class Run:
     training: dict = dataclasses.field(default_factory=dict)
     storage: dict = dataclasses.field(default_factory=dict)
 
+    @property
+    def last_evaluation(self):
+        """The evaluation, if it is of the last step; else None."""
+        is_last = self.evaluation and self.evaluation["step"] == self.step
+        return self.evaluation if is_last else None
+
 
 def check_folder(workdir, config):
     """Raises ValueError unless `workdir` is the folder of `config`, or is new or empty."""
@@ -115,9 +121,7 @@ def claim(workdir, config, splits):
 
 def unmeasured(run):
     """Returns the metrics of its config that a run's last step was not evaluated with."""
-    evaluation = run.evaluation
-    is_last = evaluation is not None and evaluation["step"] == run.step
-    there = evaluation["metrics"] if is_last else {}
+    there = (run.last_evaluation or {"metrics": {}})["metrics"]
     return [name for name in run.config["evaluation"]["metrics"] if name not in there]
 
 
@@ -151,7 +155,7 @@ def evaluate_run(workdir, run, splits=None, metrics=None, progress=True):
         seed=run.config["seed"],
         progress=progress,
     )
-    earlier = run.evaluation if run.evaluation and run.evaluation["step"] == run.step else None
+    earlier = run.last_evaluation
     result = {
         "split": name,
         "num_examples": len(split),

@@ -42,9 +42,9 @@ class Probability:
     Pixels count as the model was trained: where the card binarises, so does this class. A model of
     pixels that were drawn (`data.binarisation` is "dynamic") takes grey levels as they are: give
     it draws, `rng.random(x.shape) < x`, whose densities they are; an autoregressive decoder's of
-    grey levels are none. Noise is
-    a function of the seed and the number of the image alone, so results do not depend on how
-    the work is cut; they differ from those of `zoo.VAE.log_prob` by the draws.
+    grey levels are none. Noise is a function of the seed and the number of the image alone, so
+    results do not depend on how the work is cut; they differ from those of `zoo.VAE.log_prob` by
+    the draws.
 
     Attributes:
         image_shape: (H, W, C).

@@ -20,6 +20,10 @@ With the whole of Omniglot: `--config.data.train_split=train --config.data.test_
 from configs.broken_elbo import families
 from trainers.config import default_config
 
+SPLITS = {
+    "train_split": "small1[:80%]+small2[:80%]",
+    "test_split": "small1[80%:]+small2[80%:]",
+}
 IMAGES = (
     "4,037 training images of small1 and small2, thresholded (of the paper's 24,345, by others),",
     "803 test images of the same",
@@ -32,8 +36,7 @@ def get_config(argument=""):
     config.cut = "the paper trains 200 epochs, on the 24,345 images of Burda et al."
     config.data.name = "omniglot"
     config.data.binarisation = "static"
-    config.data.train_split = "small1[:80%]+small2[:80%]"
-    config.data.test_split = "small1[80%:]+small2[80%:]"
+    config.data.update(SPLITS)
     config.data.distinct = True
     config.train.epochs = 100
     config.train.validation_every = 5

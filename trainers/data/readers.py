@@ -197,17 +197,17 @@ def read_folder(path, preparation, cut):
     if folders:
         files = {split: _pictures(folder) for split, folder in folders.items()}
         labelled = {split for split, found in files.items() if _classes([found]) is not None}
+        classes = _classes([files[split] for split in labelled]) or None
     else:
         pictures = _pictures(root)
         classes = _classes([pictures])
         labels = None if classes is None else _labels(pictures, classes)
         parts = splits.partition(len(pictures), *cut, labels=labels)
         files = {name: [pictures[i] for i in part] for name, part in parts.items()}
-        labelled = set(files) if labels is not None else set()
-    classes = _classes([files[split] for split in labelled]) or None
+        labelled = set() if classes is None else set(files)
 
     def listed(split):
-        labels = _labels(files[split], classes) if classes and split in labelled else None
+        labels = _labels(files[split], classes) if split in labelled else None
         return np.array([file for file, _ in files[split]], dtype=object), labels
 
     def read(expression, enough=None):

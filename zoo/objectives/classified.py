@@ -115,7 +115,7 @@ def _column(labels):
     Raises:
         ValueError: If they are of another shape, one-hot say.
     """
-    if len(labels.shape) not in (1, 2) or (len(labels.shape) == 2 and labels.shape[1] != 1):
+    if len(labels.shape) == 0 or tuple(labels.shape[1:]) not in ((), (1,)):
         raise ValueError(
             f"Expected integer labels [B] or [B, 1]. Received: shape={tuple(labels.shape)}"
         )

@@ -113,14 +113,21 @@ def file_path(folder, card, name):
     return path
 
 
+def parts_inside(name):
+    """Returns the parts of a file's name, or None if they lead out of a folder on any system."""
+    parts = PurePosixPath(name).parts
+    leads_out = ".." in parts or name.startswith("/") or "\\" in name or ":" in name
+    return None if not parts or leads_out else parts
+
+
 def parts_of(folder, name):
     """Returns the parts of a file's name in the card of `folder`, below which they must lie.
 
     Raises:
         ValueError: If they lead out of it.
     """
-    parts = PurePosixPath(name).parts
-    if not parts or ".." in parts or name.startswith("/") or "\\" in name or ":" in name:
+    parts = parts_inside(name)
+    if parts is None:
         raise ValueError(
             f"Expected names of files inside the folder in {Path(folder) / CARD}. "
             f"Received: name={name!r}"

@@ -19,7 +19,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 import zipfile
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from zoo.releases import card as cards
 from zoo.releases.card import CARD
@@ -180,8 +180,8 @@ def unpack(archive, folder):
     folder.mkdir(parents=True)
     written = 0
     for name, source in _members(archive):
-        parts = PurePosixPath(name).parts
-        if not parts or ".." in parts or name.startswith("/") or "\\" in name or ":" in name:
+        parts = cards.parts_inside(name)
+        if parts is None:
             raise ValueError(f"Expected names inside the archive's folder. Received: {name!r}")
         path = folder.joinpath(*parts)
         path.parent.mkdir(parents=True, exist_ok=True)

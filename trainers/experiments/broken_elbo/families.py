@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from configs.broken_elbo import omniglot
 from trainers.experiments import training
 from trainers.sweeps import ledger, rate_distortion
 from zoo import files
@@ -17,13 +18,7 @@ FULL_EPOCHS = 200
 FULL_CUT = {"mnist": "", "omniglot": "4,037 of the paper's 24,345 training images"}
 # What the config of a run says of its data: its name and, where `DATA` is of some alone, splits.
 NAMES = {"mnist": "binarized_mnist", "omniglot": "omniglot"}
-SPLITS = {
-    "mnist": {},
-    "omniglot": {
-        "train_split": "small1[:80%]+small2[:80%]",
-        "test_split": "small1[80%:]+small2[80%:]",
-    },
-}
+SPLITS = {"mnist": {}, "omniglot": omniglot.SPLITS}
 # Of the figures trained "with KL annealing", whose length the paper does not give.
 ANNEAL_STEPS = {"tiny": 2, "reduced": 100, "full": 1000}
 METRICS = ("rate", "distortion", "elbo", "nll")
