@@ -1,4 +1,4 @@
-"""The same model code on JAX: conformance, objectives and likelihoods, in a process of its own."""
+"""The same code on JAX: conformance, objectives, likelihoods, a run, in a process of its own."""
 
 import importlib.util
 import os
@@ -13,9 +13,11 @@ SAME_TESTS = [
     "test_conformance.py",
     "zoo/test_likelihood.py",
     "zoo/test_objectives.py",
+    "trainers/test_loop.py::test_stopped_and_resumed_is_the_same_run_bit_for_bit",
 ]
 # Each about a minute, most of it compilation; every part takes its step in the conformance tests.
 SLOW_TESTS = [
+    "trainers/test_loop.py",
     "zoo/test_bilbo.py",
     "zoo/test_divergences.py",
     "zoo/test_flows.py",

@@ -1,0 +1,110 @@
+"""A run's folder: what is refused, what is the same run, and its evaluation."""
+
+import json
+import shutil
+
+import pytest
+import small_run
+from ml_collections import ConfigDict
+
+from trainers import loop, runs
+from zoo import files
+
+
+def test_a_workdir_of_another_config_is_refused(run):
+    folder, _, _ = run
+    other = small_run.config(folder, objective__beta=2.0)
+    message = r"(?s)another config.*objective\.beta: 1\.0 there, 2\.0 here"
+    with pytest.raises(ValueError, match=message):
+        loop.train_and_evaluate(other, folder / "run", progress=False)
+
+
+def test_a_folder_that_is_no_run_is_refused(tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.tex").write_text("years of work")
+    with pytest.raises(ValueError, match=r"empty or new folder.*thesis\.tex"):
+        loop.train_and_evaluate(small_run.config(tmp_path), tmp_path / "mine", progress=False)
+
+
+def test_what_a_kill_left_of_the_first_write_is_no_run(tmp_path):
+    (tmp_path / "run" / ".config.json.x1").mkdir(parents=True)
+    runs.check_folder(tmp_path / "run", small_run.config(tmp_path))
+
+
+def test_moved_data_is_the_same_run(run):
+    folder, config, _ = run
+    moved = ConfigDict(config.to_dict())
+    moved.data.data_dir = "/elsewhere"
+    runs.check_folder(folder / "run", moved)
+
+
+def test_an_argument_newer_than_a_run_is_at_its_default_there(run, tmp_path):
+    folder, config, _ = run
+    saved = json.loads((folder / "run" / "config.json").read_text())
+    del saved["config"]["encoder"]["scale"]
+    del saved["config"]["decoder"]["likelihood"]
+    del saved["config"]["optimizer"]["epsilon"]
+    (tmp_path / "config.json").write_text(json.dumps(saved))
+    runs.check_folder(tmp_path, config)
+    other = ConfigDict(config.to_dict())
+    other.encoder.scale = "log_variance"
+    message = r"encoder\.scale: 'softplus_scale' there, 'log_variance' here"
+    with pytest.raises(ValueError, match=message):
+        runs.check_folder(tmp_path, other)
+
+
+def test_data_that_has_changed_is_refused(tmp_path):
+    config = small_run.config(tmp_path, epochs=1)
+    loop.train_and_evaluate(config, tmp_path / "run", progress=False)
+    small_run.images(tmp_path, count=42)
+    with pytest.raises(ValueError, match="data has changed.*'train': 33.*'train': 34"):
+        loop.train_and_evaluate(config, tmp_path / "run", progress=False)
+    saved = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert set(saved["num_examples"]) == {"train", "validation", "test", "source"}
+    del saved["num_examples"]["source"]  # a run of an earlier version, on its own data
+    files.write_json(tmp_path / "run" / "config.json", saved)
+    small_run.images(tmp_path, count=41)
+    runs.check_data(tmp_path / "run", loop.data.load_splits(config.data))
+    small_run.images(tmp_path, count=42)
+    del saved["num_examples"]  # and one of before that
+    files.write_json(tmp_path / "run" / "config.json", saved)
+    runs.check_data(tmp_path / "run", loop.data.load_splits(config.data))
+
+
+def test_a_limit_hides_no_change_of_the_data_and_is_said_where_it_cuts(tmp_path):
+    config = small_run.config(tmp_path, epochs=1, data__limit=20)
+    result = loop.train_and_evaluate(config, tmp_path / "run", progress=False)
+    assert "the first 20 training examples alone" in runs.load_run(tmp_path / "run").training["cut"]
+    assert result.evaluation is not None
+    small_run.images(tmp_path, count=42)
+    with pytest.raises(ValueError, match="data has changed.*'source': 41.*'source': 42"):
+        loop.train_and_evaluate(config, tmp_path / "run", progress=False)
+    whole = small_run.config(tmp_path, epochs=1, data__limit=1000)
+    loop.train_and_evaluate(whole, tmp_path / "whole", progress=False)
+    assert runs.load_run(tmp_path / "whole").training["cut"] == ""
+
+
+def test_a_run_that_measures_nothing_is_finished(tmp_path):
+    config = small_run.config(tmp_path, epochs=1, evaluation__metrics=[])
+    result = loop.train_and_evaluate(config, tmp_path / "run", progress=False)
+    assert result.evaluation["metrics"] == {}
+    assert files.read_json(tmp_path / "run" / "evaluation.json")["metrics"] == {}
+
+
+def test_an_evaluation_of_a_few_metrics_is_completed(run, tmp_path):
+    shutil.copytree(run[0] / "run", tmp_path / "run")
+    found = files.read_json(tmp_path / "run" / "evaluation.json")
+    whole = found["metrics"]
+    found["metrics"] = {"mmd": whole["rate"], "rate": whole["rate"]}
+    files.write_json(tmp_path / "run" / "evaluation.json", found)
+    again = loop.train_and_evaluate(run[1], tmp_path / "run", progress=False)
+    assert {name: again.evaluation["metrics"][name] for name in whole} == whole
+    assert "mmd" in again.evaluation["metrics"]
+
+
+def test_load_run_without_a_run(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"with config\.json. Received: workdir="):
+        runs.load_run(tmp_path)
+    files.write_json(tmp_path / "config.json", {"config": {}})
+    with pytest.raises(FileNotFoundError, match="a run with a checkpoint"):
+        runs.load_run(tmp_path)
