@@ -22,9 +22,9 @@ class VAE(keras.Model):
     `save` and `keras.saving.load_model` work as usual (in a new process call `zoo.load_parts()`
     before it, so that Keras knows the classes). Images are float32 [B, H, W, C] in [0, 1]; latents
     [B, Z]; every bound is in nats. Under `tf.distribute` with several replicas Keras adds up what
-    each gives for a batch's mean loss: the loss is then as many times too large. The model is float32
-    under every policy, and its parts' layers follow the policy: with `mixed_float16` compile it with
-    a `keras.optimizers.LossScaleOptimizer`, which Keras adds to none but models of that policy.
+    each gives for a batch's mean loss: the loss is then as many times too large. The model is
+    float32 under every policy, only its parts' layers follow it: with `mixed_float16` compile with
+    a `keras.optimizers.LossScaleOptimizer`, as Keras adds none of itself.
 
     Args:
         encoder: A `zoo.Encoder`, its registered name, or a mapping `{"name": ..., **arguments}`.

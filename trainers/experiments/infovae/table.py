@@ -32,11 +32,18 @@ def run(context):
         rows += _rows(context, trained, found, name, paper)
     # The paper's own estimator first, as the scoreboard shows the first few.
     rows.sort(key=lambda entry: entry["metric"] != "nll")
-    count, _, temperatures, _ = ANNEALED[context.scale]
-    cut = (
-        "" if context.scale == "full" else f"nll_ais of {count} images, {temperatures} temperatures"
+    return Outcome(rows, {}, "; ".join(filter(None, [_cut(context.scale), trained.cut])))
+
+
+def _cut(scale):
+    """Returns what the estimates of a scale cut."""
+    if scale == "full":
+        return ""
+    (count, samples), (few, _, temperatures, _) = IMPORTANCE[scale], ANNEALED[scale]
+    return (
+        f"nll of {count} images, {samples} samples; "
+        f"nll_ais of {few} images, {temperatures} temperatures"
     )
-    return Outcome(rows, {}, "; ".join(filter(None, [cut, trained.cut])))
 
 
 def _rows(context, trained, found, name, paper):
