@@ -18,7 +18,7 @@ ITEM = flags.DEFINE_string("item", None, "An item's name: fig5, table1, toy.")
 SCALE = flags.DEFINE_string("scale", "full", "tiny, reduced or full.")
 WORKDIR = flags.DEFINE_string("workdir", None, "A folder for the result and the runs behind it.")
 OUT = flags.DEFINE_string("out", None, "Publish there too: OUT/PAPER/ITEM/. Usually: results.")
-RUNS = flags.DEFINE_string("runs", None, "A sweep's folder, whose runs the item shall draw.")
+RUNS = flags.DEFINE_string("runs", None, "Runs that a paper's items share; broken_elbo: a sweep.")
 SUBSTITUTE = flags.DEFINE_string(
     "substitute", "", "Data set in place of one that is absent (CelebA), for items that say so."
 )

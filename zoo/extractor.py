@@ -16,6 +16,7 @@ except ImportError as missing:
     ) from missing
 
 from zoo import runtime
+from zoo.images import as_array
 
 # What `check_estimator` feeds is rows of any length and sign. Images of a model have its size and
 # values in [0, 1], so the checks that begin with other rows end with the message that says so.
@@ -123,7 +124,7 @@ class FeatureExtractor(TransformerMixin, BaseEstimator):
 
     def _images(self, X, reset):
         """Returns X as images [N, H, W, C]; what is no image of the model is refused there."""
-        X = X if hasattr(X, "ndim") else np.asarray(X)
+        X = X if hasattr(X, "ndim") else as_array(X)
         if X.ndim > 2:
             X = check_array(X, dtype=None, allow_nd=True)
             self._check_pixels(int(np.prod(X.shape[1:])), reset)

@@ -13,12 +13,13 @@ LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 PRECISION = 22
 # Numbers that a resize takes or gives at once, in float64, whatever the block: its memory.
 RESIZED = 1 << 22
+ROUNDING = 1e-6  # how far a float may be outside [0, 1]
 _DTYPES = (
     "Expected images of dtype uint8 (0 to 255), bool, or a float in [0, 1]. Received: dtype={}"
 )
 
 
-def _array(images):
+def as_array(images):
     """Returns images as an array, nothing copied of one; an iterator would become an object."""
     if hasattr(images, "__next__"):
         raise TypeError(
@@ -49,7 +50,7 @@ def as_batch(images, image_shape, hint=""):
         TypeError: If `images` is an iterator.
         ValueError: If the shape is none of these, or N = 0; names what was expected.
     """
-    images = _array(images)
+    images = as_array(images)
     rows, columns, channels = image_shape
     whole = (rows, columns, channels)
     if images.ndim == 4 and images.shape[1:] == whole:
@@ -74,7 +75,7 @@ def as_batch(images, image_shape, hint=""):
 def prepare_images(images, preprocessing):
     """Returns images as the encoder's graph takes them: float32 in [0, 1].
 
-        uint8    x / 255
+        uint8    x / 255; where the largest is 1 they are bits, as the trainers take them: 0 or 1
         bool     0 or 1
         float    as it is, and must lie in [0, 1]
         others   refused: their range is not known
@@ -88,7 +89,8 @@ def prepare_images(images, preprocessing):
 
     Raises:
         TypeError: If the dtype is not one of these.
-        ValueError: If a float is NaN or outside [0, 1], or the card's rule is unknown.
+        ValueError: If a float is NaN or outside [0, 1] by more than a rounding, or the card's rule
+            is unknown.
     """
     scale, binarise = preprocessing.get("scale"), preprocessing.get("binarise")
     multiply = preprocessing.get("multiply", 1)
@@ -99,26 +101,33 @@ def prepare_images(images, preprocessing):
             f"Expected preprocessing with scale='uint8/255' and binarise=None or {THRESHOLD!r}. "
             f"Received: {preprocessing!r}"
         )
-    if images.dtype == np.uint8:
+    if images.dtype == np.uint8 and not _are_bits(images):
         x = images.astype(np.float32) / np.float32(255)
-    elif images.dtype == np.bool_:
+    elif images.dtype in (np.uint8, np.bool_):
         x = images.astype(np.float32)
     elif images.dtype.kind == "f":
-        x = np.ascontiguousarray(images, np.float32)
-        _require_unit_range(images)
+        x = _in_unit_range(images)
     else:
         raise TypeError(_DTYPES.format(images.dtype))
     x = (x >= 0.5).astype(np.float32) if binarise else x
     return x if multiply == 1 else x * np.float32(multiply)
 
 
-def _require_unit_range(images):
+def _are_bits(images):
+    """Whether bytes are zeros and ones, as `binarized_mnist` comes."""
+    return images.size > 0 and images.max() == 1
+
+
+def _in_unit_range(images):
+    """Returns floats as float32 in [0, 1], a rounding of an interpolation's outside it clipped."""
     low, high = float(images.min()), float(images.max())
-    if not (low >= 0.0 and high <= 1.0):
+    if not (low >= -ROUNDING and high <= 1.0 + ROUNDING):
         raise ValueError(
             "Expected float images with values in [0, 1] (grey levels up to 255 as uint8). "
-            f"Received: values from {low:g} to {high:g}"
+            f"Received: values from {low:.9g} to {high:.9g}"
         )
+    images = np.ascontiguousarray(images, np.float32)
+    return images if low >= 0.0 and high <= 1.0 else images.clip(0, 1)
 
 
 def pictures(images):
@@ -131,7 +140,7 @@ def pictures(images):
         TypeError: If `images` is an iterator.
         ValueError: If the shape is none of these, or an axis is empty.
     """
-    images = _array(images)
+    images = as_array(images)
     shape, batch = images.shape, images
     if images.ndim == 2:
         batch = images[None, ..., None]
@@ -164,11 +173,12 @@ def fit(images, image_shape):
             [0, 1].
     """
     images = pictures(images)
-    if images.dtype != np.uint8:
-        if images.dtype.kind not in "fb":
-            raise TypeError(_DTYPES.format(images.dtype))
-        _require_unit_range(images)  # resizing would hide what lies outside
-        images = images.astype(np.float32)
+    if images.dtype == np.uint8:
+        images = images * np.uint8(255) if _are_bits(images) else images
+    elif images.dtype.kind in "fb":
+        images = _in_unit_range(images)  # resizing would hide what lies outside
+    else:
+        raise TypeError(_DTYPES.format(images.dtype))
     images = _set_channels(images, image_shape[2])
     size = tuple(image_shape[:2])
     return images if images.shape[1:3] == size else _resize(_crop(images, size), size)
@@ -221,7 +231,7 @@ def _along(images, weights, axis):
     return np.moveaxis(np.tensordot(images, weights, axes=(axis, 1)), -1, axis)
 
 
-@functools.cache
+@functools.lru_cache(maxsize=16)
 def _weights(old, new):
     """Returns the weights [new, old] of a triangle filter as wide as a new pixel, at least 2.
 

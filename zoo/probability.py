@@ -25,7 +25,7 @@ def load_probability(model):
         ValueError: If the model was published without these graphs, or a file is not the one
             that was published.
     """
-    folder = catalogue.resolve(model)
+    folder = catalogue.resolve(model).absolute()  # its graphs are opened when they are used
     card = cards.read_card(folder)
     if "probability" not in card["graphs"]:
         raise ValueError(
@@ -33,6 +33,8 @@ def load_probability(model):
             f"zoo.load(...).log_prob(images) for this one. Received: {card['name']!r}, which has "
             f"{sorted(card['graphs'])}"
         )
+    for part in ("probability", "density"):
+        cards.check_file(folder, card, card["graphs"][part]["file"])
     return Probability(folder, card)
 
 

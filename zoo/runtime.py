@@ -27,19 +27,21 @@ def load_encoder(model):
         FileNotFoundError: If there is no such model, or its encoder is absent.
         ValueError: If the encoder is not the file that was published.
     """
-    card, graph = _open(model, "encoder")
+    folder = catalogue.resolve(model)
+    card, graph = _open(folder, "encoder")
     sampler = card["posterior"].get("sampler")
-    return Encoder(card, graph, _open(model, sampler)[1] if sampler else None)
+    return Encoder(card, graph, _open(folder, sampler)[1] if sampler else None)
 
 
 def load_decoder(model):
     """Returns the `Decoder` of a published model; arguments and errors as `load_encoder`."""
-    card, graph = _open(model, "decoder")
-    return Decoder(card, graph, lambda part: _open(model, part)[1])
+    # Graphs that it opens later are of the same folder, wherever the process has gone then.
+    folder = catalogue.resolve(model).absolute()
+    card, graph = _open(folder, "decoder")
+    return Decoder(card, graph, lambda part: _open(folder, part)[1])
 
 
-def _open(model, part):
-    folder = catalogue.resolve(model)
+def _open(folder, part):
     card = cards.read_card(folder)
     entry = card["graphs"].get(part)
     if entry is None:

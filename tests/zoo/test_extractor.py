@@ -109,6 +109,7 @@ def test_images_are_resized_only_when_asked(model, rng):
         (np.full((3, 48), -1.0), ValueError, "Negative values in data passed to FeatureExtractor"),
         (np.full((3, 8, 6), np.nan), ValueError, "NaN"),
         (np.zeros((3, 48), np.int64), TypeError, "Received: dtype=int64"),
+        ([np.zeros((8, 6)), np.zeros((9, 6))], ValueError, "of one size.*images that differ"),
     ],
 )
 def test_images_that_are_refused(model, x, error, text):

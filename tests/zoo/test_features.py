@@ -65,6 +65,13 @@ def test_a_resize_takes_a_few_images_at_a_time(rng, monkeypatch):
     assert sizes == [2, 2, 2, 1]
 
 
+def test_a_resize_keeps_the_weights_of_few_sizes(rng):
+    for size in range(20, 60):
+        images.fit(rng.integers(0, 256, (1, size, size, 1), np.uint8), SHAPE)
+    found = images._weights.cache_info()
+    assert found.currsize == found.maxsize <= 16
+
+
 def test_a_list_of_images_of_several_sizes_is_for_the_stream(encoder):
     several = [np.zeros((16, 12, 3), np.uint8), np.zeros((9, 9, 3), np.uint8)]
     with pytest.raises(ValueError, match=r"of one size.*stream\(images, resize=True\)"):

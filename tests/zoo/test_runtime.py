@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 import tiny_artifact
 
+from trainers.data.dataset import convert_images
 from zoo import files, runtime
+from zoo.images import fit
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -114,6 +116,27 @@ def test_preprocessing_follows_the_card():
     np.testing.assert_array_equal(runtime.prepare_images(np.array([True, False]), grey), [1, 0])
     with pytest.raises(ValueError, match="Expected preprocessing .*'otsu'"):
         runtime.prepare_images(levels, {"scale": "uint8/255", "binarise": "otsu"})
+
+
+def test_bytes_of_zeros_and_ones_are_bits_as_the_trainers_take_them(encoder, rng):
+    bits = rng.integers(0, 2, (5, 8, 6, 1), np.uint8)
+    bits[2] = 0
+    stored = convert_images(bits, "a test")
+    expected = encoder.features(stored)
+    np.testing.assert_array_equal(encoder.features(bits), expected)
+    np.testing.assert_array_equal(encoder.features(bits, batch_size=1), expected)
+    np.testing.assert_array_equal(fit(bits, (16, 12, 1)), fit(stored, (16, 12, 1)))
+
+
+def test_a_rounding_outside_the_unit_range_is_clipped(encoder):
+    ones = np.ones((1, 8, 6, 1), np.float32)
+    above = np.nextafter(ones, np.float32(2))
+    np.testing.assert_array_equal(encoder.features(above), encoder.features(ones))
+    np.testing.assert_array_equal(
+        encoder.features(np.zeros_like(ones) - 1e-7), encoder.features(0 * ones)
+    )
+    with pytest.raises(ValueError, match=r"Received: values from 1.0000\d+ to 1.0000\d+"):
+        encoder.features(ones + np.float32(1e-5))
 
 
 SHAPE = (2, 8, 6, 1)

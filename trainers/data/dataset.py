@@ -256,7 +256,7 @@ def _check_images(images, where):
         if low < 0 or high > 1:
             raise ValueError(
                 f"Expected floating-point images in [0, 1] in {where}. "
-                f"Received: values from {low:g} to {high:g}"
+                f"Received: values from {low:.9g} to {high:.9g}"
             )
 
 

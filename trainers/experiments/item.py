@@ -16,7 +16,7 @@ class Context:
     Attributes:
         scale: One of `SCALES`.
         workdir: A folder of its own, for the runs that it trains; a second call finds them there.
-        runs: A folder of runs trained before (a sweep's), or None.
+        runs: A folder of runs that the paper's items share, or None; see `reproduce`.
         seed: Int.
         progress: Whether to draw progress bars.
         substitute: Data set that an item may take in place of one that is absent, or "".

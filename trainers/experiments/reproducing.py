@@ -39,7 +39,9 @@ def reproduce(
         workdir: A folder for the result and for the runs that the item trains.
         scale: "tiny" (to see that it works), "reduced", or "full".
         out: Where to publish the result as well, in `out/PAPER/ITEM/`; or None.
-        runs: A folder of runs trained before (a sweep's), for items that draw them.
+        runs: A folder of runs that the items of a paper share: what an item needs and finds there
+            is not trained again, what is missing is trained there. Items of `broken_elbo` draw it
+            as it is, a sweep's.
         seed: Int, the first of the item's seeds.
         overwrite: Whether a result of a smaller scale may replace one of a larger.
         progress: Whether to draw progress bars.

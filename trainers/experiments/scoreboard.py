@@ -11,7 +11,8 @@ HEAD = """# Results
 One line for each figure and table of the five papers, written from the results' own files by
 `python -m trainers.reproduce --scoreboard`. Numbers are ours ± standard error beside the paper's
 where it gives one; bounds and costs are in nats. Each folder holds `result.json` (command, seeds,
-data, hardware, time, versions) and the pictures.
+data, and hardware, time and versions of its last call, which trains only what is missing) and the
+pictures.
 """
 NUMBERS = 4  # with a number of the paper's beside them, at most, on a line; the folder has all
 
@@ -58,7 +59,7 @@ def _numbers(result):
     ]
     if len(compared) > NUMBERS:
         shown.append(f"{len(compared) - NUMBERS} more")
-    return "; ".join(shown) or "the paper gives no number"
+    return "; ".join(shown) or "the paper's text gives no number"
 
 
 def _cell(text):

@@ -9,6 +9,8 @@ from trainers import runs
 from trainers.sweeps import ledger, running
 from zoo import files
 
+_UNFINISHED = "runs not finished: "
+
 
 @dataclasses.dataclass(frozen=True)
 class Trained:
@@ -110,7 +112,37 @@ def read(folder, cut="", names=None):
             f"Expected a sweep with a finished run. Received: {str(folder)!r}, {len(every)} runs, "
             f"{len(errors)} failed{': ' + errors[0] if errors else ''}"
         )
-    cuts = [files.read_json(folder / row["run"] / "config.json")["config"]["cut"] for row in rows]
-    unfinished = len(every) - len(rows)
-    parts = [cut, *dict.fromkeys(cuts), f"runs not finished: {unfinished}" if unfinished else ""]
-    return Trained(Path(folder), rows, "; ".join(filter(None, parts)))
+    cuts = [cut_of(Path(folder) / row["run"]) for row in rows]
+    return Trained(Path(folder), rows, joined(cut, *cuts, unfinished(len(every) - len(rows))))
+
+
+def cut_of(folder):
+    """Returns what a run cuts: what its config says, and a precision that is not float32."""
+    config = files.read_json(folder / "config.json")["config"]
+    policy = config["train"]["dtype_policy"]
+    short = policy.removeprefix("mixed_")
+    said = policy == "float32" or short in config["cut"]
+    return "; ".join(filter(None, [config["cut"], "" if said else f"trained in {short}"]))
+
+
+def how(entry):
+    """Returns how the entry of a metric was measured, where it says more than its value, or ""."""
+    said = []
+    if "num_generated" in entry:
+        said.append(f"{entry['num_generated']:,} generated images")
+    if "kernel" in entry:
+        said.append(f"{entry['kernel'].upper()} kernel of bandwidth {entry['bandwidth']:g}")
+    return "; ".join(said)
+
+
+def unfinished(count):
+    """Returns what to say of runs of a grid that did not finish, or ""."""
+    return f"{_UNFINISHED}{count}" if count else ""
+
+
+def joined(*cuts):
+    """Returns what grids that share no run cut: each thing once, runs not finished added up."""
+    parts = [part for cut in cuts for part in cut.split("; ") if part]
+    counts = [int(part.removeprefix(_UNFINISHED)) for part in parts if part.startswith(_UNFINISHED)]
+    others = dict.fromkeys(part for part in parts if not part.startswith(_UNFINISHED))
+    return "; ".join(filter(None, [*others, unfinished(sum(counts))]))

@@ -269,7 +269,7 @@ def _generative(asked, names):
 
 
 def _jacobian(asked, names):
-    """Returns all three in one pass, as one set of Jacobians serves them."""
+    """Returns them in one pass, as one set of Jacobians serves all three."""
     evidence, gaps, precisions = [], [], []
     try:
         jacobian.check_model(asked.model)
@@ -278,19 +278,22 @@ def _jacobian(asked, names):
     for block in jacobian.geometry(asked.model, asked.dataset, asked.max_rows, asked.batch_size):
         evidence.append(jacobian.log_evidence_of(block))
         gaps.append(jacobian.evidence_gap_of(block))
-        precisions.append(jacobian.precision_of(block))
-    penalty = jacobian.variance_penalty_of(precisions)
-    return {
+        if "variance_penalty" in names:  # matrices [Z, Z] of all images
+            precisions.append(jacobian.precision_of(block))
+    found = {
         "log_evidence": mean("log_evidence", np.concatenate(evidence)),
         "evidence_gap": mean("evidence_gap", np.concatenate(gaps)),
-        "variance_penalty": {
+    }
+    if precisions:
+        penalty = jacobian.variance_penalty_of(precisions)
+        found["variance_penalty"] = {
             "value": penalty["approximate"],
             "stderr": None,
             "num_examples": len(asked.dataset),
             "unit": "nats",
             "exact": penalty["exact"],
-        },
-    }
+        }
+    return found
 
 
 def _generated(asked, names):

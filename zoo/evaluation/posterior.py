@@ -40,7 +40,8 @@ def true_posterior_samples(
         proposals.
 
     Raises:
-        ValueError: If `proposal` is none of them, or a number is not a positive int.
+        ValueError: If `proposal` is none of them, a number is not a positive int, or the model has
+            something to estimate and `adapt` was never called.
 
     Reference:
         `infovae`, Figure 4; Rubin, 1987.
@@ -51,6 +52,7 @@ def true_posterior_samples(
         raise ValueError(
             f"`proposal` must be one of {list(PROPOSALS)}. Received: proposal={proposal!r}"
         )
+    model.check_adapted()
     if information.is_deterministic(model):
         proposal = "prior"
     key, step = tfp_seed(seed), nll.compile_step(model, _propose, proposal)

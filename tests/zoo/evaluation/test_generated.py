@@ -5,7 +5,7 @@ import pytest
 import scipy.stats
 
 import zoo
-from zoo.evaluation import ais, frechet, generated, generative
+from zoo.evaluation import ais, frechet, generated, generative, posterior
 from zoo.evaluation.classifier import fit_classifier
 from zoo.evaluation.parzen import BANDWIDTHS, Parzen, fit_parzen
 from zoo.evaluation.views import Arrays
@@ -149,6 +149,7 @@ def test_a_prior_that_was_not_adapted_gives_no_numbers():
         lambda: generated.generated_images(model, 2),
         lambda: generative.generate(model, 2),
         lambda: ais.annealed_bound(model, images, 2, 2, 1),
+        lambda: posterior.true_posterior_samples(model, images, 2, 4),
     ):
         with pytest.raises(ValueError, match="adapt"):
             measure()

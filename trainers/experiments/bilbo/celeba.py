@@ -76,9 +76,10 @@ def _rows(models, runs):
             if one[metric] is not None:
                 error = one[f"{metric}_stderr"]
                 rows.append(row(name, metric, one[metric], error, None, seeds, DATA))
-        paper = PRIOR_TRACE if one.get(SIGMA) == 1.0 else None
+        is_the_paper_s = one["status"] == "finished" and one.get(SIGMA) == 1.0
+        paper = PRIOR_TRACE if is_the_paper_s else None
         trace = float(np.sum(_prior_variance(run)))
-        note = "tr S^2 of the optimal prior, eq. 4"
+        note = bilbo_runs.with_state(one, "tr S^2 of the optimal prior, eq. 4")
         rows.append(row(name, "prior_trace", trace, None, paper, seeds, DATA, note))
     for one in models.rows:
         if one["status"] != "finished":

@@ -99,4 +99,5 @@ def _falls_row(found, history):
 
 
 def _row(metric, found, number, note):
-    return row(runs.name_of(found), metric, number, None, None, [found["seed"]], runs.DATA, note)
+    name, note = runs.name_of(found), runs.with_state(found, note)
+    return row(name, metric, number, None, None, [found["seed"]], runs.DATA, note)

@@ -74,14 +74,15 @@ def _quiet_rows(models, found):
     log_prob = norm.logpdf(images, *(to_numpy(parameters[name]) for name in ("mean", "scale")))
     by_pixel, spread = log_prob.mean(axis=0), images.std(axis=0)
     quiet, scale = spread < QUIET, to_numpy(parameters["scale"])[0]
-    name, seeds = runs.name_of(found), [found["seed"]]
     note = f"of {int(quiet.sum())} pixels whose deviation in the data is below {QUIET:g}, at z = 0"
     ratio = "median of the learned scale / deviation in the data, of the other pixels, at z = 0"
+    numbers = {
+        "log_prob_quiet": (by_pixel[quiet].sum(), note),
+        "log_prob_others": (by_pixel[~quiet].sum(), "z = 0"),
+        "scale_over_deviation": (np.median(scale[~quiet] / spread[~quiet]), ratio),
+    }
+    about = {"seeds": [found["seed"]], "data": runs.DATA}
     return [
-        row(name, "log_prob_quiet", by_pixel[quiet].sum(), None, None, seeds, runs.DATA, note),
-        row(name, "log_prob_others", by_pixel[~quiet].sum(), None, None, seeds, runs.DATA, "z = 0"),
-        row(
-            *(name, "scale_over_deviation", np.median(scale[~quiet] / spread[~quiet])),
-            *(None, None, seeds, runs.DATA, ratio),
-        ),
+        row(runs.name_of(found), metric, value, note=runs.with_state(found, note), **about)
+        for metric, (value, note) in numbers.items()
     ]

@@ -16,6 +16,7 @@ from zoo.evaluation import jacobian
 # Test bounds as printed: Figure 2 (three runs of learned Sigma), Figure 5 (b) and (c).
 PAPER_LEARNED = (-136.5, -135.0, -134.4)
 PAPER = {"learned": round(sum(PAPER_LEARNED) / 3, 2), "constant": -134.2, "bilbo": -134.3}
+PAPER_RUNS = {"learned": "the mean of three", "constant": "one run", "bilbo": "one run"}
 NAMES = {"learned": "learned Sigma", "constant": "constant Sigma", "bilbo": "BILBO"}
 
 
@@ -111,7 +112,7 @@ def _diagnostic_rows(found, gap, penalty):
 
 
 def _row(found, metric, value, error, note):
-    name = bilbo_runs.name_of(found)
+    name, note = bilbo_runs.name_of(found), bilbo_runs.with_state(found, note)
     return row(name, metric, value, error, None, [found["seed"]], bilbo_runs.DATA, note)
 
 
@@ -129,7 +130,7 @@ def run_fig4(context):
         for method in METHODS:
             chosen = models.select(family=method, latent_dim=size)
             paper = PAPER[method] if size == 2 else None
-            note = "the paper's is the mean of three runs" if paper and method == "learned" else ""
+            note = f"the paper's is {PAPER_RUNS[method]}" if paper else ""
             rows.append(bilbo_runs.mean_row(models, paper, note, family=method, latent_dim=size))
             histories = [models.history(one) for one in chosen]
             curves[NAMES[method]] = course.curves(chosen, histories)
@@ -137,8 +138,8 @@ def run_fig4(context):
             run = models.load(chosen[0])
             if run is not None:
                 images.append((NAMES[method], samples(run, seed=context.seed)))
-        runs = max(len(of_runs) for of_runs in curves.values())
-        of = f"mean of {runs} runs" if runs > 1 else "one run each"
+        counts = sorted({len(of_runs) for of_runs in curves.values()})
+        of = f"mean of {' to '.join(map(str, counts))} runs" if counts != [1] else "one run each"
         panels.append((f"{size:g} latents, {of}", curves))
         if images:
             title = f"samples, {size:g} latents"

@@ -11,7 +11,6 @@ from trainers import runs
 from trainers.experiments import training
 from trainers.experiments.item import row
 from trainers.sweeps import grid, ledger
-from zoo import files
 
 CONFIG = "bilbo/mnist"
 DATA = "MNIST, grey levels in [0, 1], test"
@@ -174,7 +173,7 @@ def train(context, item, config=CONFIG, requests=None):
     rows = {found["run"]: found for found in ledger.read(folder)}
     rows = [rows[name] for name in dict.fromkeys(names)]
     failed = sum(found["status"] != "finished" for found in rows)
-    cuts += [f"runs not finished: {failed}"] if failed else []
+    cuts.append(training.unfinished(failed))
     return Models(folder, rows, "; ".join(dict.fromkeys(filter(None, cuts))))
 
 
@@ -196,7 +195,7 @@ def _train(context, config, grids, folder):
 def _cut(folder, axes):
     """Returns what the runs of a grid cut."""
     paths = (folder / name / "config.json" for name in _names(axes))
-    cuts = [files.read_json(path)["config"]["cut"] for path in paths if path.is_file()]
+    cuts = [training.cut_of(path.parent) for path in paths if path.is_file()]
     found = cuts[0] if cuts else ""
     long = LONG.get(axes.get("latent_dim", [0])[0]) if axes["family"][0] in GAUSSIAN else None
     # What a config says is of its defaults, and not of 100 latents.
@@ -208,6 +207,12 @@ def _ledger(folder):
 
 
 # Rows of a result.
+
+
+def with_state(found, note):
+    """Returns a row's note, behind a warning where it is of a run that did not finish."""
+    warning = "" if found["status"] == "finished" else "failed run, as far as it got"
+    return "; ".join(filter(None, [warning, note]))
 
 
 def name_of(found):

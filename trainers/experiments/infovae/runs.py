@@ -57,9 +57,9 @@ def by_size(context, sizes=None, latent_dim=None):
     folders = [_of_size(context, size, latent_dim) for size in sizes]
     names = {row["run"] for trained in folders for row in trained.rows}
     cut = "" if context.scale == "full" else f"training sets of {', '.join(map(str, sizes))}"
-    cuts = dict.fromkeys([cut, *(trained.cut for trained in folders)])
     together = training.read(folders[0].folder, names=names)
-    return dataclasses.replace(together, cut="; ".join(filter(None, cuts)))
+    cut = training.joined(cut, *(trained.cut for trained in folders))
+    return dataclasses.replace(together, cut=cut)
 
 
 def _of_size(context, size, latent_dim):

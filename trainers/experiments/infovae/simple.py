@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from trainers.experiments import training
 from trainers.experiments.infovae import pictures, posteriors, runs, toy
 from trainers.experiments.item import Outcome, row
 from zoo.evaluation import generated, latents
@@ -139,6 +140,6 @@ def run_samples(context):
             PARZEN[context.scale],
             seed=context.seed,
         )["generated_nll"]
-        note = "of samples, under a Parzen density of the training images"
+        note = f"{training.how(entry)}, under a Parzen density of the training images"
         rows.append(row(name, "generated_nll", entry["value"], entry["stderr"], note=note, **about))
     return Outcome(rows, {"samples": pictures.samples(drawn)}, trained.cut)

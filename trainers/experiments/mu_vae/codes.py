@@ -3,6 +3,7 @@
 import numpy as np
 
 from trainers import plots
+from trainers.experiments import training
 from trainers.experiments.item import Outcome
 from trainers.experiments.mu_vae import pictures, runs
 from zoo.evaluation import aggregated_samples
@@ -32,7 +33,7 @@ def run_tsne(context):
                 rows.append(model.row(f"same_class_neighbours, {name}", share, stderr, **about))
     if context.scale != "full":
         cuts.append(f"t-SNE of {count} of 10,000 test images")
-    return Outcome(rows, {"tsne": draw_tsne(drawn)}, runs.joined(*cuts))
+    return Outcome(rows, {"tsne": draw_tsne(drawn)}, training.joined(*cuts))
 
 
 def _codes(model, seed, count=None):

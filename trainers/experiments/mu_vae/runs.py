@@ -10,7 +10,7 @@ from trainers import history as histories
 from trainers import runs
 from trainers.experiments import training
 from trainers.experiments.item import row
-from trainers.sweeps import ledger
+from trainers.sweeps import grid, ledger
 from zoo import files
 
 NAMES = {
@@ -72,7 +72,7 @@ def four(context, data):
     """Returns the four models on "mnist" or "fashion", in the paper's order, and what was cut."""
     of_mu, cut = with_reading(context, data, [DEFAULT[0]], [DEFAULT[1]])
     others, also_cut = of_elbo(context, data)
-    return others + of_mu, joined(also_cut, cut)
+    return others + of_mu, training.joined(also_cut, cut)
 
 
 def of_elbo(context, data):
@@ -107,30 +107,23 @@ def models(context, config, axes):
     except ValueError:
         if any(line["status"] != "failed" for line in _lines(folder, points)):
             raise
-        cut = f"runs not finished: {len(points)}"
+        cut = training.unfinished(len(points))
     return [_model(folder, p, line) for p, line in zip(points, _lines(folder, points))], cut
 
 
 def _lines(folder, points):
     """Returns the line of the ledger of each point; one that never began has no status."""
     lines = ledger.read(folder) if (folder / ledger.NAME).is_file() else []
-    found = []
-    for point in points:
-        same = (line for line in lines if all(line.get(key) == point[key] for key in point))
-        found.append(next(same, {"status": "", "error": "", "run": ""}))
-    return found
+    by_name = {line["run"]: line for line in lines}
+    # By name, as runs of other axes with the same values may lie there too.
+    names = [grid.run_name({key: str(value) for key, value in p.items()}) for p in points]
+    return [by_name.get(name, {"status": "", "error": "", "run": ""}) for name in names]
 
 
 def _model(folder, point, line):
     error = "" if line["status"] == "finished" else line["error"] or "not finished"
     name = NAMES.get(point["family"], point["family"])
     return Model(name, point, folder / line["run"], error, point["seed"])
-
-
-def joined(*cuts):
-    """Returns what several grids cut, each thing once."""
-    parts = (part for cut in cuts for part in cut.split("; ") if part)
-    return "; ".join(dict.fromkeys(parts))
 
 
 def test_split(run):

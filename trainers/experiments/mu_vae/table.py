@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 
+from trainers.experiments import training
 from trainers.experiments.item import Outcome, row
 from trainers.experiments.mu_vae import pictures, runs
 from zoo import files
@@ -37,7 +38,7 @@ def run(context):
             rows += _rows(model, model.name, data)
         lines[title] = _points(table)
         lines[f"{title}, paper"] = list(PAPER[data].items())
-    return Outcome(rows, {"accuracy": draw(lines)}, runs.joined(*cuts))
+    return Outcome(rows, {"accuracy": draw(lines)}, training.joined(*cuts))
 
 
 def run_readings(context):
@@ -57,7 +58,7 @@ def run_readings(context):
     lines = {"paper": list(PAPER["mnist"].items()), "VAE, beta-VAE": _points(others)}
     for name in dict.fromkeys(map(reading, readings)):
         lines[name] = _points([model for model in readings if reading(model) == name])
-    return Outcome(rows, {"accuracy": draw(lines)}, runs.joined(*cuts))
+    return Outcome(rows, {"accuracy": draw(lines)}, training.joined(*cuts))
 
 
 def reading(model):

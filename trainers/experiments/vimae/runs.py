@@ -81,7 +81,7 @@ class Models:
 
     def row(self, family, metric, entry, paper=None, note=""):
         """Returns the row of one number: an entry `{"value", "stderr"}` with its own `note`."""
-        notes = (self.note, note, entry.get("note", ""))
+        notes = (self.note, note, entry.get("note", ""), training.how(entry))
         seeds = [found["seed"] for found in [self.run(family)] if found is not None]
         return row(
             NAMES[family],

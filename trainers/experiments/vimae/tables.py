@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from trainers.experiments import training
 from trainers.experiments.item import Outcome, row
 from trainers.experiments.vimae import runs
 from zoo import evaluation
@@ -124,7 +125,7 @@ def frechet(context):
         return Outcome([*outcome.rows, *missing], {}, f"{outcome.cut}; no CelebA".strip("; "))
     others = runs.train(context, faces, note=note)
     more = _outcome(_frechet_rows(context, others), others, higher_is_better=False)
-    cut = "; ".join(dict.fromkeys(filter(None, (outcome.cut, more.cut))))
+    cut = training.joined(outcome.cut, more.cut)
     return Outcome([*outcome.rows, *more.rows], {}, cut)
 
 
