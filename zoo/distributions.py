@@ -9,7 +9,7 @@ import math
 from keras import ops
 
 from zoo import backend
-from zoo.backend import HAS_FLOAT64, fold_in, tfd
+from zoo.backend import HAS_FLOAT64, fold_in, tfd, tfp
 
 # float32's least normal number: a uniform draw above it has a finite logarithm.
 SMALLEST = 2.0**-126
@@ -166,6 +166,7 @@ class DiagonalNormalMixture:
 
         The gradient reaches loc and scale of the component drawn, not the weights.
         """
+        seed = tfp.random.sanitize_seed(seed)
         which = tfd.Categorical(logits=self.log_weights).sample(sample_shape, seed=fold_in(seed, 0))
         loc, scale = ops.take(self.loc, which, axis=0), ops.take(self.scale, which, axis=0)
         return diagonal_normal(loc, scale).sample(seed=fold_in(seed, 1))

@@ -43,7 +43,10 @@ class Registry:
             self._classes[name] = cls
             self._roots = (*self._roots, _root(cls))
             cls.registered_name = name
-            return keras.saving.register_keras_serializable(package="zoo")(cls)
+            # Keras has one list of names for all rooms, and forgets who had one before.
+            if cls.__module__.partition(".")[0] == __name__.partition(".")[0]:
+                return keras.saving.register_keras_serializable("zoo")(cls)
+            return keras.saving.register_keras_serializable(f"zoo_{self.kind}", name)(cls)
 
         return decorate
 

@@ -273,7 +273,7 @@ class VAE(keras.Model):
             raise ValueError(f"Expected num_samples >= 1. Received: num_samples={num_samples!r}")
         key = tfp_seed(seed)
         z = self.marginal.distribution().sample(num_samples, seed=key)
-        draws = fold_in(key, 1)
+        draws = fold_in(key, 2)  # a prior may have folded in 0 and 1 itself
         if self.decoder.is_autoregressive:
             return self.decoder.distribution(z).sample(seed=draws, progress=progress)
         if sample_pixels:

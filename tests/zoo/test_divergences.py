@@ -322,6 +322,18 @@ def test_a_batch_of_one_is_finite(rng):
         assert all(np.isfinite(to_numpy(value)) for value in found.values()), name
 
 
+@pytest.mark.parametrize("size", [2, 64])
+@pytest.mark.parametrize("count", [1, 3])
+def test_stein_of_equal_codes_pulls_by_the_score_alone(rng, size, count):
+    prior, divergence = zoo.Normal(size).distribution(), zoo.Stein()
+    for _ in range(20):  # distances of equal points are roundings of either sign
+        z = np.repeat(5 * rng.normal(size=(1, size)), count, axis=0).astype("float32")
+        found = divergence.estimate(ops.convert_to_tensor(z), prior, None)["divergence"]
+        gradient = _gradient(lambda z: divergence.estimate(z, prior, None)["loss"], z)
+        np.testing.assert_allclose(gradient, z / count, rtol=1e-3, atol=1e-3)
+        np.testing.assert_allclose(found, np.sum(z[0] ** 2) + 2 * size / size**2, rtol=1e-3)
+
+
 @pytest.mark.parametrize(
     ("spec", "message"),
     [

@@ -298,6 +298,15 @@ def test_wrong_arguments():
         zoo.IAFEncoder(4, zoo.MLPEncoder(3))
     with pytest.raises(ValueError, match="`base` must be a Gaussian encoder.*IAFEncoder"):
         zoo.IAFEncoder(SIZE, iaf())
+
+    class Other(zoo.MLPEncoder):
+        def posterior(self, parameters):
+            return None
+
+    with pytest.raises(ValueError, match="`base` must be a Gaussian encoder.*Other"):
+        zoo.IAFEncoder(4, Other(4))
+    with pytest.raises(ValueError, match="without a `posterior` of its own. Received: base=Other"):
+        zoo.PixelNoiseEncoder(4, Other(4))
     with pytest.raises(ValueError, match='Did you mean "gated_conv"'):
         zoo.IAFEncoder(4, {"name": "gated_con"})
     with pytest.raises(ValueError, match="`num_flows` must be a positive int. Received"):

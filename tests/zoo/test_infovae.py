@@ -78,6 +78,15 @@ def test_alpha_and_lambda_that_add_to_1_are_a_beta_vae(beta, x):
     _assert_same_training(infovae, {"name": "beta", "beta": beta}, x)
 
 
+@pytest.mark.parametrize("beta", [1.4, 8.2])
+def test_alpha_and_lambda_that_add_to_1_in_decimals_alone(beta):
+    alpha = float(f"{1 - beta:.1f}")
+    assert alpha + beta < 1
+    zoo.InfoVAE(alpha, beta)
+    with pytest.raises(ValueError, match="`lambda_` must be"):
+        zoo.InfoVAE(alpha, beta - 1e-6)
+
+
 def test_alpha_1_lambda_0_is_the_autoencoder_without_regularisation(x):
     infovae = {"name": "infovae", "alpha": 1.0, "lambda_": 0.0}
     _assert_same_training(infovae, {"name": "beta", "beta": 0.0}, x)
@@ -281,7 +290,7 @@ def test_pixel_noise_keeps_flow_and_names_of_the_encoder_inside(x):
         (lambda: zoo.PixelNoiseEncoder(2, limit=0), "`limit` must be .*Received: limit=0"),
         (
             lambda: zoo.PixelNoiseEncoder(2, zoo.MLPEncoder(3)),
-            "encoder of 2 latents. Received: base=MLPEncoder of latent_dim=3",
+            "encoder of 2 latents .*Received: base=MLPEncoder of latent_dim=3",
         ),
     ],
 )

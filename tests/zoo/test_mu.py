@@ -96,6 +96,16 @@ def test_a_clipped_encoder_keeps_codes_in_its_ball_and_its_scale(x):
     assert np.linalg.norm(to_numpy(base(x)["loc"]), axis=1).max() > radius
     assert np.linalg.norm(loc, axis=1).max() <= radius * (1 + 1e-6)
     np.testing.assert_array_equal(model.encode(x)["scale"], base(x)["scale"])
+
+    class Named(zoo.MLPEncoder):  # calls its scale otherwise
+        gaussian_names = ("loc", "sigma")
+
+        def call(self, x, training=False):
+            found = super().call(x, training)
+            return {"loc": found["loc"], "sigma": found["scale"]}
+
+    named = zoo.ClippedEncoder(3, Named(3, [8]), radius=0.05)
+    assert np.all(to_numpy(named.distribution(x[:2]).stddev()) > 0)
     around = zoo.IAFEncoder(3, {"name": "clipped", "base": "mlp"}, 1, [8])
     assert around.base.base.latent_dim == 3
     with pytest.raises(ValueError, match="a flow goes around.*Received: base=IAFEncoder"):

@@ -1,5 +1,6 @@
 """Names: unknown and duplicate ones are refused, the nearest valid one is offered."""
 
+import keras
 import ml_collections
 import pytest
 
@@ -45,6 +46,18 @@ def test_a_class_that_is_defined_again_takes_its_own_place():
     assert first is not second and rooms.get("mine") is second
     with pytest.raises(ValueError, match="already means Mine"):
         rooms.register("mine")(zoo.MLPEncoder)
+
+
+def test_a_class_of_the_name_of_one_of_the_zoo_is_no_other_s_in_keras(request):
+    request.addfinalizer(lambda: registry.LIKELIHOODS._classes.pop("my_logistic"))
+
+    @registry.LIKELIHOODS.register("my_logistic")
+    class Logistic(zoo.Bernoulli):
+        pass
+
+    for part, expected in ((zoo.Logistic(2), zoo.Logistic), (Logistic(), Logistic)):
+        saved = keras.saving.serialize_keras_object(part)
+        assert type(keras.saving.deserialize_keras_object(saved)) is expected
 
 
 def test_a_part_of_the_user_s_own_needs_no_name():

@@ -74,6 +74,26 @@ def test_samples_repeat_with_their_seed(model):
         model.sample(1, seed=-1)
 
 
+def test_pixels_are_drawn_by_other_noise_than_latents(monkeypatch):
+    size = 4
+    decoder = zoo.MLPDecoder(2, (size, size, 1), [3], likelihood=zoo.Gaussian(scale=1.0))
+    model = zoo.VAE(zoo.MLPEncoder(2, [3]), decoder, zoo.VampPrior(2, num_pseudo_inputs=1))
+    prior = to_numpy(model.marginal.parameters())
+    drawn = []
+    images = type(model.decoder).images
+
+    def keep(self, z, *arguments, **options):
+        drawn.append(to_numpy(z))
+        return images(self, z, *arguments, **options)
+
+    monkeypatch.setattr(type(model.decoder), "images", keep)
+    means = to_numpy(model.sample(500))
+    pixels = to_numpy(model.sample(500, sample_pixels=True)) - means
+    latents = ((drawn[0] - prior["loc"]) / prior["scale"]).ravel()
+    noise = pixels.ravel()[: len(latents)]
+    assert abs(np.corrcoef(latents, noise)[0, 1]) < 5 / np.sqrt(len(latents))
+
+
 def test_samples_and_reconstructions_have_the_distributions_they_should(rng):
     oracle, model = oracles.exact()
     weights, count = oracles.WEIGHTS, 4000

@@ -247,6 +247,13 @@ def test_adapt_starts_at_images_that_can_learn(rng):
     assert chosen <= rows and len(chosen) == 5
     with pytest.raises(ValueError, match="Expected at least 5 images. Received: 4"):
         model.marginal.adapt(x[:4])
+    for wrong in ((255 * x).astype("uint8"), 255 * x, x - 0.5):
+        with pytest.raises(ValueError, match=r"float images in \[0, 1\].*Received: dtype="):
+            model.marginal.adapt(wrong)
+
+
+def test_a_draw_needs_no_seed():
+    assert compose().marginal.distribution().sample(3).shape == (3, SIZE)
 
 
 def test_float32_under_mixed_precision(rng):

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from zoo.backend import compiled, fold_in, tfd, tfp_seed
+from zoo.backend import compiled, fold_in, tfd, tfp, tfp_seed
 from zoo.decoders.decoder import Decoder
 from zoo.decoders.likelihood import Bernoulli
 from zoo.layers.part import kind
@@ -121,7 +121,7 @@ class Autoregressive:
             seed: A seed of `zoo.backend`, or an int.
             progress: Whether to show a bar.
         """
-        seed = tfp_seed(seed) if isinstance(seed, int) else seed
+        seed = tfp_seed(seed) if isinstance(seed, int) else tfp.random.sanitize_seed(seed)
         sample_shape = (sample_shape,) if isinstance(sample_shape, int) else tuple(sample_shape)
         leading = (*sample_shape, *ops.shape(self.z)[:-1])
         z = ops.broadcast_to(self.z, (*leading, self.decoder.latent_dim))

@@ -13,7 +13,8 @@ A bandwidth is a number or a rule's name:
     median            h = the median of r over the pairs (x_i, y_j)
     median_over_log   h = that over log(N + 1) (Liu and Wang, 2016: sum_j k(x_i, x_j) is about 1)
 
-A median is taken over the first `MEDIAN_ROWS` of either set at most, and held constant.
+A median is taken over the first `MEDIAN_ROWS` of either set at most, and held constant. Where it
+is no more than float32 makes of equal points, as in a batch of one, h is that of "paper".
 """
 
 import math
@@ -25,8 +26,8 @@ from zoo.registry import nearest
 IMQ_SCALES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 BANDWIDTHS = ("paper", "median", "median_over_log")
 MEDIAN_ROWS = 1000
-# Codes that have all fallen together have a median of zero.
-BANDWIDTH_FLOOR = 1e-6
+# Distances of points that are one point are roundings, of this size beside their squared norms.
+ROUNDING = 1e-5
 
 
 def rbf(r, h):
@@ -46,9 +47,9 @@ _PAPER = {"rbf": lambda size: float(size**2), "imq": lambda size: 2.0 * size}
 
 
 def squared_distances(x, y):
-    """Returns r_ij = |x_i - y_j|^2, [N, M], as one product of matrices."""
+    """Returns r_ij = |x_i - y_j|^2, [N, M], as one product of matrices, none below zero."""
     norms = ops.sum(ops.square(x), axis=1)[:, None] + ops.sum(ops.square(y), axis=1)[None]
-    return norms - 2.0 * ops.matmul(x, ops.transpose(y))
+    return ops.maximum(norms - 2.0 * ops.matmul(x, ops.transpose(y)), 0.0)
 
 
 def bandwidth(rule, kernel, x, y):
@@ -57,11 +58,13 @@ def bandwidth(rule, kernel, x, y):
         return _PAPER[kernel](x.shape[1])
     if not isinstance(rule, str):
         return float(rule)
-    r = ops.stop_gradient(squared_distances(x[:MEDIAN_ROWS], y[:MEDIAN_ROWS]))
-    h = ops.median(r)
+    x, y = ops.stop_gradient(x[:MEDIAN_ROWS]), ops.stop_gradient(y[:MEDIAN_ROWS])
+    r = squared_distances(x, y)
+    h = median = ops.median(r)
     if rule == "median_over_log":
         h = h / ops.log(ops.cast(ops.shape(r)[0] + 1, h.dtype))
-    return ops.maximum(h, BANDWIDTH_FLOOR)
+    norms = ops.mean(ops.sum(ops.square(x), axis=1)) + ops.mean(ops.sum(ops.square(y), axis=1))
+    return ops.where(median > ROUNDING * norms, h, _PAPER[kernel](x.shape[1]))
 
 
 def check_kernel(kernel):

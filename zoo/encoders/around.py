@@ -37,6 +37,11 @@ class Around(Encoder):
             )
         self.base = base
 
+    @property
+    def gaussian_names(self):
+        """Those of the encoder inside."""
+        return self.base.gaussian_names
+
     def move(self, loc):
         """Returns the mean [B, Z] in place of `loc` [B, Z]."""
         raise NotImplementedError
@@ -47,7 +52,8 @@ class Around(Encoder):
 
     def call(self, x, training=False):
         parameters = self.base(x, training=training)
-        return {**parameters, "loc": self.move(parameters["loc"])}
+        means = {"loc", self.gaussian_names[0]} & set(parameters)
+        return {**parameters, **{name: self.move(parameters[name]) for name in means}}
 
 
 @ENCODERS.register("clipped")

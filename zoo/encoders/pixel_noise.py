@@ -2,7 +2,7 @@
 
 import keras
 
-from zoo.backend import next_seed, truncated_normal
+from zoo.backend import fold_in, next_seed, truncated_normal
 from zoo.encoders.encoder import Encoder
 from zoo.registry import ENCODERS
 
@@ -25,7 +25,8 @@ class PixelNoiseEncoder(Encoder):
         seed: Int, seeds the noise.
 
     Raises:
-        ValueError: If `limit` is none of these, or `base` has other latents.
+        ValueError: If `limit` is none of these, or `base` has other latents or a `posterior` of its
+            own.
 
     Reference:
         `vimae`, Further details on experiments.
@@ -40,10 +41,10 @@ class PixelNoiseEncoder(Encoder):
         if not isinstance(base, Encoder):
             spec = {"name": base} if isinstance(base, str) else dict(base)
             base = ENCODERS.create({"latent_dim": latent_dim, **spec})
-        if base.latent_dim != latent_dim:
+        if base.latent_dim != latent_dim or type(base).posterior is not Encoder.posterior:
             raise ValueError(
-                f"`base` must be an encoder of {latent_dim} latents. "
-                f"Received: base={type(base).__name__} of latent_dim={base.latent_dim}"
+                f"`base` must be an encoder of {latent_dim} latents without a `posterior` of its "
+                f"own. Received: base={type(base).__name__} of latent_dim={base.latent_dim}"
             )
         self.base = base
         self.limit = limit
@@ -66,6 +67,7 @@ class PixelNoiseEncoder(Encoder):
 
     def call(self, x, training=False):
         if training:
-            seed = next_seed(self.seed_generator)
+            # Not the stream of an objective that has the same seed.
+            seed = fold_in(next_seed(self.seed_generator), 1)
             x = x + self.limit / 2 * truncated_normal(keras.ops.shape(x), seed)
         return self.base(x, training=training)

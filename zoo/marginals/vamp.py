@@ -110,6 +110,9 @@ class VampPrior(Marginal):
             images: Float images [M, H, W, C] in [0, 1], M >= N, or a data set with `float_images`.
             model: Not needed.
             seed: Int.
+
+        Raises:
+            ValueError: If they are fewer, or no floats in [0, 1].
         """
         if len(images) < self.num_pseudo_inputs:
             raise ValueError(
@@ -118,8 +121,13 @@ class VampPrior(Marginal):
         rng = np.random.default_rng(seed)
         rows = np.sort(rng.choice(len(images), self.num_pseudo_inputs, replace=False))
         chosen = images.float_images(rows) if hasattr(images, "float_images") else images[rows]
-        chosen = np.asarray(chosen, "float32")
-        self.raw_pseudo_inputs.assign(MARGIN + (1 - 2 * MARGIN) * chosen)
+        chosen = np.asarray(chosen)
+        if chosen.dtype.kind != "f" or not (chosen.min() >= 0 and chosen.max() <= 1):
+            raise ValueError(
+                "Expected float images in [0, 1]; divide uint8 images by 255. Received: "
+                f"dtype={chosen.dtype}, values from {chosen.min():g} to {chosen.max():g}"
+            )
+        self.raw_pseudo_inputs.assign(MARGIN + (1 - 2 * MARGIN) * chosen.astype("float32"))
 
     def distribution(self):
         return self.from_parameters(self.parameters())

@@ -6,6 +6,8 @@ from zoo.backend import fold_in
 from zoo.objectives.rate_distortion import RATES, RateDistortion
 from zoo.registry import DIVERGENCES, OBJECTIVES
 
+ROUNDING = 1e-9  # of alpha + lambda = 1, where both are given in decimals
+
 
 @OBJECTIVES.register("infovae")
 class InfoVAE(RateDistortion):
@@ -43,7 +45,7 @@ class InfoVAE(RateDistortion):
     def __init__(self, alpha=0.0, lambda_=1000.0, divergence="mmd", rate="auto", seed=17, **kwargs):
         if not alpha <= 1:
             raise ValueError(f"`alpha` must be a number of at most 1. Received: alpha={alpha!r}")
-        if not alpha + lambda_ >= 1:
+        if not alpha + lambda_ >= 1 - ROUNDING:
             raise ValueError(
                 "`lambda_` must be at least 1 - alpha, or divergence would be rewarded. "
                 f"Received: lambda_={lambda_!r}, alpha={alpha!r}"
@@ -89,5 +91,5 @@ class InfoVAE(RateDistortion):
         if self.alpha != 1:
             loss = loss + (1.0 - self.alpha) * ops.mean(terms["rate"])
         estimate = self.divergence.estimate(z, prior, fold_in(seed, 1), training=training)
-        loss = loss + (self.alpha + self.lambda_ - 1.0) * estimate["loss"]
+        loss = loss + max(self.alpha + self.lambda_ - 1.0, 0.0) * estimate["loss"]
         return {"loss": loss, **terms, "divergence": estimate["divergence"]}
