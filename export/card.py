@@ -14,13 +14,12 @@ from zoo.distributions import Deterministic
 from zoo.marginals.logistic import UNIT_VARIANCE_SCALE
 from zoo.releases import card as cards
 
-LICENCE = "Apache-2.0"
 # A path of the machine that trained says nothing elsewhere: only its last part is kept, and of a
 # config of this project what begins with `configs/`.
 _PATH = re.compile(r"""(^|[=:\s"'])~?/(?!/)(?:(?!configs/)[^\s"'/]+/)+""")
 
 
-def make_card(model, name, data, golden, config, step, evaluation, training=None):
+def make_card(model, name, data, golden, config, step, evaluation, training=None, licence=""):
     """Returns the card of a model, all but `files`, which are added when they are written.
 
     Keys: `format`, `format_version`, `name`, `paper` (or None), `licence`; `image_shape` [H, W,
@@ -52,7 +51,7 @@ def make_card(model, name, data, golden, config, step, evaluation, training=None
         "format_version": cards.FORMAT_VERSION,
         "name": name,
         "paper": config.get("paper") or None,
-        "licence": LICENCE,
+        "licence": licence,
         "image_shape": list(model.image_shape),
         "latent_dim": model.latent_dim,
         "model": zoo.vae_config(model),
@@ -73,7 +72,8 @@ def make_card(model, name, data, golden, config, step, evaluation, training=None
             "tolerance": TOLERANCE,
             "error": "max |a - b| / max(1, |b|)",
             "images": data.get("golden", "random, then all 0 and all 1"),
-            "latents": "7 draws of the prior, the origin, +4 in the first place, -4 in the last",
+            "latents": "7 draws of the prior, the origin, +4 in the first place, -4 in the last, "
+            "in standard deviations of the prior where it has them",
         },
         "versions": {"elbo-zoo": zoo.__version__, **versions()},
     }

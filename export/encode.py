@@ -43,6 +43,9 @@ def encode(model, images, out, fit=False, batch_size=256, progress=True):
     if out.suffix != ".npz":
         raise ValueError(f"Expected a file that ends in .npz. Received: out={str(out)!r}")
     batch_size = positive_int("batch_size", batch_size)
+    given = Path(images).expanduser()
+    if out.exists() and given.exists() and out.samefile(given):
+        raise ValueError(f"Expected another file than the images'. Received: out={str(out)!r}")
     encoder = runtime.load_encoder(model)
     source = pictures.open_images(images, encoder.image_shape, fit)
     if progress and source.left_out:

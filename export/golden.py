@@ -1,5 +1,7 @@
 """The golden file: inputs and the model's own outputs, which every runtime must give again."""
 
+import functools
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -9,8 +11,9 @@ from export import prior, probability, sampler
 SEED = 17
 NUM_IMAGES = 8
 NUM_LATENTS = 7
-# One standard normal in 16,000 lies this far out. It is not put in every coordinate at once: no
-# prior draws that, and where logits of 100 cancel, float32 itself is no better than 1e-5.
+# In standard deviations of the prior: one normal in 16,000 lies this far out. It is not put in
+# every coordinate at once: no prior draws that, and where logits of 100 cancel, float32 itself is
+# no better than 1e-5.
 LARGE = 4.0
 _SUMS = (keras.layers.Dense, keras.layers.Conv2D, keras.layers.Conv2DTranspose)
 
@@ -32,10 +35,24 @@ def exact(model):
     finally:
         keras.mixed_precision.set_dtype_policy(policy)
     twin.set_weights(model.get_weights())
+    for part in (twin.encoder, twin.decoder):
+        _give_float32(part)
     for layer in twin._flatten_layers():
         if isinstance(layer, _SUMS) and layer.compute_dtype == "float32":
             _sum_in_float64(layer)
     return twin
+
+
+def _give_float32(part):
+    """Makes a part give float32, as one of a user's own may end with a layer in float64."""
+    call = part.call
+
+    @functools.wraps(call)
+    def rounded(*arguments, **options):
+        outputs = call(*arguments, **options)
+        return {name: keras.ops.cast(value, "float32") for name, value in outputs.items()}
+
+    part.call = rounded
 
 
 def _sum_in_float64(layer):
@@ -50,7 +67,8 @@ def golden_arrays(model, images=None, seed=SEED, white=1, with_probability=False
     """Returns the arrays of the golden file, `PART.NAME` -> float32.
 
     Images: up to 8 real ones, then all 0 and all white. Latents: 7 draws of the prior, the origin,
-    +4 in the first coordinate, -4 in the last. A flow encoder's sampler, the part `posterior`, gets
+    +4 in the first coordinate, -4 in the last, in standard deviations of the prior where it has
+    them. A flow encoder's sampler, the part `posterior`, gets
     the Gaussians of the images and normal noise; an autoregressive decoder gets the images too, in
     turn, and so does `density`; its `sampler` gets noise that draws them. A learned
     prior gets normal noise. Outputs are those of Keras on the CPU (a GPU may round products to 10
@@ -116,7 +134,8 @@ def _latents(model, seed):
     prior = model.marginal.distribution()
     draws = np.asarray(prior.sample(NUM_LATENTS, seed=tfp_seed(seed)), np.float32)
     hard = np.zeros((3, model.latent_dim), np.float32)
-    hard[1, 0], hard[2, -1] = LARGE, -LARGE
+    scale = np.asarray(prior.stddev()) if hasattr(prior, "stddev") else np.ones(model.latent_dim)
+    hard[1, 0], hard[2, -1] = LARGE * scale[0], -LARGE * scale[-1]
     return np.concatenate([draws, hard])
 
 

@@ -25,7 +25,9 @@ class NotKept(ValueError):
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
 
 
-def publish(workdir, name, out=None, saved_model=True, probability=True, storage="float32"):
+def publish(
+    workdir, name, out=None, saved_model=True, probability=True, storage="float32", licence=""
+):
     """Writes the artifact of a run, complete and verified, or nothing.
 
     Everything is written to a temporary folder beside `out` and checked there in ONNX Runtime,
@@ -41,6 +43,7 @@ def publish(workdir, name, out=None, saved_model=True, probability=True, storage
             which hold the encoder once more and the decoder twice.
         storage: "float32", or "float16": weights rounded and stored so, half the size, refused
             where a metric would change by more than its standard error (see `export.half`).
+        licence: Of the weights, as the card shall say it; empty where it is not stated.
 
     Returns:
         The `Path` of the artifact.
@@ -67,13 +70,22 @@ def publish(workdir, name, out=None, saved_model=True, probability=True, storage
 
         stored = half.halve(run)
     with files.atomic_folder(out) as folder:
-        write_artifact(folder, run, name, data, images, saved_model, probability, stored)
+        graphs = (saved_model, probability)
+        write_artifact(folder, run, name, data, images, *graphs, stored, licence)
         _verify(folder, saved_model)
     return out
 
 
 def write_artifact(
-    folder, run, name, data, images=None, with_saved_model=True, with_probability=False, stored=None
+    folder,
+    run,
+    name,
+    data,
+    images=None,
+    with_saved_model=True,
+    with_probability=False,
+    stored=None,
+    licence="",
 ):
     """Writes all files of an artifact into an empty folder.
 
@@ -86,6 +98,7 @@ def write_artifact(
         with_saved_model: Whether to write a SavedModel too.
         with_probability: Whether to write the graphs of log-densities too.
         stored: What `export.half.halve` found, if the model's weights are to be stored in float16.
+        licence: Of the weights, or "".
     """
     from export import card, golden, half, onnx, prior, probability, readme, sampler, saved_model
 
@@ -109,7 +122,13 @@ def write_artifact(
         saved_model.export(model, folder / cards.SAVED_MODEL, with_probability)
     with files.atomic_path(folder / "golden.npz") as path, open(path, "wb") as file:
         np.savez_compressed(file, **arrays)
-    about = (plain(run.config), run.step, run.evaluation, run.training)
+    if run.evaluation and not run.last_evaluation:
+        print(
+            f"{name} has no metrics: those of its run are of step {run.evaluation['step']}, its "
+            f"weights of step {run.step}; python -m trainers.evaluate measures these",
+            file=sys.stderr,
+        )
+    about = (plain(run.config), run.step, run.last_evaluation, run.training, licence)
     content = card.make_card(stripped, name, data, arrays, *about)
     content["storage"] = stored or {"dtype": "float32"}
     content["saved_model"] = cards.SAVED_MODEL if with_saved_model else ""
@@ -239,17 +258,19 @@ def _check_backend():
         )
 
 
-def main(_):
+def main(argv):
     """Publishes what the flags say; returns the exit code."""
     from absl import flags
 
     from trainers import scripts
 
+    scripts.no_arguments(argv)
     options = flags.FLAGS
     try:
         scripts.import_parts(options.parts)
         with_graphs = (options.saved_model, options.probability)
-        out = publish(options.workdir, options.name, options.out, *with_graphs, options.storage)
+        how = (*with_graphs, options.storage, options.licence)
+        out = publish(options.workdir, options.name, options.out, *how)
     except (ImportError, OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -260,9 +281,12 @@ def main(_):
 if __name__ == "__main__":
     from absl import app, flags
 
-    flags.DEFINE_string("workdir", None, "The run's folder.", required=True)
+    from trainers import scripts
+
+    scripts.define_path("workdir", None, "The run's folder.", required=True)
     flags.DEFINE_string("name", None, "What to call the model.", required=True)
-    flags.DEFINE_string("out", None, "The artifact's folder; default: WORKDIR/artifact.")
+    scripts.define_path("out", None, "The artifact's folder; default: WORKDIR/artifact.")
+    flags.DEFINE_string("licence", "", "Of the weights, for the card; not stated by default.")
     flags.DEFINE_bool("saved_model", True, "Whether to write a SavedModel too.")
     flags.DEFINE_bool("probability", True, "Whether to write the graphs of log-densities too.")
     flags.DEFINE_list("parts", [], "Modules or .py files with parts of your own, to import first.")

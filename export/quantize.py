@@ -111,7 +111,8 @@ def main(arguments=None):
     )
     parser.add_argument("model", help="a released name, a folder or a URL")
     parser.add_argument("--images", required=True, help="images of its data: folder or file")
-    parser.add_argument("--out", required=True, help="the ONNX file to write")
+    out = {"required": True, "type": lambda path: Path(path).expanduser()}
+    parser.add_argument("--out", **out, help="the ONNX file to write")
     parser.add_argument("--fit", action="store_true", help="crop and resize pictures to the model")
     options = parser.parse_args(arguments)
     try:

@@ -67,7 +67,7 @@ reconstructions = model.predict(x)
 
 ## Licence
 
-{licence}, code and weights. The data has its own terms.
+{licence}
 """
 
 _PREPROCESSING = """`encoder.features` does this; whoever calls a graph directly does it first.
@@ -94,6 +94,7 @@ _DRAWS = """
 `sampler.onnx` draws images, pixel after pixel, as a function of uniform noise:
 
 ```python
+import numpy
 sampler = onnxruntime.InferenceSession("sampler.onnx")
 noise = numpy.random.default_rng().random((len(z), {shape}), numpy.float32)
 (images,) = sampler.run(["image"], {{"z": z, "noise": noise}})  # zeros and ones
@@ -103,6 +104,7 @@ _PRIOR = """
 `prior.onnx` draws latents from the prior as a function of standard normal noise:
 
 ```python
+import numpy
 prior = onnxruntime.InferenceSession("prior.onnx")
 noise = numpy.random.default_rng().standard_normal((16, {size}), numpy.float32)
 (z,) = prior.run(["z"], {{"noise": noise}})
@@ -144,7 +146,7 @@ def make_readme(card):
         image_forms=f"{grey}[N, {height}, {width}, {channels}]",
         shape=", ".join(map(str, card["image_shape"])),
         latent_dim=card["latent_dim"],
-        encoder_outputs=", ".join(sorted(card["graphs"]["encoder"]["outputs"])),
+        encoder_outputs=_targets(card["graphs"]["encoder"]["outputs"]),
         encoder_names=json.dumps(sorted(card["graphs"]["encoder"]["outputs"])),
         sampler=_SAMPLER.format(**card) if "posterior" in card["graphs"] else "",
         draws=_draws(card),
@@ -166,7 +168,7 @@ def make_readme(card):
         limits=f"Trained on {card['data'].get('name')} alone: features of other images may mean "
         "little.",
         images="draws" if "sampler" in card["graphs"] else "means",
-        licence=card["licence"],
+        licence=_licence(card["licence"]),
     )
 
 
@@ -174,6 +176,17 @@ def _draws(card):
     if "sampler" not in card["graphs"]:
         return ""
     return _DRAWS.format(shape=", ".join(map(str, card["image_shape"])))
+
+
+def _targets(outputs):
+    """Returns what a list of these outputs is assigned to."""
+    names = ", ".join(sorted(outputs))
+    return f"({names},)" if len(outputs) == 1 else names
+
+
+def _licence(licence):
+    words = f"{licence}, code and weights." if licence else "Of the weights: not stated."
+    return f"{words} The data has its own terms."
 
 
 def _prior_graph(card):

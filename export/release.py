@@ -22,6 +22,7 @@ from zoo.arguments import check_names
 from zoo.releases import card as cards
 
 ARTIFACTS = Path("artifacts")
+LICENCE = "Apache-2.0"
 # Artifacts in the repository: all together, and each file.
 MAX_BYTES, MAX_FILE_BYTES = 150 * 10**6, 40 * 10**6
 
@@ -58,8 +59,8 @@ def release(runs_folder, names=None, out=ARTIFACTS, data_dir=None):
             try:
                 publish_model(source, name, Path(out) / name, data_dir)
                 found[name] = "published"
-            except (OSError, ValueError) as error:
-                found[name] = str(error)
+            except Exception as error:  # whatever one model ends with, the others go on
+                found[name] = str(error) or type(error).__name__
         print(f"{name}: {found[name]}", flush=True)
     return found
 
@@ -80,6 +81,7 @@ def publish_model(source, name, out, data_dir=None):
     from export import publish
 
     options = {"saved_model": False, "probability": name not in WITHOUT_PROBABILITY}
+    options["licence"] = LICENCE
     run = _evaluated(source, data_dir)
     if publish.describe_data(run.config)[1] is None:
         raise FileNotFoundError(
@@ -107,7 +109,9 @@ def _evaluated(source, data_dir):
     if data_dir:
         data = {**run.config["data"], "data_dir": data_dir}
         run = dataclasses.replace(run, config={**run.config, "data": data})
-    missing = [name for name in METRICS if name not in (run.evaluation or {}).get("metrics", {})]
+    missing = [
+        name for name in METRICS if name not in (run.last_evaluation or {}).get("metrics", {})
+    ]
     if not missing:
         return run
     config = copy.deepcopy(run.config)
@@ -161,8 +165,10 @@ def main(argv):
 if __name__ == "__main__":
     from absl import app, flags
 
-    flags.DEFINE_string("runs", None, "The folder of runs.", required=True)
+    from trainers import scripts
+
+    scripts.define_path("runs", None, "The folder of runs.", required=True)
     flags.DEFINE_list("names", None, "Names of configs/releases.py; all by default.")
-    flags.DEFINE_string("out", str(ARTIFACTS), "Where artifacts go.")
+    scripts.define_path("out", str(ARTIFACTS), "Where artifacts go.")
     flags.DEFINE_string("data_dir", None, "Where TensorFlow Datasets keeps its data.")
     app.run(main)

@@ -10,7 +10,7 @@ from trainers import scripts
 
 scripts.prepare_tensorflow()
 
-WORKDIR = flags.DEFINE_string("workdir", None, "A run's folder.")
+WORKDIR = scripts.define_path("workdir", None, "A run's folder.")
 MODEL = flags.DEFINE_string("model", None, "A released name or an artifact's folder, instead.")
 METRICS = flags.DEFINE_list("metrics", None, "Names; those of the run's config by default.")
 NUM_SAMPLES = flags.DEFINE_integer("num_samples", None, "Samples an example, of nll.")
@@ -24,7 +24,7 @@ DATA = flags.DEFINE_string("data", None, "Other data than the model's own: a nam
 PARTS = flags.DEFINE_list(
     "parts", [], "Modules or .py files that register parts of your own, to import first."
 )
-OUT = flags.DEFINE_string(
+OUT = scripts.define_path(
     "out", None, "Of --model and of --data: the folder for evaluation.json, or here."
 )
 

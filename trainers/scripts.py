@@ -26,6 +26,19 @@ def no_arguments(argv):
         raise app.UsageError(f"Expected flags only. Received: {' '.join(argv[1:])}")
 
 
+def define_path(name, default, help, **options):
+    """Defines a flag whose value is a path; `~` in it is the home folder, in `--name=~/x` too."""
+    from absl import flags
+
+    class Parser(flags.ArgumentParser):
+        def parse(self, argument):
+            return os.path.expanduser(argument)
+
+    return flags.DEFINE(
+        Parser(), name, default, help, serializer=flags.ArgumentSerializer(), **options
+    )
+
+
 def import_parts(names):
     """Imports modules, by name or as files, whose parts of a user's own a run's config names.
 

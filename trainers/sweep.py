@@ -19,14 +19,14 @@ ENVIRONMENT = dict(os.environ)
 os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
 
 CONFIG = config_flags.DEFINE_config_file("config", None, "The runs' config, a Python file.")
-WORKDIR = flags.DEFINE_string("workdir", None, "The sweep's folder, made if absent.")
+WORKDIR = scripts.define_path("workdir", None, "The sweep's folder, made if absent.")
 GRID = flags.DEFINE_string(
     "grid", "", "'key=value,value;key=value': config keys, and `family`, the config's argument."
 )
 JOBS = flags.DEFINE_integer("jobs", 2, "Runs side by side.")
 THREADS = flags.DEFINE_integer("threads", 0, "Threads of each run; 0 shares the cores.")
 RETRY_FAILED = flags.DEFINE_bool("retry_failed", False, "Go on with runs that failed.")
-NUMBERS = flags.DEFINE_string(
+NUMBERS = scripts.define_path(
     "numbers", None, "Only copy there what finished runs measured, without weights, to keep."
 )
 PLOT_ONLY = flags.DEFINE_bool("plot_only", False, "Only write the ledger and its pictures anew.")

@@ -13,7 +13,7 @@ from trainers import scripts
 scripts.prepare_tensorflow()
 
 CONFIG = config_flags.DEFINE_config_file("config", None, "The run's config, a Python file.")
-WORKDIR = flags.DEFINE_string("workdir", None, "The run's folder, made if absent.")
+WORKDIR = scripts.define_path("workdir", None, "The run's folder, made if absent.")
 
 
 def main(argv):

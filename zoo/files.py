@@ -68,12 +68,12 @@ def atomic_folder(path):
         for file in temporary.rglob("*"):
             if file.is_file():
                 _flush_to_disk(file)
-        if path.exists():
-            os.replace(path, earlier)
         try:
+            if path.exists():
+                os.replace(path, earlier)
             os.replace(temporary, path)
-        except OSError:
-            if earlier.exists():
+        except BaseException:  # a Ctrl-C between the two as well
+            if earlier.exists() and not path.exists():
                 os.replace(earlier, path)
             raise
     finally:

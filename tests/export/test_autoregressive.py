@@ -3,6 +3,7 @@
 import light_artifact
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 import tiny_artifact
 
@@ -108,7 +109,13 @@ def test_the_loaded_model_draws_what_the_published_one_draws(artifact):
     np.testing.assert_array_equal(to_numpy(loaded.reconstruct(x)), to_numpy(model.reconstruct(x)))
 
 
-def test_the_readme_says_what_the_decoder_takes(artifact):
+def test_the_readme_says_what_the_decoder_takes(artifact, monkeypatch):
     text = (artifact[0] / "README.md").read_text(encoding="utf-8")
     assert '"sampler.onnx"' in text
+    blocks = [block.partition("```")[0] for block in text.split("```python\n")[1:]]
+    (block,) = [block for block in blocks if "sampler.onnx" in block]
+    monkeypatch.chdir(artifact[0])
+    names = {"onnxruntime": onnxruntime, "z": np.zeros((2, artifact[1].latent_dim), "f4")}
+    exec(block, names)
+    assert set(np.unique(names["images"])) <= {0.0, 1.0} and len(names["images"]) == 2
     assert "and `image` (each output is of a pixel given those before it)" in text

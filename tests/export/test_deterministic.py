@@ -38,6 +38,15 @@ def test_every_runtime_gives_the_same_codes(artifact):
     assert set(files.read_json(folder / "card.json")["graphs"]["encoder"]["outputs"]) == {"loc"}
 
 
+def test_the_code_of_its_readme_gives_arrays(artifact, monkeypatch):
+    text = (artifact[0] / "README.md").read_text(encoding="utf-8")
+    (block,) = [b for b in text.split("```python\n")[1:] if "encoder.onnx" in b]
+    monkeypatch.chdir(artifact[0])
+    names = {"x": artifact[2][:2]}
+    exec(block.partition("```")[0], names)
+    assert names["loc"].shape == (2, tiny_artifact.LATENT_DIM)
+
+
 def test_densities_of_a_code_have_one_value_for_each_image(artifact):
     folder, model, images = artifact
     outputs = files.read_json(folder / "card.json")["graphs"]["probability"]["outputs"]

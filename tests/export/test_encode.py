@@ -197,6 +197,7 @@ def test_values_that_are_refused_write_nothing(artifact, tmp_path):
 
 def test_paths_and_arguments_that_are_refused(artifact, tmp_path, images):
     source = write("npy", tmp_path, images)
+    own = write("npz", tmp_path, images)
     (tmp_path / "empty").mkdir()
     (tmp_path / "text.txt").write_text("text")
     for arguments, error, text in (
@@ -217,6 +218,7 @@ def test_paths_and_arguments_that_are_refused(artifact, tmp_path, images):
         ),
         ((source, tmp_path / "o.npy"), ValueError, "ends in .npz. Received: out="),
         ((source, tmp_path / "o.npz", True), ValueError, "`fit` is for picture files"),
+        ((own, own), ValueError, "another file than the images'"),
         ((source, tmp_path / "o.npz", False, 0), ValueError, "`batch_size` must be a positive int"),
     ):
         with pytest.raises(error, match=text):

@@ -62,7 +62,7 @@ def test_an_artifact_is_whole_and_every_file_has_its_hash(artifact):
 def test_the_card_says_what_the_model_is(artifact):
     card = files.read_json(artifact / "card.json")
     assert card["name"] == "tiny" and card["paper"] == "infovae"
-    assert card["licence"] == "Apache-2.0" and card["step"] == 7
+    assert card["licence"] == "" and card["step"] == 7
     assert card["image_shape"] == [8, 6, 1] and card["latent_dim"] == 3
     assert card["model"]["encoder"]["hidden_units"] == [9, 7]
     assert card["model"]["decoder"]["likelihood"] == {"name": "bernoulli"}
@@ -98,7 +98,7 @@ def test_the_readme_says_how_to_load_and_what_it_reached(artifact):
         "| nll | 31.25 +- 0.5 nats (100 samples) |",
         "| linear_probe | not available: no labels |",
         "On 9 examples of the split 'test', seed 17",
-        "Apache-2.0",
+        "Of the weights: not stated. The data has its own terms.",
         "## Use and limits",
         "## Training",
     ):
@@ -179,6 +179,63 @@ def test_preprocessing_follows_the_binarisation(binarisation, rule):
 
 
 # Where it goes, and when it does not.
+
+
+def test_metrics_of_an_earlier_step_are_not_those_of_the_weights(run, capsys):
+    evaluation = files.read_json(run / "evaluation.json")
+    files.write_json(run / "evaluation.json", {**evaluation, "step": 3})
+    out = publish.publish(run, "tiny", saved_model=False, licence="CC0")
+    card = files.read_json(out / "card.json")
+    assert card["metrics"] == {} and card["evaluation"] == {} and card["step"] == 7
+    assert "those of its run are of step 3, its weights of step 7" in capsys.readouterr().err
+    assert "CC0, code and weights." in (out / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("ends_in", ["encoder", "decoder"])
+def test_parts_of_a_user_s_own_that_end_in_plain_layers_are_published(ends_in, tmp_path):
+    class MyEncoder(zoo.Encoder):
+        def __init__(self, latent_dim, **kwargs):
+            super().__init__(**kwargs)
+            self.latent_dim = latent_dim
+            self.flatten = keras.layers.Flatten()
+            self.dense = keras.layers.Dense(2 * latent_dim)
+
+        def build(self, image_shape):
+            self.dense.build((None, image_shape[1] * image_shape[2] * image_shape[3]))
+
+        def call(self, x, training=False):
+            loc, raw = keras.ops.split(self.dense(self.flatten(x)), 2, axis=-1)
+            return {"loc": loc, "scale": keras.ops.softplus(raw) + 1e-5}
+
+    class MyDecoder(zoo.Decoder):
+        def __init__(self, latent_dim, image_shape, likelihood="bernoulli", **kwargs):
+            super().__init__(latent_dim, image_shape, likelihood, **kwargs)
+            height, width, _ = image_shape
+            self.dense = keras.layers.Dense(height * width * self.raw_channels)
+
+        def build(self, latent_shape):
+            self.dense.build(latent_shape)
+
+        def network(self, z, training=False):
+            shape = (-1, *self.image_shape[:2], self.raw_channels)
+            return keras.ops.reshape(self.dense(z), shape)
+
+    room, cls = {
+        "encoder": (zoo.registry.ENCODERS, MyEncoder),
+        "decoder": (zoo.registry.DECODERS, MyDecoder),
+    }[ends_in]
+    own = {"encoder": {"latent_dim": 3}, "decoder": {"latent_dim": 3, "image_shape": [8, 6, 1]}}
+    room.register("of_my_own")(cls)
+    try:
+        parts = tiny_artifact.model_config()
+        parts[ends_in] = {"name": "of_my_own", **own[ends_in]}
+        run = runs.Run(tiny_artifact.make_model(parts), {}, None, 7, [])
+        data = {"name": "tiny", "binarisation": "none"}
+        images = tiny_artifact.images(8).astype("float32") / 255
+        publish.write_artifact(tmp_path, run, "own", data, images, True, with_probability=True)
+        publish._verify(tmp_path)
+    finally:
+        del room._classes["of_my_own"]
 
 
 def test_publishing_again_replaces_the_artifact(run):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import os
 import pathlib
 import platform
 import subprocess
@@ -101,6 +102,11 @@ def test_parts_of_a_user_s_own_are_imported_first(tmp_path, monkeypatch):
         assert printed.index("mine is imported") < printed.index('["evaluate"')
     code, calls, printed = _run("evaluate", "--workdir=W", "--parts=absent.py")
     assert code != 0 and not calls and "Expected a Python file" in printed
+
+
+def test_a_path_begins_at_home():
+    code, calls, _ = _run("evaluate", "--workdir=~/runs/1", "--metrics=nll")
+    assert code == 0 and calls[0][2]["workdir"] == os.path.expanduser("~/runs/1")
 
 
 def test_every_flag_of_sweep_is_its_own_argument(tmp_path):

@@ -2,6 +2,7 @@
 
 import errno
 import hashlib
+import os
 
 import pytest
 
@@ -43,6 +44,26 @@ def test_a_folder_is_replaced_only_on_success(tmp_path):
     with files.atomic_folder(target) as folder:
         (folder / "b").write_text("second")
     assert [p.name for p in target.iterdir()] == ["b"]
+    assert [p.name for p in tmp_path.iterdir()] == ["artifact"]
+
+
+@pytest.mark.parametrize("after", [1, 2])
+def test_an_interruption_at_the_swap_costs_neither_folder(tmp_path, monkeypatch, after):
+    target = tmp_path / "artifact"
+    with files.atomic_folder(target) as folder:
+        (folder / "a").write_text("first")
+    moves = []
+
+    def interrupted(source, to, move=os.replace):
+        move(source, to)
+        moves.append(to)
+        if len(moves) == after:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(files.os, "replace", interrupted)
+    with pytest.raises(KeyboardInterrupt), files.atomic_folder(target) as folder:
+        (folder / "b").write_text("second")
+    assert [p.name for p in target.iterdir()] == ["a" if after == 1 else "b"]
     assert [p.name for p in tmp_path.iterdir()] == ["artifact"]
 
 

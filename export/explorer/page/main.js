@@ -27,6 +27,7 @@ async function start() {
   $("models").append(...manifest.models.map(facts));
   say("Loading the graphs ...");
   const models = await Promise.all(manifest.models.map((entry) => Model.open(entry)));
+  $("plane-help").hidden = models.every((model) => model.latents < 2); // sliders alone
   const explorers = models.map((model) => new Explorer(model));
   $("explore").append(...explorers.map((explorer) => explorer.element));
 

@@ -5,6 +5,7 @@ import { paint } from "./pixels.js";
 const SIZE = 660; // canvas pixels a side; CSS fits them to the page
 const TILES = 13; // decoded pictures a side
 const STEPS = 60; // arrow keys cross the plane in so many steps, with Shift in a tenth of them
+const UNLABELLED = "#888";
 const COLOURS = ["#4e9de6", "#f28e2b", "#59c45f", "#e15759", "#b07aa1", "#c49c6b", "#ff9da7",
   "#d6d6d6", "#e3c934", "#40c4c4"];
 
@@ -161,7 +162,9 @@ export class Plane {
     for (let i = 0; i < this.model.count; i++) {
       const code = this.model.code(i);
       const [x, y] = this.axes.map((dimension, axis) => this.toPixel(axis, code[dimension]));
-      context.fillStyle = COLOURS[labels ? labels[i] % COLOURS.length : 0];
+      context.fillStyle = labels && labels[i] < 0
+        ? UNLABELLED
+        : COLOURS[labels ? labels[i] % COLOURS.length : 0];
       context.beginPath();
       context.arc(x, y, 6, 0, 2 * Math.PI);
       context.fill();
