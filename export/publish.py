@@ -171,9 +171,7 @@ def describe_data(config, workdir=None):
         splits = data.load_splits(config["data"])
     except FileNotFoundError:
         wanted = plain(config["data"])
-        kept = {key: wanted.get(key) for key in ("name", "binarisation")}
-        if str(kept["name"]).startswith("binarized_mnist"):
-            kept["binarisation"] = "static"  # as shipped, whatever the config says
+        kept = {"name": wanted.get("name"), "binarisation": data.binarisation_of(wanted)}
         if float(wanted.get("pixel_scale") or 1) != 1:
             kept["pixel_scale"] = float(wanted["pixel_scale"])
         return {**kept, "golden": "random (the data was not at hand), then all 0 and all 1"}, None

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from absl import flags
 from absl.testing import flagsaver
+from ml_collections import config_flags
 
 from configs.broken_elbo import families
 from trainers import data, loop, train
@@ -119,6 +120,25 @@ def test_wrong_flags_name_the_nearest(flag, message, tmp_path, monkeypatch):
     with flagsaver.flagsaver(), pytest.raises(Exception, match=message):
         train.main(flags.FLAGS(command))
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        ("vimae/plane.py:vae", "encoder.hidden_units"),
+        ("mu_vae/toy.py", "encoder.hidden_units"),
+        ("vimae/mnist.py:vae", "decoder.filters"),
+        ("quickstart.py", "evaluation.metrics"),
+    ],
+)
+def test_several_numbers_or_words_are_set_by_a_flag(name, key, monkeypatch):
+    command = ["train", f"--config={ROOT / 'configs' / name}", f"--config.{key}=('elbo', 5)"]
+    monkeypatch.setattr(sys, "argv", command)
+    values = flags.FlagValues()
+    config_flags.DEFINE_config_file("config", flag_values=values)
+    values(command)
+    room, argument = key.split(".")
+    assert values.config[room][argument] == ("elbo", 5)
 
 
 def test_a_wrong_flag_ends_the_script(tmp_path):

@@ -50,7 +50,7 @@ def test_nine_toys_of_figure_1():
         assert encoder.activation == config.decoder.activation == activation
         assert ("radius" in config.encoder) == (row != "vae")
         assert config.objective.name == ("mu" if row == "mu_vae" else "beta")
-        assert encoder.hidden_units == config.decoder.hidden_units == [512] * 3
+        assert encoder.hidden_units == config.decoder.hidden_units == (512,) * 3
 
 
 def test_a_toy_with_leaky_relu_of_slope_a_fifth_and_weights_by_glorot(rng):

@@ -112,8 +112,16 @@ def complete(config, mode=""):
         config.evaluation.nll_examples = 50
     with config.unlocked():
         for room, spec in _whole_rooms(config).items():
-            config[room] = ConfigDict(spec)
+            config[room] = ConfigDict(_with_tuples(spec))
+        config.evaluation = ConfigDict(_with_tuples(plain(config.evaluation)))
     return config.lock()
+
+
+def _with_tuples(value):
+    """Returns lists as tuples, which a flag can set: `--config.encoder.hidden_units="(5, 5)"`."""
+    if isinstance(value, dict):
+        return {key: _with_tuples(item) for key, item in value.items()}
+    return tuple(map(_with_tuples, value)) if isinstance(value, list) else value
 
 
 def _whole_rooms(config):
@@ -235,6 +243,8 @@ def check_numbers(config):
                     f"`{room}.{key}` must be an integer of at least {smallest}. "
                     f"Received: {room}.{key}={number!r}"
                 )
+    if not 0 <= config["seed"] < 2**31:
+        raise ValueError(f"`seed` must be in [0, 2**31). Received: seed={config['seed']!r}")
     check_names(config["evaluation"]["metrics"], ALL_METRICS, "evaluation.metrics")
     check_names([config["train"]["dtype_policy"]], DTYPE_POLICIES, "train.dtype_policy")
 

@@ -5,7 +5,7 @@ import dataclasses
 from pathlib import Path
 
 from trainers import runs
-from trainers.data import load_splits
+from trainers.data import binarisation_of, load_splits
 from zoo.arguments import check_names
 from zoo.evaluation.evaluate import ALL_METRICS
 
@@ -108,4 +108,7 @@ def _other_data(config, name, image_shape):
     height, width, channels = image_shape
     kept = ("data_dir", "download", "binarisation", "pixel_scale")
     own = {key: config[key] for key in kept if key in config}
-    return {"name": name, "image_size": [height, width], "channels": channels, **own}
+    own["binarisation"] = binarisation_of(config)
+    if channels in (1, 3):  # others can be brought to no other number
+        own["channels"] = channels
+    return {"name": name, "image_size": [height, width], **own}

@@ -71,12 +71,12 @@ def train(config, workdir, splits, progress=True):
             jit_compile=resolve_jit(config.train.jit_compile, model),
             steps_per_execution=resolve_steps(config.train.steps_per_execution, steps),
         )
-        runs.claim(workdir, config, splits)  # not before its parts could be built
         if checkpoint:
             checkpoints.restore(checkpoint, model)
             logging.info("Resuming at step %d (epoch %d).", first_step, first_step // steps)
         elif model.marginal.starts_from_images:
             model.marginal.adapt(train_set, seed=config.seed)
+        runs.claim(workdir, config, splits)  # not before all of it could be built
         history = checkpoint.history if checkpoint else []
         rows = slice(0, config.train.validation_examples)
         images = watched.float_images(rows)
@@ -94,6 +94,7 @@ def train(config, workdir, splits, progress=True):
         stream = data.training_batches(train_set, batch_size, config.seed, first_step, **labelled)
         if backend.BACKEND == "jax" and not labelled:
             stream = ((batch,) for batch in stream)
+        validation = callbacks.Validation(images, batch_size, config.train.validation_every, labels)
         bar = callbacks.Progress(first_step, epochs * steps, disable=not progress)
         try:
             model.fit(
@@ -106,7 +107,7 @@ def train(config, workdir, splits, progress=True):
                 callbacks=[
                     callbacks.Clock(),
                     callbacks.StopOnNonFinite(),
-                    callbacks.Validation(images, batch_size, config.train.validation_every, labels),
+                    *([] if watched is train_set else [validation]),
                     # Before whatever draws samples or keeps the weights.
                     callbacks.Adaptation(
                         train_set, (config.train.pictures_every, config.train.checkpoint_every)

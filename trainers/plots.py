@@ -223,11 +223,9 @@ def _classes(count, labels, class_names):
     present = np.unique(labels).tolist()
     if class_names is None:
         return {label: str(label) for label in present}
-    if present[0] < 0 or present[-1] >= len(class_names):
-        received = f"labels {present[0]} to {present[-1]}, {len(class_names)} class_names"
-        raise ValueError(f"Expected a name for each label. Received: {received}")
-    # A dollar would begin a formula.
-    return {label: str(class_names[label]).replace("$", r"\$") for label in present}
+    # A label without a name, -1 where there is none say, is its own. A dollar begins a formula.
+    known = dict(enumerate(class_names))
+    return {label: str(known.get(label, label)).replace("$", r"\$") for label in present}
 
 
 def _scatter(panel, codes, labels, classes):

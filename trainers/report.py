@@ -112,7 +112,8 @@ def _data_line(config, evaluation, seconds):
     name = data.get("name") if isinstance(data, dict) else data
     parts = [f"data {name}"] if name else []
     if isinstance(data, dict) and data.get("binarisation"):
-        parts.append(f"binarisation {data['binarisation']}")
+        measured = evaluation.get("data", {}).get("binarisation")
+        parts.append(f"binarisation {measured or data['binarisation']}")
     if "seed" in config:
         parts.append(f"seed {config['seed']}")
     parts.append(f"trained in {duration(seconds)}" if seconds is not None else "no run time noted")

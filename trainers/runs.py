@@ -146,7 +146,8 @@ def evaluate_run(workdir, run, splits=None, metrics=None, progress=True):
     found = evaluation_suite.evaluate(
         run.model,
         split,
-        train_dataset=splits["train"],
+        # What was trained on cannot judge itself: where no split was held out, there is no probe.
+        train_dataset=None if split is splits["train"] else splits["train"],
         metrics=tuple(metrics or settings["metrics"]),
         num_samples=settings["num_samples"],
         nll_examples=settings["nll_examples"] or None,
@@ -155,14 +156,14 @@ def evaluate_run(workdir, run, splits=None, metrics=None, progress=True):
         seed=run.config["seed"],
         progress=progress,
     )
-    earlier = run.last_evaluation
+    earlier = _earlier(workdir, run)
     result = {
         "split": name,
         "num_examples": len(split),
         "data": split.describe(),
         "seed": run.config["seed"],
         "step": run.step,
-        "epochs": run.history[-1]["epoch"] if run.history else 0,
+        "epochs": run.history[-1]["epoch"] if run.history else run.training.get("epochs", 0),
         "metrics": {**(earlier["metrics"] if earlier else {}), **found},
         "seconds": round(time.perf_counter() - start, 2),
         "command": environment.command(),
@@ -171,6 +172,24 @@ def evaluate_run(workdir, run, splits=None, metrics=None, progress=True):
     }
     files.write_json(Path(workdir) / "evaluation.json", result)
     return result
+
+
+def _earlier(workdir, run):
+    """Returns the evaluation of the run's step that a new one is added to, or None.
+
+    What lies in the folder now, as another process may have measured something meanwhile.
+
+    Raises:
+        ValueError: If that is of a later step, and would be lost.
+    """
+    path = Path(workdir) / "evaluation.json"
+    there = files.read_json(path) if path.is_file() else None
+    if there and there["step"] > run.step:
+        raise ValueError(
+            "The run was trained on and evaluated while this evaluation of an earlier step went "
+            f"on; nothing is written. Received: step {there['step']} in {path}, {run.step} here"
+        )
+    return there if there and there["step"] == run.step else run.last_evaluation
 
 
 def load_run(workdir):
@@ -282,7 +301,7 @@ def _pictures(model, split, seed):
         ),
         "samples": (
             grids.image_grid(samples, columns=PICTURES),
-            f"Mean images of draws from the marginal, seed {seed}.",
+            f"{_drawn(model)} of draws from the marginal, seed {seed}.",
         ),
         "latent": (
             plots.latent_scatter(codes, labels, class_names=split.class_names),
@@ -293,6 +312,10 @@ def _pictures(model, split, seed):
             "Variance of each latent's posterior mean over the same images.",
         ),
     }
+
+
+def _drawn(model):
+    return "Images, drawn pixel by pixel," if model.decoder.is_autoregressive else "Mean images"
 
 
 @contextlib.contextmanager

@@ -63,6 +63,15 @@ def test_config_chooses_splits_and_limit():
         data.load_splits({})
 
 
+def test_splits_of_several_sizes_are_refused(tmp_path):
+    sizes = {"x_train": (5, 8, 8), "x_test": (5, 10, 10)}
+    np.savez(tmp_path / "a.npz", **{k: np.zeros(s, "uint8") for k, s in sizes.items()})
+    config = {"name": f"npz:{tmp_path / 'a.npz'}"}
+    with pytest.raises(ValueError, match=r"one size.*train \(8, 8, 1\), test \(10, 10, 1\)"):
+        data.load_splits(config)
+    assert data.load_splits({**config, "image_size": [8, 8]})["test"].image_shape == (8, 8, 1)
+
+
 def test_distinct_keeps_each_picture_in_the_first_split_that_has_it(tmp_path):
     values = {"train": [1, 2, 2, 3], "valid": [3, 4], "test": [4, 1, 5, 5, 6]}
     arrays = {}

@@ -25,6 +25,48 @@ def test_a_run_again_with_more_samples(workdir):
     assert "nll" in (workdir / "report.html").read_text()
 
 
+def test_what_another_process_measured_meanwhile_is_kept(workdir, monkeypatch):
+    path, measure = workdir / "evaluation.json", evaluation.runs.evaluation_suite.evaluate
+
+    def meanwhile(*arguments, **options):
+        found = measure(*arguments, **options)
+        there = files.read_json(path)
+        there["metrics"]["mmd"] = {"value": 0.5}
+        there["step"] += later
+        files.write_json(path, there)
+        return found
+
+    monkeypatch.setattr(evaluation.runs.evaluation_suite, "evaluate", meanwhile)
+    later = 0
+    evaluation.evaluate(workdir, metrics=["elbo"], progress=False)
+    assert files.read_json(path)["metrics"]["mmd"] == {"value": 0.5}
+    later = 1
+    with pytest.raises(ValueError, match="earlier step went on; nothing is written"):
+        evaluation.evaluate(workdir, metrics=["elbo"], progress=False)
+    assert files.read_json(path)["step"] == 8
+
+
+def test_an_artifact_s_evaluation_says_how_long_it_was_trained(workdir, tmp_path):
+    card = files.read_json(workdir / "artifact" / "card.json")
+    card["training"]["epochs"] = 12
+    shutil.copytree(workdir / "artifact", tmp_path / "model")
+    files.write_json(tmp_path / "model" / "card.json", card)
+    data = f"npz:{workdir.parent / 'other.npz'}"
+    np.savez(workdir.parent / "other.npz", images=tiny_artifact.images(20))
+    out = {"out": tmp_path / "out", "progress": False}
+    found = evaluation.evaluate(model=tmp_path / "model", metrics=["elbo"], data=data, **out)
+    assert found["epochs"] == 12
+
+
+@pytest.mark.parametrize(
+    ("channels", "kept"), [(1, {"channels": 1}), (3, {"channels": 3}), (4, {})]
+)
+def test_other_data_has_the_model_s_binarisation_and_channels(channels, kept):
+    config = {"name": "binarized_mnist", "binarisation": "none"}
+    expected = {"name": "mnist", "image_size": [8, 6], "binarisation": "static", **kept}
+    assert evaluation._other_data(config, "mnist", (8, 6, channels)) == expected
+
+
 def test_settings_reach_the_metrics(workdir):
     names = ["nll_ais", "generated_nll", "reconstruction_l2"]
     settings = {"nll_examples": 3, "num_chains": 2, "num_temperatures": 4, "num_generated": 5}

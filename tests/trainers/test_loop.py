@@ -105,6 +105,10 @@ def test_numbers_out_of_range_are_refused_before_the_folder_is_taken(tmp_path, k
     name = key.replace("__", ".")
     with pytest.raises(ValueError, match=rf"`{name}` must be an integer.*{name}={value}"):
         loop.train_and_evaluate(config, tmp_path / "run", progress=False)
+    config = small_run.config(tmp_path)
+    config.seed = 2**31
+    with pytest.raises(ValueError, match=r"`seed` must be in \[0, 2\*\*31\). Received: seed=2147"):
+        loop.train_and_evaluate(config, tmp_path / "run", progress=False)
     assert not (tmp_path / "run").exists()
 
 
@@ -204,6 +208,26 @@ def test_jit_choice():
         loop.resolve_jit("yes", None)
     assert loop.resolve_jit("on", None) is True
     assert loop.resolve_jit("off", None) is False
+
+
+def test_what_was_trained_on_does_not_judge_itself(tmp_path):
+    config = small_run.config(tmp_path, epochs=1)
+    config.data.validation_split = config.data.test_split = "none"
+    result = loop.train_and_evaluate(config, tmp_path / "run", progress=False)
+    assert not [name for name in result.history[-1] if name.startswith("val_")]
+    assert result.evaluation["split"] == "train"
+    assert result.evaluation["metrics"]["linear_probe"]["value"] is None
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert "No split was held out." in page
+
+
+def test_too_few_images_for_pseudo_inputs_leave_the_folder_free(tmp_path):
+    config = small_run.config(tmp_path)
+    with config.unlocked():
+        config.marginal = ConfigDict({"name": "vamp", "num_pseudo_inputs": 99, "start": "images"})
+    with pytest.raises(ValueError, match="Expected at least 99 images"):
+        loop.train_and_evaluate(config, tmp_path / "run", progress=False)
+    assert not (tmp_path / "run").exists()
 
 
 def test_labels_scaled_pixels_and_what_is_estimated_after_training(tmp_path):

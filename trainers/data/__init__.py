@@ -13,12 +13,13 @@ from trainers.data.pipeline import (
     training_batch,
     training_batches,
 )
-from trainers.data.sources import load, load_splits
+from trainers.data.sources import binarisation_of, load, load_splits
 
 __all__ = [
     "BINARISATIONS",
     "EVALUATION_SEED",
     "Dataset",
+    "binarisation_of",
     "evaluation_batches",
     "load",
     "load_splits",

@@ -150,6 +150,13 @@ def load_splits(config):
         loaded = {role: dataset and _rotated(dataset) for role, dataset in loaded.items()}
     if limit:
         loaded["train"] = loaded["train"].take(limit)
+    shapes = {role: dataset.image_shape for role, dataset in loaded.items() if dataset}
+    if len(set(shapes.values())) > 1:
+        raise ValueError(
+            "Expected images of one size and one number of channels in all splits; "
+            "data.image_size and data.channels bring them to it. "
+            f"Received: {', '.join(f'{role} {shape}' for role, shape in shapes.items())}"
+        )
     scale = float(value("pixel_scale", 1.0))
     return {
         role: None if dataset is None else dataclasses.replace(dataset, pixel_scale=scale)
@@ -207,11 +214,20 @@ def _default(source, role):
     return role if role in source.splits and source.sizes.get(role, 1) else None
 
 
+def _is_binary(name):
+    return str(name).partition("/")[0].partition(":")[0] == "binarized_mnist"
+
+
+def binarisation_of(config):
+    """Returns the binarisation of the data of a config's `data`: static where it ships so."""
+    return "static" if _is_binary(config.get("name")) else config.get("binarisation") or "none"
+
+
 def _dataset(source, split, binarisation, enough=None):
     splits.check_names(split, source.splits, source.name)
     images, labels = source.read(split, enough)
     preprocessing = source.preprocessing
-    if source.name.partition("/")[0].partition(":")[0] == "binarized_mnist":
+    if _is_binary(source.name):
         if binarisation == "dynamic":
             raise ValueError(
                 "binarized_mnist is binary as shipped; for dynamic binarisation take mnist. "

@@ -55,7 +55,7 @@ def read(workdir, name):
         status = "finished"
     elif status == "finished" and not has_numbers(folder):
         status = "waiting"
-    return Record(spec, status, saved["error"])
+    return Record(spec, status, "" if status == "finished" else saved["error"])
 
 
 def read_all(workdir):
