@@ -275,8 +275,16 @@ def _cut(run, origin):
     limit = run.config["data"]["limit"] if origin.get("is_limited", True) else 0
     return [
         run.config.get("cut", ""),
+        precision(run.config),
         f"the first {limit} training examples alone" if limit else "",
     ]
+
+
+def precision(config):
+    """Returns "trained in bfloat16", say, of a config whose `cut` does not say so, or ""."""
+    policy = config.get("train", {}).get("dtype_policy", "float32")
+    short = policy.removeprefix("mixed_")
+    return "" if policy == "float32" or short in config.get("cut", "") else f"trained in {short}"
 
 
 def _title(config):

@@ -315,6 +315,8 @@ def test_a_run_that_failed_late_is_in_no_mean(tmp_path):
     assert late["ours"] == -131.0 and "2 of 3 runs" in late["note"]
     own = [r["ours"] for r in rows if r["metric"] == "elbo_later_half" and r["seeds"] == [19]]
     assert own == [-170.0]
+    notes = [r["note"] for r in rows if r["seeds"] == [19]]
+    assert notes and all(note.startswith("failed run, as far as it got; ") for note in notes)
 
 
 def test_a_finished_run_without_its_weights_is_an_error_and_no_gap_in_a_figure(tmp_path):

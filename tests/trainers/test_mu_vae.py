@@ -116,6 +116,16 @@ def test_items_measure_and_draw(pretended, item, tmp_path, monkeypatch):
     assert file.tell() > 3000
 
 
+def test_a_run_of_other_settings_in_the_folder_is_not_taken(tmp_path):
+    names = ("family=vae_learning_rate=0.0005_seed=17", "family=vae_seed=17")
+    fields = "run,family,optimizer.learning_rate,seed,status,error\n"
+    lines = [f"{names[0]},vae,0.0005,17,finished,", f"{names[1]},vae,,17,finished,"]
+    (tmp_path / "ledger.csv").write_text(fields + "\n".join(lines) + "\n")
+    points = [{"family": "vae", "seed": 17}, {"family": "beta_vae", "seed": 17}]
+    found = mu_vae_runs._lines(tmp_path, points)
+    assert found[0]["run"] == names[1] and found[1]["status"] == ""
+
+
 def test_share_of_codes_that_clipping_keeps_on_its_circle():
     codes = np.array([[3.0, 4.0], [0.0, -5.0], [4.9, 0.0], [0.0, 0.0], [1.0, 1.0]])
     assert mu_vae_toy._share_clipped(codes, 5.0) == (0.4, pytest.approx(math.sqrt(0.24 / 5)))

@@ -67,7 +67,10 @@ def test_grids_of_each_scale_are_runs_that_the_config_allows(scale, count, tmp_p
     monkeypatch.setattr(training, "read", lambda folder, cut="", names=None: _Cut(folder, cut))
     cut = families.train(Context(scale, tmp_path), "omniglot", annealed=True).cut
     assert len(specs) == len({spec.name for spec in specs}) == count
-    assert ("betas" in cut) == (scale != "full")
+    assert ("betas" in cut) == (scale != "full") and "annealing" not in cut
+    assert "without KL annealing" in families.train(Context(scale, tmp_path), "omniglot").cut
+    assert "annealing" not in families.train(Context(scale, tmp_path), "mnist").cut
+    specs = specs[:count]
     steps = families.ANNEAL_STEPS[scale]
     assert all(f"--config.objective.anneal_steps={steps}" in s.arguments for s in specs)
 
@@ -110,6 +113,8 @@ def test_runs_that_are_given_say_what_they_lack(trained, tmp_path, monkeypatch):
         taken("reduced", data="omniglot")
     write(objective={"anneal_steps": 9})
     assert taken("full", ["---"], ("0.5",), annealed=True) == ""
+    assert taken("full", ["---"], ("0.5",)) == "runs with KL annealing among them"
+    write()
     assert taken("reduced", ["---", "-+v"], ("0.5", "1.0")) == ""
     assert taken("full", ["---"], ("0.5",)) == ""
     assert taken("reduced", ["-+v"]) == "betas 0.1, 0.5, 1.0"

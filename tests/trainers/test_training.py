@@ -61,6 +61,27 @@ def test_a_failed_run_is_said_and_stops_no_other(pretend, tmp_path):
         training.train(context, "broken_elbo/mnist", {**AXES, "seed": [13]})
 
 
+def test_what_grids_cut_is_said_once_and_what_failed_is_added_up(tmp_path):
+    cuts = ("few; runs not finished: 1", "", "few; others; runs not finished: 2", "others")
+    assert training.joined(*cuts) == "few; others; runs not finished: 3"
+    assert training.joined(training.unfinished(0), "few") == "few"
+    for policy, cut, expected in (
+        ("float32", "few", "few"),
+        ("mixed_bfloat16", "few", "few; trained in bfloat16"),
+        ("mixed_bfloat16", "", "trained in bfloat16"),
+        ("mixed_bfloat16", "few, in bfloat16", "few, in bfloat16"),
+    ):
+        config = {"cut": cut, "train": {"dtype_policy": policy}}
+        files.write_json(tmp_path / "config.json", {"config": config})
+        assert training.cut_of(tmp_path) == expected
+
+
+def test_how_a_metric_was_measured():
+    entry = {"value": 1.0, "kernel": "rbf", "bandwidth": 64.0, "num_generated": 2000}
+    assert training.how(entry) == "2,000 generated images; RBF kernel of bandwidth 64"
+    assert training.how({"value": None}) == ""
+
+
 def test_runs_that_another_process_trains_are_no_failed_ones(pretend, tmp_path, monkeypatch):
     training.train(Context("tiny", tmp_path), "broken_elbo/mnist", {**AXES, "seed": [17]})
     monkeypatch.setattr(running._Pool, "run", lambda pool: ledger.write(pool.workdir))

@@ -119,10 +119,7 @@ def read(folder, cut="", names=None):
 def cut_of(folder):
     """Returns what a run cuts: what its config says, and a precision that is not float32."""
     config = files.read_json(folder / "config.json")["config"]
-    policy = config["train"]["dtype_policy"]
-    short = policy.removeprefix("mixed_")
-    said = policy == "float32" or short in config["cut"]
-    return "; ".join(filter(None, [config["cut"], "" if said else f"trained in {short}"]))
+    return "; ".join(filter(None, [config["cut"], runs.precision(config)]))
 
 
 def how(entry):

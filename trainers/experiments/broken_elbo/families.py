@@ -71,7 +71,8 @@ def train(context, data, families=None, betas=None, annealed=False):
         if of_decoder:
             axes = {"family": of_decoder, "objective.beta": betas or wanted[decoder]}
             grids.append({**axes, "seed": [context.seed]})
-    cut = "; ".join(filter(None, [cut if betas is None else "", UNANNEALED[data]]))
+    said = "" if annealed else UNANNEALED[data]
+    cut = "; ".join(filter(None, [cut if betas is None else "", said]))
     return training.train(context, f"broken_elbo/{data}", grids, overrides, cut)
 
 
@@ -95,7 +96,7 @@ def _taken(context, data, families, betas, annealed):
             f"--scale=reduced. Received: {str(trained.folder)!r} with {epochs:g} epochs, "
             f"{lacking or 'all of them'}"
         )
-    said = UNANNEALED[data] if any(plain) else ""
+    said = UNANNEALED[data] if any(plain) and not annealed else ""
     if not annealed and not all(plain):
         said = "; ".join(filter(None, [said, "runs with KL annealing among them"]))
     return dataclasses.replace(trained, cut="; ".join(filter(None, [lacking, said, trained.cut])))
