@@ -18,6 +18,14 @@ BOUND = {"tiny": (20, 10), "reduced": (500, 200), "full": (10000, 1000)}
 LOG_2PI = np.log(2 * np.pi)
 
 
+def cut(scale):
+    """Returns what `compare` cuts at a scale."""
+    if scale == "full":
+        return ""
+    images, samples = BOUND[scale]
+    return f"gap of {images} images, {samples} samples; {PROPOSALS[scale]:,} posterior proposals"
+
+
 @dataclasses.dataclass(frozen=True)
 class Aggregated:
     """q(z) = E_x[N(loc(x), diag(scale(x))^2)] over a split, a mixture of as many Gaussians.

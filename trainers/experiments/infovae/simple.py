@@ -112,7 +112,8 @@ def run_posteriors(context):
         [z for column in columns.values() for _, *draws, _ in column for z in draws]
     )
     figure = pictures.posteriors(columns, reach)
-    return Outcome(rows, {"posteriors": figure}, trained.cut)
+    cut = training.joined(posteriors.cut(context.scale), trained.cut)
+    return Outcome(rows, {"posteriors": figure}, cut)
 
 
 def run_samples(context):
@@ -142,4 +143,6 @@ def run_samples(context):
         )["generated_nll"]
         note = f"{training.how(entry)}, under a Parzen density of the training images"
         rows.append(row(name, "generated_nll", entry["value"], entry["stderr"], note=note, **about))
-    return Outcome(rows, {"samples": pictures.samples(drawn)}, trained.cut)
+    few = "" if context.scale == "full" else f"{PARZEN[context.scale]:,} generated images"
+    cut = training.joined(few, trained.cut)
+    return Outcome(rows, {"samples": pictures.samples(drawn)}, cut)
