@@ -190,9 +190,9 @@ def test_a_frozen_part_inside_a_part_stays_frozen(tmp_path):
 
 
 def test_weights_of_examples_are_refused(x):
-    model = _model()
-    model.compile("adam")
     for weights in ({"sample_weight": np.ones(len(x))}, {"class_weight": {0: 1.0, 1: 2.0}}):
+        model = _model()  # each its own: under JAX Keras does not survive an error in `fit`
+        model.compile("adam")
         with pytest.raises(ValueError, match="Expected no weights of examples"):
             model.fit(x, np.zeros(len(x)), verbose=0, **weights)
 
@@ -312,7 +312,8 @@ def test_own_encoder_in_twenty_lines(x, builds, policy, request):
     model.compile(keras.optimizers.Adam(0.01))
     losses = model.fit(x, epochs=10, verbose=0).history["loss"]
     assert losses[-1] < losses[0]
-    assert model.encoder.distribution(x).dtype == "float32"
+    kind = model.encoder.distribution(x).dtype
+    assert keras.backend.standardize_dtype(kind) == "float32"
 
 
 def test_odd_image_sizes():

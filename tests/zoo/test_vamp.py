@@ -252,6 +252,7 @@ def test_adapt_starts_at_images_that_can_learn(rng):
             model.marginal.adapt(wrong)
 
 
+@pytest.mark.skipif(BACKEND == "jax", reason="on JAX TFP draws by a key alone")
 def test_a_draw_needs_no_seed():
     assert compose().marginal.distribution().sample(3).shape == (3, SIZE)
 
