@@ -8,6 +8,7 @@ from pathlib import Path
 import h5py
 import keras
 import numpy as np
+import own_parts
 import pytest
 import tensorflow as tf
 import tiny_artifact
@@ -193,36 +194,9 @@ def test_metrics_of_an_earlier_step_are_not_those_of_the_weights(run, capsys):
 
 @pytest.mark.parametrize("ends_in", ["encoder", "decoder"])
 def test_parts_of_a_user_s_own_that_end_in_plain_layers_are_published(ends_in, tmp_path):
-    class MyEncoder(zoo.Encoder):
-        def __init__(self, latent_dim, **kwargs):
-            super().__init__(**kwargs)
-            self.latent_dim = latent_dim
-            self.flatten = keras.layers.Flatten()
-            self.dense = keras.layers.Dense(2 * latent_dim)
-
-        def build(self, image_shape):
-            self.dense.build((None, image_shape[1] * image_shape[2] * image_shape[3]))
-
-        def call(self, x, training=False):
-            loc, raw = keras.ops.split(self.dense(self.flatten(x)), 2, axis=-1)
-            return {"loc": loc, "scale": keras.ops.softplus(raw) + 1e-5}
-
-    class MyDecoder(zoo.Decoder):
-        def __init__(self, latent_dim, image_shape, likelihood="bernoulli", **kwargs):
-            super().__init__(latent_dim, image_shape, likelihood, **kwargs)
-            height, width, _ = image_shape
-            self.dense = keras.layers.Dense(height * width * self.raw_channels)
-
-        def build(self, latent_shape):
-            self.dense.build(latent_shape)
-
-        def network(self, z, training=False):
-            shape = (-1, *self.image_shape[:2], self.raw_channels)
-            return keras.ops.reshape(self.dense(z), shape)
-
     room, cls = {
-        "encoder": (zoo.registry.ENCODERS, MyEncoder),
-        "decoder": (zoo.registry.DECODERS, MyDecoder),
+        "encoder": (zoo.registry.ENCODERS, own_parts.MyEncoder),
+        "decoder": (zoo.registry.DECODERS, own_parts.MyDecoder),
     }[ends_in]
     own = {"encoder": {"latent_dim": 3}, "decoder": {"latent_dim": 3, "image_shape": [8, 6, 1]}}
     room.register("of_my_own")(cls)

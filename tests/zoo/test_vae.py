@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import oracles
 import pytest
+from own_parts import MyEncoder
 
 import zoo
 from zoo.backend import BACKEND, to_numpy
@@ -293,22 +294,7 @@ def test_own_encoder_in_twenty_lines(x, builds, policy, request):
     request.addfinalizer(lambda: keras.mixed_precision.set_dtype_policy("float32"))
     keras.mixed_precision.set_dtype_policy(policy)
 
-    class MyEncoder(zoo.Encoder):
-        def __init__(self, latent_dim, **kwargs):
-            super().__init__(**kwargs)
-            self.latent_dim = latent_dim
-            self.flatten = keras.layers.Flatten()
-            self.dense = keras.layers.Dense(2 * latent_dim)
-
-        def build(self, image_shape):
-            if builds:  # else the first batch does
-                self.dense.build((None, int(np.prod(image_shape[1:]))))
-
-        def call(self, x, training=False):
-            loc, raw = keras.ops.split(self.dense(self.flatten(x)), 2, axis=-1)
-            return {"loc": loc, "scale": keras.ops.softplus(raw) + 1e-5}
-
-    model = zoo.VAE(MyEncoder(3), zoo.MLPDecoder(3, SHAPE, [8]))
+    model = zoo.VAE(MyEncoder(3, builds), zoo.MLPDecoder(3, SHAPE, [8]))
     model.compile(keras.optimizers.Adam(0.01))
     losses = model.fit(x, epochs=10, verbose=0).history["loss"]
     assert losses[-1] < losses[0]

@@ -25,7 +25,7 @@ class Around(Encoder):
         if not isinstance(base, Encoder):
             spec = {"name": base} if isinstance(base, str) else dict(base)
             base = ENCODERS.create({"latent_dim": latent_dim, **spec})
-        if base.flow is not None or type(base).posterior is not Encoder.posterior:
+        if base.flow is not None or base.has_own_posterior:
             raise ValueError(
                 "`base` must have a Gaussian posterior; a flow goes around this encoder, as its "
                 f"own base, and not inside. Received: base={type(base).__name__}"

@@ -29,6 +29,11 @@ class Encoder(Part):
         """Returns e(z|x), batch shape [B], event shape [Z]."""
         return self.posterior(self(x, training=training))
 
+    @property
+    def has_own_posterior(self):
+        """Whether the class writes a `posterior` of its own: neither a Gaussian nor its flow."""
+        return type(self).posterior is not Encoder.posterior
+
     def gaussian(self, parameters):
         """Returns loc and scale of the diagonal Gaussian, before the flow if there is one.
 

@@ -38,7 +38,7 @@ class IAFEncoder(Encoder):
         super().__init__(**kwargs)
         self.latent_dim = latent_dim
         self.base = base if isinstance(base, Encoder) else _create(base, latent_dim)
-        is_gaussian = self.base.flow is None and type(self.base).posterior is Encoder.posterior
+        is_gaussian = self.base.flow is None and not self.base.has_own_posterior
         if self.base.latent_dim != latent_dim or not is_gaussian:
             raise ValueError(
                 f"`base` must be a Gaussian encoder of {latent_dim} latents. Received: "

@@ -41,7 +41,7 @@ class PixelNoiseEncoder(Encoder):
         if not isinstance(base, Encoder):
             spec = {"name": base} if isinstance(base, str) else dict(base)
             base = ENCODERS.create({"latent_dim": latent_dim, **spec})
-        if base.latent_dim != latent_dim or type(base).posterior is not Encoder.posterior:
+        if base.latent_dim != latent_dim or base.has_own_posterior:
             raise ValueError(
                 f"`base` must be an encoder of {latent_dim} latents without a `posterior` of its "
                 f"own. Received: base={type(base).__name__} of latent_dim={base.latent_dim}"

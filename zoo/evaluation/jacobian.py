@@ -12,7 +12,6 @@ from keras import ops
 
 from zoo.backend import jacobian_product, to_numpy
 from zoo.distributions import gaussian_of
-from zoo.encoders.encoder import Encoder
 from zoo.evaluation import nll
 from zoo.layers.part import kind
 
@@ -179,7 +178,7 @@ def variance_penalty_of(precisions):
 def check_model(model):
     """Raises ValueError if posterior, prior or likelihood is none that these formulas are of."""
     model.check_adapted()
-    is_gaussian = model.encoder.flow is None and type(model.encoder).posterior is Encoder.posterior
+    is_gaussian = model.encoder.flow is None and not model.encoder.has_own_posterior
     marginal = kind(model.marginal)
     if not is_gaussian or marginal not in ("normal", "floating"):
         raise ValueError(

@@ -6,7 +6,6 @@ from keras import ops
 
 from zoo.arguments import positive_int
 from zoo.distributions import DiagonalNormalMixture, VolumePreserving
-from zoo.encoders.encoder import Encoder
 from zoo.marginals.marginal import Marginal
 from zoo.registry import MARGINALS
 
@@ -69,7 +68,7 @@ class VampPrior(Marginal):
             ValueError: If its posterior is no Gaussian, with or without a flow; or if this part
                 already has pseudo-inputs of another shape.
         """
-        if type(encoder).posterior is not Encoder.posterior:
+        if encoder.has_own_posterior:
             raise ValueError(
                 "A VampPrior mixes diagonal Gaussian posteriors, with or without a flow. "
                 f"Received: encoder={type(encoder).__name__}, with a posterior of its own"

@@ -3,7 +3,6 @@
 from keras import ops
 
 from zoo.distributions import aggregate_variance, gaussian_of
-from zoo.encoders.encoder import Encoder
 from zoo.marginals.floating import Floating
 from zoo.objectives.rate_distortion import RateDistortion
 from zoo.registry import OBJECTIVES
@@ -43,7 +42,7 @@ class Bilbo(RateDistortion):
                 "BILBO implies the prior N(0, S^2) of its posteriors: give the model the marginal "
                 f"'floating'. Received: marginal={type(marginal).__name__}"
             )
-        if encoder.flow is not None or type(encoder).posterior is not Encoder.posterior:
+        if encoder.flow is not None or encoder.has_own_posterior:
             raise ValueError(
                 "BILBO needs diagonal Gaussian posteriors. "
                 f"Received: encoder={type(encoder).__name__}"

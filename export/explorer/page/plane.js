@@ -162,9 +162,8 @@ export class Plane {
     for (let i = 0; i < this.model.count; i++) {
       const code = this.model.code(i);
       const [x, y] = this.axes.map((dimension, axis) => this.toPixel(axis, code[dimension]));
-      context.fillStyle = labels && labels[i] < 0
-        ? UNLABELLED
-        : COLOURS[labels ? labels[i] % COLOURS.length : 0];
+      const label = labels ? labels[i] : 0;
+      context.fillStyle = label < 0 ? UNLABELLED : COLOURS[label % COLOURS.length];
       context.beginPath();
       context.arc(x, y, 6, 0, 2 * Math.PI);
       context.fill();
