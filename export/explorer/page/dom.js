@@ -55,6 +55,37 @@ export function latest(task) {
   };
 }
 
+/**
+ * Lets one pointer at a time drag on an element: no second finger, no drag that began elsewhere.
+ * `press(place)` hears where it starts, `drag(place)` of every move until it is lifted; a place is
+ * [x, y] in shares of the element's width and height.
+ */
+export function draggable(element, press, drag) {
+  let pointer = null;
+  const place = ({ clientX, clientY }) => {
+    const box = element.getBoundingClientRect();
+    return [(clientX - box.left) / box.width, (clientY - box.top) / box.height];
+  };
+  element.addEventListener("pointerdown", (event) => {
+    if (event.button !== 0 || !event.isPrimary) return;
+    event.preventDefault();
+    element.focus();
+    element.setPointerCapture(event.pointerId);
+    pointer = event.pointerId;
+    press(place(event));
+  });
+  element.addEventListener("pointermove", (event) => {
+    if (!event.buttons || event.pointerId !== pointer) return;
+    event.preventDefault();
+    drag(place(event));
+  });
+  for (const kind of ["pointerup", "pointercancel", "lostpointercapture"]) {
+    element.addEventListener(kind, (event) => {
+      if (event.pointerId === pointer) pointer = null;
+    });
+  }
+}
+
 /** Returns f() that calls `task` once, `delay` ms after the last call. */
 export function debounced(task, delay) {
   let timer = 0;

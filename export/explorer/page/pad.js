@@ -1,5 +1,5 @@
 // A pad to draw on, to drop a picture on, and a gallery of stored images to choose from.
-import { make, report, settle } from "./dom.js";
+import { draggable, make, report, settle } from "./dom.js";
 import { capture, paint } from "./pixels.js";
 
 const SIDE = 280; // canvas pixels of the longer side: ten for each of an MNIST image
@@ -15,13 +15,13 @@ export class Pad {
     this.canvas = make("canvas", {
       class: "draw", width: Math.round(width * this.unit), height: Math.round(height * this.unit),
       tabindex: 0, role: "application", "aria-label": "Drawing pad",
-      onpointerdown: (event) => this.start(event),
-      onpointermove: (event) => this.holds(event) && this.stroke(this.place(event)),
-      onpointerup: (event) => this.lift(event),
-      onpointercancel: (event) => this.lift(event),
-      onlostpointercapture: (event) => this.lift(event),
       onkeydown: (event) => this.key(event),
     });
+    draggable(
+      this.canvas,
+      (place) => this.stroke((this.at = this.toPixels(place))),
+      (place) => this.stroke(this.toPixels(place)),
+    );
     this.colour = make("input", { type: "color", value: "#ffffff", "aria-label": "Pen colour" });
     this.context = this.canvas.getContext("2d", { willReadFrequently: true });
     this.at = [this.canvas.width / 2, this.canvas.height / 2];
@@ -94,32 +94,8 @@ export class Pad {
     this.tell(capture(this.canvas));
   }
 
-  place(event) {
-    const box = this.canvas.getBoundingClientRect();
-    const { width, height } = this.canvas;
-    return [
-      ((event.clientX - box.left) / box.width) * width,
-      ((event.clientY - box.top) / box.height) * height,
-    ];
-  }
-
-  /** Only the pointer that was pressed here draws: no second finger, no drag from elsewhere. */
-  start(event) {
-    if (event.button !== 0 || !event.isPrimary) return;
-    event.preventDefault();
-    this.pointer = event.pointerId;
-    this.canvas.focus();
-    this.canvas.setPointerCapture(event.pointerId);
-    this.at = this.place(event);
-    this.stroke(this.at);
-  }
-
-  holds(event) {
-    return event.buttons && event.pointerId === this.pointer;
-  }
-
-  lift(event) {
-    if (event.pointerId === this.pointer) this.pointer = null;
+  toPixels([across, down]) {
+    return [across * this.canvas.width, down * this.canvas.height];
   }
 
   stroke(to) {

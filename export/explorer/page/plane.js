@@ -1,5 +1,5 @@
 // The plane of two latent dimensions: decoded pictures, the codes of stored images, and a point.
-import { debounced, make, number, report } from "./dom.js";
+import { debounced, draggable, make, number, report } from "./dom.js";
 import { paint } from "./pixels.js";
 
 const SIZE = 660; // canvas pixels a side; CSS fits them to the page
@@ -18,13 +18,10 @@ export class Plane {
     this.scratch = make("canvas");
     this.canvas = make("canvas", {
       class: "plane", width: SIZE, height: SIZE, tabindex: 0, role: "application",
-      onpointerdown: (event) => this.press(event),
-      onpointermove: (event) => event.buttons && event.pointerId === this.pointer && this.drag(event),
-      onpointerup: (event) => this.lift(event),
-      onpointercancel: (event) => this.lift(event),
-      onlostpointercapture: (event) => this.lift(event),
       onkeydown: (event) => this.key(event),
     });
+    const drag = ([across, down]) => this.moved(this.placed(across, 1 - down));
+    draggable(this.canvas, drag, drag);
     this.refresh = debounced(() => this.decodeTiles().catch(report), 200);
   }
 
@@ -96,26 +93,6 @@ export class Plane {
       z[this.axes[axis]] = low + (high - low) * Math.min(1, Math.max(0, share));
     });
     return z;
-  }
-
-  /** Only the pointer that was pressed here drags: no second finger, no drag from elsewhere. */
-  press(event) {
-    if (event.button !== 0 || !event.isPrimary) return;
-    this.canvas.focus();
-    this.canvas.setPointerCapture(event.pointerId);
-    this.pointer = event.pointerId;
-    this.drag(event);
-  }
-
-  lift(event) {
-    if (event.pointerId === this.pointer) this.pointer = null;
-  }
-
-  drag(event) {
-    event.preventDefault();
-    const box = this.canvas.getBoundingClientRect();
-    const across = (event.clientX - box.left) / box.width;
-    this.moved(this.placed(across, 1 - (event.clientY - box.top) / box.height));
   }
 
   key(event) {
