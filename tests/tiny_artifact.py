@@ -122,3 +122,12 @@ def rehash(artifact):
     (artifact / "card.json").unlink()
     card["files"] = export_card.file_entries(artifact)
     files.write_json(artifact / "card.json", card)
+
+
+def content(folder):
+    """Returns path -> bytes of all files of a folder."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in Path(folder).rglob("*")
+        if path.is_file()
+    }

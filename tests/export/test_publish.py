@@ -5,7 +5,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import h5py
 import keras
 import numpy as np
 import own_parts
@@ -14,7 +13,6 @@ import tensorflow as tf
 import tiny_artifact
 
 import zoo
-from export import card as export_card
 from export import golden, publish, verify
 from export import onnx as export_onnx
 from trainers import runs
@@ -27,159 +25,6 @@ ROOT = Path(__file__).resolve().parents[2]
 def run(tmp_path):
     """A run of a test's own, whose artifact is an earlier one."""
     return Path(shutil.copytree(tiny_artifact.run()[0], tmp_path / "run"))
-
-
-def content(folder):
-    """Returns path -> bytes of all files of a folder."""
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in Path(folder).rglob("*")
-        if path.is_file()
-    }
-
-
-# What an artifact holds.
-
-
-@pytest.fixture(scope="module")
-def artifact():
-    return tiny_artifact.run()[0] / "artifact"
-
-
-def test_an_artifact_is_whole_and_every_file_has_its_hash(artifact):
-    card = files.read_json(artifact / "card.json")
-    listed = {path for path in content(artifact) if path != "card.json"}
-    assert set(card["files"]) == listed
-    assert {
-        *("README.md", "model.weights.h5", "encoder.onnx", "decoder.onnx", "golden.npz"),
-        "saved_model/saved_model.pb",
-    } <= listed
-    for name, entry in card["files"].items():
-        assert entry["sha256"] == files.sha256(artifact / name)
-        assert entry["bytes"] == (artifact / name).stat().st_size
-    assert verify.verify(artifact).ok
-
-
-def test_the_card_says_what_the_model_is(artifact):
-    card = files.read_json(artifact / "card.json")
-    assert card["name"] == "tiny" and card["paper"] == "infovae"
-    assert card["licence"] == "" and card["step"] == 7
-    assert card["image_shape"] == [8, 6, 1] and card["latent_dim"] == 3
-    assert card["model"]["encoder"]["hidden_units"] == [9, 7]
-    assert card["model"]["decoder"]["likelihood"] == {"name": "bernoulli"}
-    assert card["model"]["objective"]["beta"] == 2.0
-    assert card["run_config"]["objective"] == {"name": "beta", "beta": 2.0}
-    assert card["prior"] == {"family": "standard_normal"}
-    assert card["posterior"]["family"] == "diagonal_normal"
-    assert card["data"]["binarisation"] == "static" and card["data"]["number"] == 20
-    assert card["data"]["golden"].startswith("the first 8 of the test split")
-    expected = {"scale": "uint8/255", "range": [0.0, 1.0], "binarise": "threshold 0.5"}
-    assert card["preprocessing"] == expected
-    assert card["metrics"]["nll"] == {
-        "value": 31.25,
-        "stderr": 0.5,
-        "num_samples": 100,
-        "unit": "nats",
-    }
-    assert card["evaluation"]["split"] == "test"
-    assert card["graphs"]["encoder"]["inputs"] == {"image": ["batch", 8, 6, 1]}
-    assert card["graphs"]["decoder"]["outputs"]["mean"] == ["batch", 8, 6, 1]
-    assert card["versions"]["keras"] == keras.__version__
-
-
-def test_the_readme_says_how_to_load_and_what_it_reached(artifact):
-    text = (artifact / "README.md").read_text(encoding="utf-8")
-    for part in (
-        "# tiny",
-        'encoder = zoo.load_encoder("tiny")',
-        'onnxruntime.InferenceSession("encoder.onnx")',
-        'model = zoo.load("tiny")',
-        "[N, 8, 6] or [N, 8, 6, 1] -> float32 [N, 3]",
-        "Pixels become 1 where they are at least 0.5, otherwise 0.",
-        "| nll | 31.25 +- 0.5 nats (100 samples) |",
-        "| linear_probe | not available: no labels |",
-        "On 9 examples of the split 'test', seed 17",
-        "Of the weights: not stated. The data has its own terms.",
-        "## Use and limits",
-        "## Training",
-    ):
-        assert part in text, part
-
-
-def test_the_code_of_the_readme_runs(artifact, monkeypatch):
-    text = (artifact / "README.md").read_text(encoding="utf-8")
-    blocks = [block.partition("```")[0] for block in text.split("```python\n")[1:]]
-    monkeypatch.chdir(artifact)
-    monkeypatch.setattr(zoo, "load", lambda name: zoo.releases.load("."), raising=False)
-    monkeypatch.setattr(zoo, "load_encoder", lambda _: zoo.runtime.load_encoder("."), raising=False)
-    names = {"images": tiny_artifact.images(2), "x": np.zeros((2, 8, 6, 1), "f4")}
-    for block in blocks:
-        exec(block, names)
-    assert len(blocks) == 3
-    assert names["z"].shape == names["loc"].shape == (2, 3)
-    assert names["reconstructions"].shape == (2, 8, 6, 1)
-
-
-def test_no_file_names_this_machine(artifact):
-    run = str(artifact.parent.parent).encode()
-    for name, value in content(artifact).items():
-        assert run not in value and str(ROOT).encode() not in value, name
-    card = files.read_json(artifact / "card.json")
-    assert card["evaluation"]["command"] == "python -m trainers.evaluate --workdir=run"
-    assert card["run_config"]["data"]["name"] == "npz:run-data.npz"
-    assert "data_dir" not in card["run_config"]["data"]
-
-
-def test_paths_are_cut_and_nothing_else():
-    given = {
-        "a": [
-            "--x=/home/me/run",
-            "~/data/run",
-            "folder:/data/faces",
-            "see https://example.org/a/b",
-        ],
-        "b": ("uint8/255", "a / b", 1, None, "/single"),
-        "data_dir": "/home/me",
-    }
-    assert export_card._without_paths(given) == {
-        "a": ["--x=run", "run", "folder:faces", "see https://example.org/a/b"],
-        "b": ["uint8/255", "a / b", 1, None, "/single"],
-    }
-
-
-def test_weights_come_without_optimiser(artifact):
-    names = []
-    with h5py.File(artifact / "model.weights.h5") as file:
-        file.visit(names.append)
-    assert any("encoder" in name for name in names)
-    assert not any("optimizer" in name for name in names)
-
-
-def test_weights_come_without_the_classifier_beside_the_model(tmp_path):
-    base = {"name": "mu", "mean_term": "batch"}
-    objective = {"name": "classified", "base": base, "hidden_units": (4,)}
-    workdir = tmp_path / "run"
-    trained = tiny_artifact.make_run(workdir, objective=objective)
-    out = publish.publish(workdir, "tiny", saved_model=False)
-    card = files.read_json(out / "card.json")
-    assert card["model"]["objective"].items() >= base.items()
-    assert card["run_config"]["objective"]["name"] == "classified"
-    again = zoo.load(out)
-    assert type(again.objective) is zoo.Mu
-    for room in ("encoder", "decoder", "marginal"):
-        kept, expected = (getattr(one, room).get_weights() for one in (again, trained))
-        for one, other in zip(kept, expected, strict=True):
-            np.testing.assert_array_equal(one, other)
-
-
-@pytest.mark.parametrize(
-    ("binarisation", "rule"), [("none", None), ("dynamic", None), ("static", "threshold 0.5")]
-)
-def test_preprocessing_follows_the_binarisation(binarisation, rule):
-    assert export_card.preprocessing(binarisation)["binarise"] == rule
-
-
-# Where it goes, and when it does not.
 
 
 def test_metrics_of_an_earlier_step_are_not_those_of_the_weights(run, capsys):
@@ -273,12 +118,12 @@ STAGES = {
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_full_disk_leaves_the_earlier_artifact_whole(run, stage, monkeypatch):
-    before = content(run)
+    before = tiny_artifact.content(run)
     with monkeypatch.context() as patch:
         patch.setattr(*STAGES[stage], full_disk)
         with pytest.raises(OSError, match="No space left on device"):
             publish.publish(run, "tiny")
-    assert content(run) == before
+    assert tiny_artifact.content(run) == before
     assert [path for path in run.iterdir() if path.name.startswith(".")] == []
     assert verify.verify(run / "artifact").ok
 
@@ -297,28 +142,28 @@ def with_decoder(function, monkeypatch):
 
 
 def test_an_op_without_onnx_form_is_named_and_leaves_nothing(run, monkeypatch, tmp_path):
-    before = content(run)
+    before = tiny_artifact.content(run)
     with_decoder(lambda decode, z: {"mean": tf.math.lgamma(decode(z)["mean"])}, monkeypatch)
     text = "the decoder uses TensorFlow ops that have no ONNX form.*Received: Lgamma"
     with pytest.raises(ValueError, match=text):
         publish.publish(run, "tiny")
     with pytest.raises(ValueError, match=text):
         publish.publish(run, "tiny", tmp_path / "elsewhere")
-    assert content(run) == before and not (tmp_path / "elsewhere").exists()
+    assert tiny_artifact.content(run) == before and not (tmp_path / "elsewhere").exists()
 
 
 def test_outputs_that_are_not_finite_are_refused(run, monkeypatch):
-    before = content(run)
+    before = tiny_artifact.content(run)
     with_decoder(lambda decode, z: {"mean": tf.math.log(z[:, 0] - 9)}, monkeypatch)
     monkeypatch.setattr(golden, "exact", lambda model: model)
     with pytest.raises(ValueError, match="Received: decoder.mean with 10 of 10 values not finite"):
         publish.publish(run, "tiny")
-    assert content(run) == before
+    assert tiny_artifact.content(run) == before
 
 
 @pytest.mark.parametrize("only", ["", "density"])
 def test_graphs_with_other_numbers_are_refused(run, monkeypatch, only):
-    before = content(run)
+    before = tiny_artifact.content(run)
     export = export_onnx.export
 
     def wrong(function, inputs, path, *rest):
@@ -336,15 +181,15 @@ def test_graphs_with_other_numbers_are_refused(run, monkeypatch, only):
     with pytest.raises(ValueError, match=f"(?s){text}") as raised:
         publish.publish(run, "tiny")
     assert ("--noprobability" in str(raised.value)) == bool(only)
-    assert content(run) == before
+    assert tiny_artifact.content(run) == before
 
 
 def test_weights_with_other_numbers_are_refused(run, monkeypatch):
-    before = content(run)
+    before = tiny_artifact.content(run)
     monkeypatch.setattr(publish, "released", lambda model: zoo.build(zoo.vae_config(model)))
     with pytest.raises(ValueError, match="The saved weights do not give the model's numbers"):
         publish.publish(run, "tiny")
-    assert content(run) == before
+    assert tiny_artifact.content(run) == before
 
 
 @pytest.mark.parametrize("name", ["", "Big", "a/b", "../a", ".a", "a b", None, "x" * 101])
@@ -360,7 +205,7 @@ def test_nothing_but_an_artifact_is_replaced(run, tmp_path):
     for out in (precious, precious / "card.json"):
         with pytest.raises(ValueError, match="an earlier artifact to replace. Received: out="):
             publish.publish(run, "tiny", out)
-    assert content(precious) == {"card.json": b'{"format": "playing cards"}'}
+    assert tiny_artifact.content(precious) == {"card.json": b'{"format": "playing cards"}'}
 
 
 def test_what_is_no_run_is_refused(tmp_path):
@@ -373,57 +218,6 @@ def test_another_backend_is_refused(run, monkeypatch):
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
     with pytest.raises(ValueError, match="KERAS_BACKEND=tensorflow. Received: KERAS_BACKEND='jax'"):
         publish.publish(run, "tiny")
-
-
-# Golden file.
-
-
-def test_golden_images_must_fit():
-    model = tiny_artifact.make_model()
-    with pytest.raises(ValueError, match=r"\[N, 8, 6, 1\] in \[0, 1\]. Received: .*from \d to 255"):
-        golden.golden_arrays(model, tiny_artifact.images(4))
-    with pytest.raises(ValueError, match=r"Received: shape=\(2, 6, 8, 1\)"):
-        golden.golden_arrays(model, np.zeros((2, 6, 8, 1)))
-
-
-def test_golden_outputs_are_those_of_the_model():
-    model = tiny_artifact.make_model()
-    arrays = golden.golden_arrays(model)
-    assert arrays["encoder.image"].shape == (10, 8, 6, 1)
-    expected = model.encode(arrays["encoder.image"])["scale"]
-    np.testing.assert_allclose(arrays["encoder.scale"], expected, atol=1e-6)
-    again = golden.golden_arrays(model)
-    assert all((again[name] == value).all() for name, value in arrays.items())
-
-
-# The command.
-
-
-def test_golden_numbers_are_nearer_the_exact_ones_than_float32_is():
-    model = tiny_artifact.make_model()
-    for weight in model.encoder.trainable_variables:
-        weight.assign(30 * weight)  # large sums that cancel
-    x = tiny_artifact.images(8).astype("float32") / 255
-    arrays = golden.golden_arrays(golden.exact(model), x)
-    weights = [np.asarray(w, "f8") for w in model.encoder.get_weights()]
-    hidden = arrays["encoder.image"].astype("f8").reshape(10, -1)
-    for kernel, bias in zip(weights[:4:2], weights[1:4:2]):
-        hidden = np.maximum(hidden @ kernel + bias, 0)
-    expected = hidden @ weights[4] + weights[5]
-    own = np.asarray(model.encode(arrays["encoder.image"])["loc"])
-    errors = [np.abs(found - expected).mean() for found in (arrays["encoder.loc"], own)]
-    assert errors[0] < errors[1] < 1e-6 * np.abs(expected).max()
-
-
-def test_layers_that_are_float32_under_every_policy_sum_in_float64_too(rng):
-    model = tiny_artifact.make_model()
-    kernel, bias = model.decoder.pixels.get_weights()
-    h = (1e4 * rng.normal(size=(50, len(kernel)))).astype("f4")
-    exact = h.astype("f8") @ kernel.astype("f8") + bias
-    twin = golden.exact(model).decoder.pixels
-    errors = [np.abs(np.asarray(layer(h)) - exact) for layer in (twin, model.decoder.pixels)]
-    assert (errors[0] <= 2**-24 * np.abs(exact)).all()  # one rounding, that of the result
-    assert errors[0].max() < errors[1].max()
 
 
 def test_the_commands_publish_verify_and_encode(run, tmp_path):
