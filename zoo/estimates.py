@@ -9,7 +9,7 @@ from zoo.layers.part import kind
 
 
 class Estimate:
-    """One such weight of a part, NaN until `model.adapt(images)` has set it.
+    """One such weight of a part, NaN until `model.adapt(images)` sets it, and from training on.
 
     NaN and no guess, so that a number computed too early is no number; outside of compiled code
     reading it raises.
@@ -40,9 +40,13 @@ class Estimate:
         if not is_traced(value) and np.isnan(to_numpy(value)).any():
             raise ValueError(
                 f"Expected {self.meaning}, which is estimated over the training set after "
-                "training: call `model.adapt(images)`. Received: a model never adapted"
+                "training: call `model.adapt(images)`. Received: a model not adapted since"
             )
         return value
+
+    def forget(self):
+        """Makes the weight NaN again."""
+        self.variable.assign(ops.full(self.variable.shape, float("nan")))
 
     def assign(self, value):
         """Sets the weight.

@@ -7,6 +7,7 @@ from keras import ops
 
 from zoo import registry
 from zoo.backend import fold_in, tfp_seed, to_numpy
+from zoo.encoders.encoder import Encoder
 from zoo.layers.part import kind, part_config
 from zoo.metrics import FirstNonFinite
 from zoo.registry import DECODERS, ENCODERS, MARGINALS, OBJECTIVES
@@ -36,6 +37,7 @@ class VAE(keras.Model):
     Raises:
         ValueError: If the parts do not agree on the number of latents, or if the decoder's images
             do not fit the encoder.
+        TypeError: If a part is none of its room.
 
     Example:
         >>> model = zoo.VAE(zoo.MLPEncoder(2), zoo.MLPDecoder(2))
@@ -47,12 +49,11 @@ class VAE(keras.Model):
         # The model itself is float32: pixels must reach the objective unrounded. Under a mixed
         # policy the parts' own layers are of lower precision.
         super().__init__(**{**kwargs, "dtype": "float32"})
-        self.encoder = ENCODERS.create(encoder) if not _is_part(encoder) else encoder
-        self.decoder = DECODERS.create(decoder) if not _is_part(decoder) else decoder
-        marginal = "normal" if marginal is None else marginal
-        self.marginal = marginal if _is_part(marginal) else self._make_marginal(marginal)
-        self.objective = OBJECTIVES.create(objective) if not _is_part(objective) else objective
-        self._check_latents()
+        self.encoder = ENCODERS.create(encoder)
+        self.decoder = DECODERS.create(decoder)
+        self.marginal = self._make_marginal("normal" if marginal is None else marginal)
+        self.objective = OBJECTIVES.create(objective)
+        self._check_parts()
         self.step = self.add_weight(
             name="step", shape=(), dtype="int32", initializer="zeros", trainable=False
         )
@@ -86,7 +87,13 @@ class VAE(keras.Model):
         """Z, the number of latents."""
         return self.encoder.latent_dim
 
-    def _check_latents(self):
+    def _check_parts(self):
+        if type(self.encoder).distribution is not Encoder.distribution:
+            raise ValueError(
+                "An encoder with a posterior of its own writes `posterior(parameters)`: evaluation "
+                "reads that, from parameters that were kept. Received: "
+                f"{type(self.encoder).__name__}, which writes `distribution`"
+            )
         sizes = {
             room: getattr(self, room).latent_dim for room in ("encoder", "decoder", "marginal")
         }
@@ -182,13 +189,32 @@ class VAE(keras.Model):
 
         Raises:
             ValueError: If examples have weights: an objective's loss is of the batch as a whole.
+                If the model was compiled with another loss; if `y_pred` is not what `call` gives
+                inside the class's own steps; if the objective's loss is no scalar.
         """
+        if self.loss is not None:
+            raise ValueError(
+                "Expected `compile(optimizer)`: what is minimised is the model's objective. "
+                f"Received: loss={self.loss!r}"
+            )
+        if not (hasattr(y_pred, "keys") and "loss" in y_pred):
+            raise ValueError(
+                "Expected the objective's terms. In a `train_step` of your own they are "
+                "model.objective(x, encoder=model.encoder, decoder=model.decoder, "
+                "marginal=model.marginal, training=True, step=model.step). "
+                f"Received: y_pred={type(y_pred).__name__}"
+            )
         if sample_weight is not None:
             raise ValueError(
                 "Expected no weights of examples: an objective's loss is of the batch as a whole. "
                 "Received: sample_weight or class_weight"
             )
         loss = y_pred["loss"]
+        if len(loss.shape) != 0:
+            raise ValueError(
+                f"Expected a scalar loss of the objective {kind(self.objective)!r}, the batch's "
+                f"mean. Received: shape={tuple(loss.shape)}"
+            )
         for extra in self.losses:
             loss = loss + extra
         for name, metric in self.terms.items():
@@ -198,6 +224,8 @@ class VAE(keras.Model):
         if training:
             # Kept here and not read from the optimiser, whose state JAX does not show to a loss.
             self.step.assign(self.step + 1)
+            for part in (self.marginal, self.decoder.likelihood):
+                part.forget()
         return loss
 
     def get_metrics_result(self):
@@ -209,8 +237,8 @@ class VAE(keras.Model):
         """Estimates over `images`, the training set, what training leaves to be estimated.
 
         That is the scale of a floating prior and of a BAGGINS likelihood. Training scripts do it
-        whenever they save; after a `fit` of your own, call it before you sample, evaluate or
-        publish. Models without such parts are left as they are.
+        whenever they save; after a `fit` of your own, which takes an earlier estimate back, call
+        it before you sample, evaluate or publish. Models without such parts are left as they are.
 
         Args:
             images: Images [N, H, W, C], or a data set with `float_images`.
@@ -226,7 +254,7 @@ class VAE(keras.Model):
         return self.marginal.adapts or self.decoder.likelihood.adapts
 
     def check_adapted(self):
-        """Raises ValueError if there is something to estimate, and `adapt` was never called."""
+        """Raises ValueError if there is something to estimate that training left open."""
         self.marginal.check_adapted()
         self.decoder.likelihood.check_adapted()
 
@@ -325,10 +353,6 @@ class VAE(keras.Model):
             layer.trainable = True
             layer.trainable = False
         return model
-
-
-def _is_part(value):
-    return isinstance(value, keras.layers.Layer)
 
 
 def _labels_of(data, objective):

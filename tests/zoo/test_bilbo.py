@@ -171,7 +171,9 @@ def test_adapt_estimates_over_all_images(x, encoder, rng):
         model = zoo.VAE(flow, model.decoder, model.marginal)
     images = rng.random((200, *SHAPE)).astype("float32")  # more than a tile of evaluation
     for use in (lambda: model.sample(2), lambda: model.elbo(x), lambda: model.log_prob(x)):
-        with pytest.raises(ValueError, match="prior variance S\\^2 of 'floating'.*model never"):
+        with pytest.raises(
+            ValueError, match="prior variance S\\^2 of 'floating'.*not adapted since"
+        ):
             use()
     with pytest.raises(ValueError, match="likelihood variance T of 'baggins'"):
         model.decoder.distribution(np.zeros((1, 3), "f4"))
@@ -192,6 +194,23 @@ def test_adapt_estimates_over_all_images(x, encoder, rng):
     assert abs(t - ratios.mean()) < 5 * np.sqrt(2 / 200) * ratios.std()
     assert model.elbo(x).mean() < model.log_prob(x, num_samples=50).mean()
     assert model.sample(2, sample_pixels=True).shape == (2, *SHAPE)
+
+
+def test_training_takes_an_estimate_back(x):
+    model = _model("beta", likelihood={"name": "baggins", "tau": 0.5})
+    model.compile(keras.optimizers.Adam(0.1))
+    model.adapt(x)
+    model.evaluate(x, verbose=0)
+    before = model.elbo(x)  # judging is no training
+    model.fit(x, verbose=0)
+    uses = (model.marginal.distribution, lambda: model.elbo(x), lambda: model.log_prob(x))
+    for use in (*uses, model.check_adapted, lambda: model.sample(2, sample_pixels=True)):
+        with pytest.raises(ValueError, match="call `model.adapt"):
+            use()
+    with pytest.raises(ValueError, match="likelihood variance T of 'baggins'"):
+        model.decoder.distribution(np.zeros((1, 3), "f4"))
+    model.adapt(x)
+    assert np.isfinite(before).all() and (model.elbo(x) != before).all()
 
 
 def _seed():

@@ -37,6 +37,13 @@ def test_bernoulli_of_grey_levels_is_the_expected_log_probability(rng):
     )
 
 
+def test_bernoulli_of_what_is_no_pixel_is_no_number():
+    raw = np.full((4, 1, 1, 2), 0.5, "float32")
+    x = np.float32([[0.5, 255.0], [-0.1, 1.0], [1.00001, -0.00001], [np.nan, 0.0]])
+    found = _log_prob(zoo.Bernoulli(), raw, x.reshape(raw.shape))
+    assert np.isnan(found).tolist() == [True, True, False, True]
+
+
 @pytest.mark.parametrize("activation", ["linear", "sigmoid"])
 def test_gaussian_with_fixed_scale(rng, activation):
     raw, x = rng.normal(size=(2, 4, 3, 3, 1)).astype("float32")

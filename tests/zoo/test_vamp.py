@@ -288,6 +288,10 @@ def test_wrong_use(rng):
     model = compose()
     with pytest.raises(ValueError, match=r"Expected images of shape \(8, 8, 1\).*\(4, 4, 1\)"):
         model.marginal.connect(model.encoder, (4, 4, 1))
+    with pytest.raises(ValueError, match="give each model its own.*encoder '.*' of another model"):
+        zoo.VAE(zoo.MLPEncoder(SIZE, [8]), zoo.MLPDecoder(SIZE, SHAPE, [8]), model.marginal)
+    again = zoo.VAE(model.encoder, model.decoder, model.marginal)
+    assert again.marginal is model.marginal
 
     class Other(zoo.MLPEncoder):
         def posterior(self, parameters):

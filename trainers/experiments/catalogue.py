@@ -45,7 +45,7 @@ TITLES = {
         "fig10": "Samples, MNIST",
         "fig11": "Histograms of each latent, MNIST",
         "table1": "Accuracy of a classifier on the codes",
-        "readings": "mu-VAE's accuracy by reading of its objective",
+        "readings": "mu-VAE's accuracy by reading of its objective (not of the paper)",
     },
     "bilbo": {
         "fig2": "Latents by label for three seeds",

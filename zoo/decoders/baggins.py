@@ -56,7 +56,7 @@ class Baggins(Gaussian):
         """Returns p(x|z) with the variance estimated over the training set.
 
         Raises:
-            ValueError: If `adapt` was never called.
+            ValueError: If `adapt` was not called since training.
         """
         self.check_adapted()
         return super().distribution(parameters)
@@ -81,6 +81,9 @@ class Baggins(Gaussian):
         from zoo.evaluation import aggregate
 
         self.variance.assign(self.tau * aggregate.residual_per_information(model, images, seed))
+
+    def forget(self):
+        self.variance.forget()
 
     def check_adapted(self):
         self.variance.value()

@@ -2,7 +2,7 @@
 
 from keras import ops
 
-from zoo.layers.part import Part
+from zoo.layers.part import Part, kind
 from zoo.registry import LIKELIHOODS
 
 
@@ -43,13 +43,29 @@ class Decoder(Part):
         raise NotImplementedError
 
     def call(self, z, training=False):
-        """Returns the likelihood's parameters, each [..., H, W, C], for latents [..., Z]."""
+        """Returns the likelihood's parameters, each [..., H, W, C], for latents [..., Z].
+
+        Raises:
+            ValueError: If `network` gives maps of another shape.
+        """
         if len(z.shape) == 2:
-            return self.likelihood(self.network(z, training=training))
+            return self.likelihood(self._maps(z, training))
         # Several samples an example, z [K, B, Z]: one pass over K * B rows, then the shape back.
         leading = ops.shape(z)[:-1]
-        raw = self.network(ops.reshape(z, (-1, self.latent_dim)), training=training)
+        raw = self._maps(ops.reshape(z, (-1, self.latent_dim)), training)
         return self.likelihood(ops.reshape(raw, (*leading, *raw.shape[1:])))
+
+    def _maps(self, z, training):
+        raw = self.network(z, training=training)
+        expected = (*self.image_shape[:2], self.raw_channels)
+        # Pixels would be broadcast against other pixels.
+        if len(raw.shape) != 4 or any(n not in (None, m) for n, m in zip(raw.shape[1:], expected)):
+            raise ValueError(
+                f"Expected raw maps of shape (batch, {', '.join(map(str, expected))}) from "
+                f"`network` of {type(self).__name__}, for images {self.image_shape} and the "
+                f"likelihood {kind(self.likelihood)!r}. Received: shape={tuple(raw.shape)}"
+            )
+        return raw
 
     def distribution(self, z, training=False):
         """Returns d(x|z), batch shape `z.shape[:-1]`, event shape [H, W, C]."""

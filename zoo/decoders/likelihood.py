@@ -9,13 +9,16 @@ from zoo.registry import LIKELIHOODS, nearest
 
 # Smallest standard deviation of a Gaussian pixel, about a quarter of a grey level of 255.
 PIXEL_SCALE_FLOOR = 1e-3
+# How far outside [0, 1] rounding may leave a Bernoulli's pixel.
+PIXEL_SLACK = 1e-4
 
 
 class Likelihood(Part):
     """Turns raw maps [..., H, W, C * maps_per_channel] into p(x|z) with event shape [H, W, C].
 
-    `call(raw)` returns the dict of parameters that a decoder publishes; `distribution(parameters)`
-    reads it. All of it is float32, under mixed precision too.
+    A subclass writes `call(raw)`, the dict of parameters that a decoder publishes, and
+    `distribution(parameters)`, which reads it. `mean(parameters)` is that distribution's, unless a
+    subclass knows a shorter way. All of it is float32, under mixed precision too.
     """
 
     maps_per_channel = 1
@@ -26,16 +29,28 @@ class Likelihood(Part):
     def build(self, input_shape=None):
         pass
 
+    def distribution(self, parameters):
+        """Returns p(x|z), event shape [H, W, C], of `parameters`, the dict of `call`."""
+        raise NotImplementedError
+
+    def mean(self, parameters):
+        """Returns the mean image [..., H, W, C]."""
+        return self.distribution(parameters).mean()
+
 
 class _Pixels(tfd.Bernoulli):
-    """A Bernoulli whose log-probability is one softplus: x l - softplus(l), finite for all x, l.
+    """A Bernoulli whose log-probability is one softplus: x l - softplus(l), finite for all l.
 
-    TensorFlow Probability's own takes two softplus and guards their products with zero.
+    TensorFlow Probability's own takes two softplus and guards their products with zero. Of pixels
+    outside [0, 1] it is NaN: there x l - softplus(l) grows without bound, and is no probability.
     """
 
     def _log_prob(self, event):
         logits = self.logits_parameter()
-        return ops.cast(event, logits.dtype) * logits - ops.softplus(logits)
+        event = ops.cast(event, logits.dtype)
+        is_pixel = ops.logical_and(event >= -PIXEL_SLACK, event <= 1.0 + PIXEL_SLACK)
+        event = ops.where(is_pixel, event, ops.full_like(event, float("nan")))
+        return event * logits - ops.softplus(logits)
 
 
 @LIKELIHOODS.register("bernoulli")
@@ -44,7 +59,8 @@ class Bernoulli(Likelihood):
 
     For pixels in {0, 1} this is a probability. Grey levels in [0, 1] are accepted as the
     literature does: the value is then the expectation of log p over pixels drawn with those
-    probabilities.
+    probabilities. Pixels outside [0, 1], as of images that were not divided by 255, have none:
+    the log-probability is NaN.
     """
 
     def call(self, raw):

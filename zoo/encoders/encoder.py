@@ -13,7 +13,8 @@ class Encoder(Part):
     `call(x, training=False)` takes float images [B, H, W, C] in [0, 1] and returns a dict of
     tensors [B, ...]: what export publishes. Its `loc` [B, Z] is the code that a decoder can be
     given. `posterior(parameters)` turns that dict, or rows of it, into a distribution over z
-    with event shape [Z]; `distribution` is the two in a row: what objectives read.
+    with event shape [Z]; `distribution` is the two in a row: what objectives read. A subclass with
+    a posterior of its own writes `posterior`, and never `distribution`.
 
     e(z|x) is a diagonal Gaussian, whose loc and scale, both [B, Z], are called `gaussian_names` in
     the dict; or z = f(u) with u from that Gaussian, where a subclass sets `flow`. Where the dict

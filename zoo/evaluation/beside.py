@@ -4,6 +4,7 @@ import numpy as np
 
 from zoo.backend import to_numpy
 from zoo.evaluation import information, latents, nll
+from zoo.evaluation.views import as_labels
 
 
 def classified_accuracy(model, images, labels, seed=17, batch_size=None):
@@ -14,7 +15,7 @@ def classified_accuracy(model, images, labels, seed=17, batch_size=None):
     Args:
         model: A `zoo.VAE` whose objective is `zoo.Classified`.
         images: [N, H, W, C], or a data set with `float_images`.
-        labels: Integers [N].
+        labels: Integers [N] or [N, 1].
         seed: Int, of the samples.
         batch_size: Images encoded in one step, at most 128, the default.
 
@@ -22,9 +23,15 @@ def classified_accuracy(model, images, labels, seed=17, batch_size=None):
         `{"value": float, "stderr": float, "num_examples": N, "at_mean": float}`, the error
         binomial.
 
+    Raises:
+        ValueError: If labels are no integers, one for each image.
+
     Reference:
         `mu_vae`, Table 1.
     """
+    labels = as_labels(labels, len(images))
+    if labels.dtype.kind not in "iu":
+        raise ValueError(f"Expected integer labels. Received: dtype={labels.dtype}")
     z = latents.aggregated_samples(model, images, seed, batch_size)
     means, _ = information.posterior_means(model, images, seed=seed, batch_size=batch_size)
     value, at_mean = (_accuracy(model.objective, codes, labels) for codes in (z, means))

@@ -179,12 +179,16 @@ def check_model(model):
     """Raises ValueError if posterior, prior or likelihood is none that these formulas are of."""
     model.check_adapted()
     is_gaussian = model.encoder.flow is None and not model.encoder.has_own_posterior
-    marginal = kind(model.marginal)
-    if not is_gaussian or marginal not in ("normal", "floating"):
+    if not is_gaussian or kind(model.marginal) not in ("normal", "floating"):
         raise ValueError(
             "The decoder's Jacobian is read beside a diagonal Gaussian posterior and a Gaussian "
             f"prior around 0. Received: encoder={type(model.encoder).__name__}, "
             f"marginal={type(model.marginal).__name__}"
+        )
+    if kind(model.decoder.likelihood) not in ("bernoulli", "gaussian", "baggins"):
+        raise ValueError(
+            "The decoder's metric is known for Bernoulli and Gaussian pixels. "
+            f"Received: likelihood={type(model.decoder.likelihood).__name__}"
         )
     if model.decoder.is_autoregressive:
         raise ValueError(

@@ -43,15 +43,22 @@ def as_dataset(data):
         return data
     images, labels = data if isinstance(data, tuple) else (data, None)
     images = np.asarray(images)
-    if labels is not None:
-        labels = np.asarray(labels)
-        if labels.shape not in ((len(images),), (len(images), 1)):
-            raise ValueError(
-                "Expected one label for each image, [N] or [N, 1]. "
-                f"Received: {len(images)} images, labels of shape {labels.shape}"
-            )
-        labels = labels.reshape(-1)
-    return Arrays(images, labels)
+    return Arrays(images, None if labels is None else as_labels(labels, len(images)))
+
+
+def as_labels(labels, count):
+    """Returns the labels of `count` images as an array [N].
+
+    Raises:
+        ValueError: If they are not one for each image, [N] or [N, 1].
+    """
+    labels = np.asarray(labels)
+    if labels.shape not in ((count,), (count, 1)):
+        raise ValueError(
+            "Expected one label for each image, [N] or [N, 1]. "
+            f"Received: {count} images, labels of shape {labels.shape}"
+        )
+    return labels.reshape(-1)
 
 
 def why_no_classes(dataset, train_dataset):

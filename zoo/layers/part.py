@@ -9,8 +9,9 @@ class Part(keras.layers.Layer):
     """A Keras layer whose constructor arguments are its attributes, under the same names.
 
     That rule gives `get_config` for all parts at once, so a part can be saved, loaded and named
-    in a config without writing any of it again. An argument may be another part. What a subclass
-    hands on by `**kwargs` is saved too; to be named in a config it must be an argument of its own.
+    in a config without writing any of it again. An argument may be another part, or a list or dict
+    of parts. What a subclass hands on by `**kwargs` is saved too; to be named in a config it must
+    be an argument of its own.
 
     A part that `adapts` has a weight that no gradient learns: `adapt` estimates it over the
     training set after training. See `zoo.VAE.adapt`.
@@ -33,8 +34,11 @@ class Part(keras.layers.Layer):
             seed: Int.
         """
 
+    def forget(self):
+        """Takes back what `adapt` set: a training step has moved what it was estimated from."""
+
     def check_adapted(self):
-        """Raises ValueError if this part adapts and `adapt` was never called."""
+        """Raises ValueError if this part adapts and `adapt` was not called since training."""
 
     @classmethod
     def argument_names(cls):
@@ -58,21 +62,25 @@ class Part(keras.layers.Layer):
 
 def kind(part):
     """Returns the registered name of a part's class, or the class's own where it has none."""
-    return getattr(type(part), "registered_name", type(part).__name__)
+    return vars(type(part)).get("registered_name", type(part).__name__)
 
 
 def _serialize(value):
     if isinstance(value, (keras.layers.Layer, keras.initializers.Initializer)):
         return keras.saving.serialize_keras_object(value)
     if isinstance(value, (list, tuple)):
-        return list(value)
-    return dict(value) if isinstance(value, dict) else value
+        return [_serialize(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _serialize(item) for key, item in value.items()}
+    return value
 
 
 def _deserialize(value):
     if isinstance(value, dict) and "class_name" in value:
         return keras.saving.deserialize_keras_object(value)
-    return value
+    if isinstance(value, dict):
+        return {key: _deserialize(item) for key, item in value.items()}
+    return [_deserialize(item) for item in value] if isinstance(value, list) else value
 
 
 def part_config(part):

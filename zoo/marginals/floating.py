@@ -38,7 +38,7 @@ class Floating(Marginal):
         """Returns N(0, S^2) as estimated over the training set.
 
         Raises:
-            ValueError: If `adapt` was never called.
+            ValueError: If `adapt` was not called since training.
         """
         return self._normal(self.variance.value())
 
@@ -46,6 +46,9 @@ class Floating(Marginal):
         from zoo.evaluation import aggregate
 
         self.variance.assign(aggregate.prior_variance(model, images, seed))
+
+    def forget(self):
+        self.variance.forget()
 
     def check_adapted(self):
         self.variance.value()

@@ -66,12 +66,17 @@ class VampPrior(Marginal):
 
         Raises:
             ValueError: If its posterior is no Gaussian, with or without a flow; or if this part
-                already has pseudo-inputs of another shape.
+                already reads another encoder, or has pseudo-inputs of another shape.
         """
         if encoder.has_own_posterior:
             raise ValueError(
                 "A VampPrior mixes diagonal Gaussian posteriors, with or without a flow. "
                 f"Received: encoder={type(encoder).__name__}, with a posterior of its own"
+            )
+        if self._lender is not None and self._lender.encoder is not encoder:
+            raise ValueError(
+                "A VampPrior is of one encoder: give each model its own. Received: one that reads "
+                f"the encoder {self._lender.encoder.name!r} of another model"
             )
         if self.built and self.raw_pseudo_inputs.shape[1:] != tuple(image_shape):
             raise ValueError(

@@ -14,7 +14,7 @@ class Beta(RateDistortion):
         z ~ e(z|x);  D = -log d(x|z);  R = KL(e(z|x) || m(z));  elbo = -(D + R)
 
     `beta=1` is the negative ELBO. With `anneal_steps`, beta rises linearly from 0 to its value
-    over that many optimiser steps; terms report R itself, unweighted, so `elbo` stays a bound.
+    over that many batches; terms report R itself, unweighted, so `elbo` stays a bound.
 
     Args:
         beta: Non-negative number, the weight of the rate.

@@ -12,7 +12,7 @@ class Objective(Part):
     where they are per example (nats), [] where they are batch statistics; those are logged, and
     `call` may return more. It is given the other three parts rather than tensors made from them,
     so that it may sample, differentiate or train beside them as it needs. `step`, the number of
-    optimiser steps taken, is what schedules read.
+    batches trained on, is what schedules read.
 
     Args:
         seed: Int; seeds the draws of `next_seed(self.seed_generator)`.

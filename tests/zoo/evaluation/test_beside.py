@@ -44,6 +44,16 @@ def test_labels_that_the_classifier_gives_are_all_right(model, x):
     assert classified_accuracy(model, x, labels)["at_mean"] == 1.0
 
 
+def test_labels_are_one_for_each_image(model, x, rng):
+    labels = rng.integers(0, 3, len(x))
+    expected = classified_accuracy(model, x, labels)
+    assert classified_accuracy(model, x, labels[:, None]) == expected
+    with pytest.raises(ValueError, match=r"200 images, labels of shape \(1,\)"):
+        classified_accuracy(model, x, [2])
+    with pytest.raises(ValueError, match="Expected integer labels. Received: dtype=<U"):
+        classified_accuracy(model, x, labels.astype(str))
+
+
 def test_as_a_metric_of_the_suite(model, x):
     options = {"metrics": ("classified_accuracy",), "progress": False}
     found = evaluate(model, (x, np.zeros(200, int)), **options)["classified_accuracy"]

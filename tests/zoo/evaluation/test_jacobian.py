@@ -7,7 +7,7 @@ import pytest
 from oracles import SIGMA, WEIGHTS, LinearGaussian
 
 import zoo
-from zoo.backend import to_numpy
+from zoo.backend import tfd, to_numpy
 from zoo.evaluation import evaluate, jacobian
 
 SHAPE = (8, 8, 1)
@@ -123,16 +123,29 @@ def test_as_metrics_of_an_evaluation(rng):
     assert found["value"] is None and "marginal=MAFMarginal" in found["note"]
 
 
+class Shifted(zoo.Normal):
+    def distribution(self):
+        return tfd.Independent(tfd.Normal(3.0 * np.ones(3, "f4"), np.ones(3, "f4")), 1)
+
+
+class Continuous(zoo.Bernoulli):
+    def distribution(self, parameters):
+        return tfd.Independent(tfd.ContinuousBernoulli(logits=parameters["logits"]), 3)
+
+
 def test_other_models_are_refused():
     flow = zoo.IAFEncoder(3, zoo.MLPEncoder(3, [8]), 1, [8])
+    continuous = zoo.MLPDecoder(3, SHAPE, [8], likelihood=Continuous())
     for model, received in (
         (zoo.VAE(flow, DECODERS["mlp"]()), "encoder=IAFEncoder"),
         (_model("mlp", {"name": "maf", "latent_dim": 3, "hidden_units": [8]}), "marginal=MAF"),
         (zoo.VAE(zoo.MLPEncoder(3, [8]), zoo.PixelCNNDecoder(3, SHAPE, 4, 1)), "decoder=Pixel"),
+        (zoo.VAE(zoo.MLPEncoder(3, [8]), DECODERS["mlp"](), Shifted(3)), "marginal=Shifted"),
+        (zoo.VAE(zoo.MLPEncoder(3, [8]), continuous), "likelihood=Continuous"),
     ):
-        with pytest.raises(ValueError, match=f"Jacobian.*Received: .*{received}"):
+        with pytest.raises(ValueError, match=f"decoder.*Received: .*{received}"):
             jacobian.evidence_gap(model, np.zeros((2, *SHAPE), "float32"))
-    with pytest.raises(ValueError, match="never adapted"):
+    with pytest.raises(ValueError, match="not adapted since"):
         never = _model("mlp", {"name": "floating", "latent_dim": 3})
         jacobian.evidence_gap(never, np.zeros((2, *SHAPE), "float32"))
     with pytest.raises(ValueError, match=r"latents \[N, 3\]. Received: shape=\(4, 2\)"):
