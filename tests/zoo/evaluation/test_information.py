@@ -89,6 +89,7 @@ def test_active_units_are_those_whose_mean_moves():
     assert units["active"].tolist() == [True, True, False, False]
     np.testing.assert_allclose(units["variances"], np.var(codes, axis=0, ddof=1), rtol=1e-12)
     assert information.active_units(codes, threshold=0.001)["count"] == 3
+    assert information.active_units(np.array([[0.0], [1.0]]), threshold=0.5)["count"] == 0  # equal
 
 
 def test_active_units_of_a_model(rng):
@@ -127,6 +128,18 @@ def test_means_without_closed_form_are_sampled(rng, seed):
     # A variance from 300 means is known to sqrt(2 / 300) = 8 %; half is six times that.
     assert np.all(np.abs(information.active_units(model, x)["variances"]) < 0.5 * noise)
     assert np.all(np.isfinite(information.rate_distortion(model, x)["rate"]))
+
+
+def test_the_variance_of_a_mean_of_two_draws_is_half_of_theirs(rng, seed):
+    encoder = LogNormalEncoder(2)
+    model = zoo.VAE(encoder, LinearGaussian().vae().decoder)
+    encoder.linear.set_weights([np.zeros((4, 2)), np.zeros(2)])
+    encoder.scale.assign([0.1, 0.1])
+    x = rng.random((300, 2, 2, 1)).astype("float32")
+    _, variances = information.posterior_means(model, x, num_samples=2, seed=seed)
+    exact = np.exp(0.01) * np.expm1(0.01) / 2
+    # Each is nearly a chi-squared of one degree, whose deviation is sqrt(2) of its mean.
+    assert variances.mean() == pytest.approx(exact, rel=5 * np.sqrt(2 / variances.size))
 
 
 @pytest.mark.parametrize(
