@@ -3,6 +3,7 @@
 import numpy as np
 import oracles
 import pytest
+from scipy.stats import sem
 
 import zoo
 from zoo import evaluation
@@ -95,6 +96,27 @@ def test_mmd_is_the_closed_form_between_gaussians(narrow, rng, seed):
     assert found["bandwidth"] == 4.0
     assert expected > 20 * found["stderr"]
     assert abs(found["value"] - expected) < 5 * found["stderr"]
+
+
+def test_draws_of_the_prior_share_no_noise_with_the_codes(exact, rng, monkeypatch):
+    oracle, model = exact
+    sets = []
+    monkeypatch.setattr(latents, "mmd_of_sets", lambda z, y, *_: sets.append((z, y)))
+    x = oracle.images(rng, 128)  # a tile: draws of one seed would be the same numbers
+    latents.mmd(model, x)
+    ((z, y),) = sets
+    noise = (z - oracle.loc(x)) / oracle.scale
+    assert noise.shape == y.shape == (128, 2)
+    assert abs(np.corrcoef(noise.ravel(), y.ravel())[0, 1]) < 5 / np.sqrt(noise.size)
+
+
+def test_log_det_cov_of_few_draws_is_unbiased_in_its_covariance(rng):
+    z = rng.normal(size=(8, 3))
+    found, covariance = latents.log_det_cov(z), np.cov(z.T)
+    assert found["value"] == pytest.approx(np.linalg.slogdet(covariance)[1], rel=1e-9)
+    np.testing.assert_allclose(found["variances"], np.var(z, axis=0, ddof=1), rtol=1e-9)
+    centred, inverse = z - z.mean(axis=0), np.linalg.inv(covariance)
+    assert found["stderr"] == pytest.approx(sem([d @ inverse @ d for d in centred]), rel=1e-9)
 
 
 def test_a_direction_that_does_not_vary_has_no_volume():
