@@ -30,6 +30,19 @@ def test_an_exact_posterior_needs_no_weights(rng, seed):
     np.testing.assert_allclose(found["effective"], 2048, rtol=1e-3)
 
 
+def test_proposals_are_rounded_up_to_whole_chunks(rng, seed):
+    oracle, model = oracles.exact()
+    found = true_posterior_samples(model, oracle.images(rng, 1), 10, 1025, "posterior", seed)
+    np.testing.assert_allclose(found["effective"], 2048, rtol=1e-3)
+
+
+def test_equal_images_have_draws_of_their_own(rng, seed):
+    oracle, model = oracles.exact()
+    x = np.repeat(oracle.images(rng, 1), 2, axis=0)
+    first, second = true_posterior_samples(model, x, 200, 1024, seed=seed)["z"]
+    assert not set(first[:, 0]) & set(second[:, 0])
+
+
 def test_a_draw_does_not_depend_on_the_other_images(rng, seed):
     oracle, model = oracles.exact()
     x = oracle.images(rng, 2)
