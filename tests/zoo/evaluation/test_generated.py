@@ -52,6 +52,13 @@ def test_parzen_finds_the_bandwidth_and_keeps_apart_what_chooses_it(rng):
     assert len(wide.centres) == 150
 
 
+def test_bandwidths_are_in_units_of_the_pixels_range(rng):
+    x = rng.normal(size=(60, 3, 3, 1))
+    scaled = Arrays(4.0 * x)
+    scaled.pixel_scale = 4.0
+    assert fit_parzen(scaled).bandwidth == pytest.approx(4.0 * fit_parzen(Arrays(x)).bandwidth)
+
+
 def test_images_are_means_or_draws_and_do_not_depend_on_their_number(seed):
     _, model = oracles.exact()
     means = generated.generated_images(model, 3000, seed)
@@ -62,6 +69,15 @@ def test_images_are_means_or_draws_and_do_not_depend_on_their_number(seed):
         found = images.reshape(3000, 4)
         np.testing.assert_allclose(found.var(axis=0) / variance, 1, atol=5 * np.sqrt(2 / 3000))
         assert np.all(np.abs(found.mean(0) - oracles.OFFSET) < 5 * np.sqrt(variance / 3000))
+
+
+def test_pixels_are_drawn_by_other_noise_than_their_latents(seed):
+    _, model = oracles.exact()
+    means = generated.generated_images(model, 128, seed).reshape(128, 4)
+    draws = generated.generated_images(model, 128, seed, draw_pixels=True).reshape(128, 4)
+    z = (means - oracles.OFFSET) @ np.linalg.pinv(oracles.WEIGHTS.T)
+    noise = (draws - means).ravel()[: z.size]
+    assert abs(np.corrcoef(z.ravel(), noise)[0, 1]) < 5 / np.sqrt(z.size)
 
 
 @pytest.fixture(scope="module")
@@ -105,6 +121,7 @@ def test_all_measures_of_a_model(data, model, monkeypatch, tmp_path, seed):
     assert "could not be loaded: no network" in found["frechet_inception"]
     nll = -fit_parzen(train).log_prob(images)
     np.testing.assert_allclose(found["generated_nll"]["value"], nll.mean(), rtol=1e-12)
+    np.testing.assert_allclose(found["generated_nll"]["stderr"], scipy.stats.sem(nll), rtol=1e-12)
 
     options = {"num_generated": 4, "seed": seed}
     bare = generated.measure(model, Arrays(test.images), train, generated.METRICS, **options)
