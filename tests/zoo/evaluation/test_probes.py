@@ -30,6 +30,21 @@ def test_accuracy_is_that_of_the_best_linear_classifier(rng, seed):
     assert probe["converged"]
 
 
+def test_it_is_logistic_regression_with_a_penalty_of_one_on_standardised_codes(rng):
+    from sklearn.linear_model import LogisticRegression
+
+    labels = np.arange(2040) % 2
+    codes = rng.normal(size=(2040, 20)) + 0.3 * labels[:, None]
+    loc, scale = codes[:40].mean(axis=0), codes[:40].std(axis=0)
+    accuracy = {}
+    for weight in (1.0, 10.0):  # of the loss: few codes tell the two apart
+        reference = LogisticRegression(C=weight, max_iter=1000)
+        reference.fit((codes[:40] - loc) / scale, labels[:40])
+        accuracy[weight] = reference.score((codes[40:] - loc) / scale, labels[40:])
+    found = linear_probe(1e3 * codes[:40], labels[:40], 1e3 * codes[40:], labels[40:])
+    assert found["accuracy"] == accuracy[1.0] != accuracy[10.0]
+
+
 def test_codes_without_information_give_chance(rng):
     train, test = blobs(rng, 1000, 0.0), blobs(rng, 1000, 0.0)
     probe = linear_probe(*train, *test)
@@ -130,5 +145,7 @@ def test_a_task_of_few_classes():
     assert set(np.bincount(labels[train])) == {0, 60}
     assert set(np.bincount(labels[test])) == {0, 20}
     np.testing.assert_array_equal(train, few_classes(labels)[0])
+    rows = np.sort(np.concatenate(few_classes(np.zeros(1000), 1)))
+    assert len(set(rows)) == 80 and rows[-1] > 500  # from all of a class, not its first
     with pytest.raises(ValueError, match="Expected 6 classes .* Received: 5 such classes of 6"):
         few_classes(labels, 6)
