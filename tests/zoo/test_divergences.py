@@ -10,7 +10,7 @@ import zoo
 from zoo import registry
 from zoo.backend import BACKEND, compiled, fold_in, gradients, tfd, tfp_seed, to_numpy
 from zoo.divergences import adversarial, stein
-from zoo.divergences.mmd import mmd_of_sets
+from zoo.divergences.mmd import mmd, mmd_of_sets
 
 Z = 2
 NORMAL = zoo.Normal(Z).distribution()
@@ -64,6 +64,17 @@ def test_gradients_are_those_of_finite_differences(spec, rng, smooth):
     gradient = _gradient(loss, z)
     assert np.abs(gradient).max() > 1e-3
     np.testing.assert_allclose(gradient, expected, atol=2e-4 + 2e-3 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("kernel", ["rbf", "imq"])
+def test_a_median_is_held_constant(kernel, rng):
+    z, y = gaussians.draws(rng, 12)
+    h = float(np.median(np.sum((z[:, None] - y) ** 2, axis=-1)))
+    by_rule, by_number = (
+        _gradient(lambda z, h=h: mmd(z, ops.convert_to_tensor(y), kernel, bandwidth=h), z)
+        for h in ("median", h)
+    )
+    np.testing.assert_allclose(by_rule, by_number, rtol=1e-4, atol=1e-6)
 
 
 def _direction(z, score, h):
@@ -226,6 +237,19 @@ def _first_moments(critic, optimizer):
     if not optimizer.built:
         return [np.zeros(w.shape, "float32") for w in critic.network_weights]
     return [to_numpy(m) for m in optimizer._momentums]
+
+
+@pytest.mark.parametrize("name", CRITICS)
+def test_each_step_of_critic_and_encoder_has_draws_of_its_own(name, rng, monkeypatch):
+    drawn, draw_like = [], adversarial.draw_like
+    monkeypatch.setattr(
+        adversarial, "draw_like", lambda *a: drawn.append(draw_like(*a)) or drawn[-1]
+    )
+    divergence = registry.DIVERGENCES.create({"name": name, "hidden_units": [8], "critic_steps": 3})
+    divergence.build((None, Z))
+    z, _ = gaussians.draws(rng, 6)
+    divergence.estimate(ops.convert_to_tensor(z), NORMAL, tfp_seed(5), training=True)
+    assert len(drawn) == len({to_numpy(y).tobytes() for y in drawn}) == 4
 
 
 @pytest.mark.parametrize("name", CRITICS)
