@@ -186,6 +186,9 @@ def test_the_encoder_s_weights_are_the_encoder_s_alone():
     assert len(names) == len(set(names)) == len({id(w) for w in model.trainable_weights})
     assert [weight.name for weight in model.marginal.weights] == ["raw_pseudo_inputs", "logits"]
     assert model.marginal.pseudo_inputs().shape == (5, *SHAPE)
+    start = to_numpy(model.marginal.raw_pseudo_inputs)  # N(0.05, 0.01^2), 320 numbers
+    assert abs(start.mean() - 0.05) < 5 * 0.01 / np.sqrt(start.size)
+    assert start.std() == pytest.approx(0.01, rel=5 / np.sqrt(2 * start.size))
     np.testing.assert_allclose(to_numpy(model.marginal.logits), 0.0)
 
 
@@ -245,6 +248,10 @@ def test_adapt_starts_at_images_that_can_learn(rng):
     rows = {image.tobytes() for image in x}
     chosen = {image.tobytes() for image in (phi > 0.5).astype("float32")}
     assert chosen <= rows and len(chosen) == 5
+    model.marginal.adapt(x[:5])  # each of so few once
+    np.testing.assert_allclose(
+        to_numpy(model.marginal.pseudo_inputs()), 0.01 + 0.98 * x[:5], atol=1e-6
+    )
     with pytest.raises(ValueError, match="Expected at least 5 images. Received: 4"):
         model.marginal.adapt(x[:4])
     for wrong in ((255 * x).astype("uint8"), 255 * x, x - 0.5):
