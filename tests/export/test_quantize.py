@@ -47,6 +47,16 @@ def test_int8_is_smaller_near_and_has_the_same_names(content, rng):
     assert kinds == {onnx.TensorProto.INT8}
 
 
+def test_errors_are_root_mean_squares_beside_the_widest_spread(monkeypatch):
+    before = np.array([[0.0, 1.0], [0.0, 5.0]])  # of which the second has a deviation of 2
+    after = before + [[0.3, 0.0], [0.0, 0.1]]
+    graphs = {"float": lambda image: {"loc": before}, "int8": lambda image: {"loc": after}}
+    monkeypatch.setattr(quantize, "Graph", lambda content, name: graphs[name])
+    found = quantize.compare(b"12345", b"123", None)
+    assert found["bytes"] == [5, 3]
+    assert found["error"]["loc"] == pytest.approx(np.sqrt(0.1 / 4) / 2)
+
+
 def test_weights_stored_in_float16_are_quantised_too(content, rng):
     images = rng.random((50, 8, 6, 1), np.float32)
     stored = half.store_graph(content)
