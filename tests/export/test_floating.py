@@ -57,6 +57,16 @@ def test_the_light_decoder_draws_from_it(artifact):
     np.testing.assert_allclose(scale**2, to_numpy(model.decoder.likelihood.variance.value()), 1e-5)
 
 
+def test_hard_golden_latents_are_four_deviations_of_the_prior_from_0(artifact):
+    folder, model, _ = artifact
+    with np.load(folder / "golden.npz") as arrays:
+        hard = arrays["decoder.z"][-3:]
+    scale = np.sqrt(to_numpy(model.marginal.variance.value()))
+    expected = np.zeros((3, 3))
+    expected[1, 0], expected[2, 2] = 4 * scale[0], -4 * scale[2]
+    np.testing.assert_allclose(hard, expected, rtol=1e-6)
+
+
 def test_the_light_encoder_scales_pixels_as_the_data_was(artifact):
     folder, model, images = artifact
     features = runtime.load_encoder(folder).features(tiny_artifact.images(20))
