@@ -88,6 +88,14 @@ def test_the_ledger_holds_what_the_run_measured(swept):
     assert "NonFiniteError" in lost["error"]
 
 
+def test_speed_is_the_median_of_all_epochs_but_the_first():
+    seconds = (60.0, 2.0, 1.0, 30.0)  # of compiling, and of a machine that was busy
+    rows = [{"step": 10 * i, "seconds": s} for i, s in enumerate(seconds, 1)]
+    assert ledger._speed(rows, 8) == 80 / 2
+    assert ledger._speed(rows[:1], 8) == round(80 / 60, 1)
+    assert ledger._speed([], 8) is None
+
+
 def test_a_second_sweep_runs_nothing(swept, monkeypatch):
     workdir, found, _ = swept
     monkeypatch.setattr(subprocess, "Popen", None)
