@@ -52,6 +52,13 @@ def test_without_a_transition_it_is_importance_sampling_from_the_prior(rng, seed
     assert np.all(np.abs(found - oracle.log_evidence(x)) < 1.5)
 
 
+def test_equal_images_have_chains_of_their_own_in_every_tile(rng, seed):
+    oracle, model = oracles.exact()
+    x = np.repeat(oracle.images(rng, 1), 130, axis=0)
+    found = ais.annealed_bound(model, x, 1, 1, 1, seed=seed)
+    assert np.all(found[128:] != found[:2])
+
+
 def test_schedule():
     found = ais.schedule(50)
     assert (found[0], found[-1], len(found)) == (0.0, 1.0, 51)

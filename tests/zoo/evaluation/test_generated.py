@@ -71,6 +71,12 @@ def test_images_are_means_or_draws_and_do_not_depend_on_their_number(seed):
         assert np.all(np.abs(found.mean(0) - oracles.OFFSET) < 5 * np.sqrt(variance / 3000))
 
 
+def test_no_image_is_generated_twice(seed):
+    _, model = oracles.exact()
+    images = generated.generated_images(model, 300, seed).reshape(300, 4)
+    assert len(np.unique(images, axis=0)) == 300
+
+
 def test_pixels_are_drawn_by_other_noise_than_their_latents(seed):
     _, model = oracles.exact()
     means = generated.generated_images(model, 128, seed).reshape(128, 4)

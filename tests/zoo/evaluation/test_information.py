@@ -130,6 +130,13 @@ def test_means_without_closed_form_are_sampled(rng, seed):
     assert np.all(np.isfinite(information.rate_distortion(model, x)["rate"]))
 
 
+def test_sampled_means_have_noise_of_their_own_in_every_tile(rng, seed):
+    model = zoo.VAE(LogNormalEncoder(2), LinearGaussian().vae().decoder)
+    x = np.repeat(rng.random((1, 2, 2, 1)).astype("float32"), 130, axis=0)
+    means, _ = information.posterior_means(model, x, num_samples=2, seed=seed)
+    assert np.all(means[128:] != means[:2])
+
+
 def test_the_variance_of_a_mean_of_two_draws_is_half_of_theirs(rng, seed):
     encoder = LogNormalEncoder(2)
     model = zoo.VAE(encoder, LinearGaussian().vae().decoder)
