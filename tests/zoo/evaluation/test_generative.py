@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import oracles
 import pytest
-from scipy.stats import multivariate_normal
+from scipy.stats import bernoulli, multivariate_normal
 
 import zoo
 from zoo.backend import to_numpy
@@ -75,6 +75,21 @@ def test_draws_do_not_depend_on_their_number(seed):
     np.testing.assert_array_equal(parts[1].likelihood, many.likelihood[100:150])
 
 
+def test_pixels_are_drawn_by_other_noise_than_their_latents(seed, monkeypatch):
+    _, model = oracles.exact()
+    drawn, distribution = [], oracles.LinearDecoder.distribution
+
+    def keep(self, z, *arguments, **options):
+        drawn.append(z)
+        return distribution(self, z, *arguments, **options)
+
+    monkeypatch.setattr(oracles.LinearDecoder, "distribution", keep)
+    images = generative.generate(model, 128, seed=seed).images.reshape(128, 4)
+    z = to_numpy(drawn[0])
+    noise = (images - z @ oracles.WEIGHTS.T - oracles.OFFSET).ravel()[: z.size]
+    assert abs(np.corrcoef(z.ravel(), noise)[0, 1]) < 5 / np.sqrt(z.size)
+
+
 @pytest.fixture(scope="module")
 def binary_model():
     """A decoder of 2 x 2 binary pixels that says much of its one latent."""
@@ -116,6 +131,32 @@ def test_fit_is_a_function_of_its_seed(rng):
     )
     np.testing.assert_array_equal(first, again)
     assert np.abs(first - other).max() > 1e-6
+
+
+def test_the_fit_starts_at_the_frequencies_of_the_pixels(rng):
+    images = (rng.random((50, *SHAPE)) < 0.2).astype("float32")
+    q = density.BernoulliMADE(SHAPE, (8,))
+    density._start(q.made, images, rng)
+    p = (images.sum(axis=0) + 1) / 52  # each pixel by Laplace's rule
+    expected = bernoulli(p).logpmf(EVERY_IMAGE).sum(axis=(1, 2, 3))
+    np.testing.assert_allclose(q.log_prob(EVERY_IMAGE), expected, rtol=1e-5)
+
+
+def test_the_fit_keeps_its_best_weights_and_ends_when_they_are_old(rng, monkeypatch):
+    monkeypatch.setattr(density, "LEARNING_RATE", 0.1)
+    images = rng.integers(0, 2, (60, *SHAPE)).astype("float32")  # twenty to learn by heart
+    scores, log_prob = [], density.BernoulliMADE.log_prob
+
+    def scored(self, x):
+        scores.append(log_prob(self, x).mean())
+        return log_prob(self, x)
+
+    monkeypatch.setattr(density.BernoulliMADE, "log_prob", scored)
+    q = density.fit_density(images[:20], images[20:], (32,), seed=1)
+    best = int(np.argmax(scores))
+    assert log_prob(q, images[20:]).mean() == pytest.approx(scores[best], rel=1e-6)
+    assert scores[-1] < scores[best] - 1e-3
+    assert len(scores) == best + 1 + density.PATIENCE < density.MAX_EPOCHS
 
 
 def test_metrics_by_name(binary_model, rng, seed, monkeypatch):
