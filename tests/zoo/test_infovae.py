@@ -10,6 +10,7 @@ import zoo
 from trainers.runs import dtype_policy
 from zoo.backend import BACKEND, fold_in, next_seed, tfp_seed, to_numpy
 from zoo.divergences.mmd import mmd
+from zoo.encoders import pixel_noise
 
 SHAPE = (6, 5, 1)
 Z = 3
@@ -259,6 +260,18 @@ def test_pixel_noise_is_truncated_and_for_training_alone(x):
         # Two standard deviations of 0.15; truncated there, the spread is 0.88 of it.
         spread = 0.15 * stats.truncnorm(-2, 2).std()
         assert noise.std() == pytest.approx(spread, rel=5 / np.sqrt(2 * noise.size))
+
+
+def test_pixel_noise_is_no_stream_of_an_objective_of_the_same_seed(x, monkeypatch):
+    model = _model("infomax", encoder={"name": "pixel_noise", "base": DETERMINISTIC})
+    assert model.encoder.seed == model.objective.seed
+    seeds, draw = [], pixel_noise.truncated_normal
+    monkeypatch.setattr(
+        pixel_noise, "truncated_normal", lambda shape, seed: seeds.append(seed) or draw(shape, seed)
+    )
+    model.encoder(x, training=True)
+    of_objective = next_seed(keras.random.SeedGenerator(model.objective.seed))
+    assert np.any(to_numpy(seeds[0]) != to_numpy(of_objective))
 
 
 def test_pixel_noise_around_an_encoder_in_mixed_precision(x):
