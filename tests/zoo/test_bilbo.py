@@ -219,6 +219,13 @@ def _seed():
     return tfp_seed(3)
 
 
+@pytest.mark.parametrize("value", [0.0, -1.0, np.nan, np.inf])
+def test_an_estimate_is_positive_and_finite(value):
+    model = _model("beta")
+    with pytest.raises(ValueError, match="Expected the prior variance S\\^2 .*positive and finite"):
+        model.marginal.variance.assign([1.0, value, 1.0])
+
+
 def test_samples_spread_as_the_prior_does(x):
     model = _model("beta")
     model.marginal.variance.assign([4.0, 0.25, 1.0])
