@@ -106,6 +106,9 @@ def test_the_aggregated_posterior_is_a_mixture(rng):
     shifted = infovae_posteriors.Aggregated(np.full((3, 2), 1.0), np.ones((3, 2)))
     value, stderr = shifted.divergence()
     assert abs(value - 1.0) < 4 * stderr, "KL of N((1, 1), I) from N(0, I)"
+    # Its terms are z_1 + z_2 - 1, of variance 2.
+    count = infovae_posteriors.DENSITY_POINTS
+    assert stderr == pytest.approx(np.sqrt(2 / count), rel=5 / np.sqrt(2 * count))
 
 
 def _small_model(latent_dim=2, seed=17):
@@ -127,6 +130,8 @@ def test_a_true_posterior_is_recognised(rng):
     _, measured = infovae_posteriors.compare(model, images, "tiny")
     assert measured["posterior distance"][0] == pytest.approx(2.0, abs=0.3)
     assert measured["posterior mmd"][0] > 0.2
+    # KL(q(z|x) || p(z|x)) is 2, of which a bound by few samples shows a part.
+    assert 0.5 < measured["gap"][0] < 2 + 5 * measured["gap"][1]
 
 
 def zoo_images(rng, count):
@@ -205,6 +210,10 @@ def test_an_svm_on_draws_finds_nothing_in_means_far_narrower_than_the_posterior(
     monkeypatch.setattr(infovae_runs, "splits_of", lambda run: splits)
     fake = types.SimpleNamespace(load=lambda row: run, metric=trained.metric)
     context, row = Context("reduced", tmp_path), trained.rows[0]
+    given, probe = [], infovae_latents.probes.svm_probe
+    monkeypatch.setattr(
+        infovae_latents.probes, "svm_probe", lambda *a: given.append(a) or probe(*a)
+    )
     head, errors = run.model.encoder.head, []
     for loc in (head.loc_layer.kernel * 1e-4, head.loc_layer.kernel * 100.0):
         head.loc_layer.kernel.assign(loc)
@@ -213,6 +222,29 @@ def test_an_svm_on_draws_finds_nothing_in_means_far_narrower_than_the_posterior(
         assert stderr == pytest.approx((error * (1 - error) / 400) ** 0.5)
         errors.append(error)
     assert errors[0] == pytest.approx(0.5, abs=0.12) and errors[1] < 0.05
+    z, _, test_z, _ = given[0]  # all but noise, of which both splits have their own
+    assert abs(np.corrcoef(z[:128].ravel(), test_z[:128].ravel())[0, 1]) < 5 / np.sqrt(256)
+
+
+def test_table_1_has_negative_log_likelihoods_and_their_errors(tmp_path, monkeypatch, rng):
+    bounds = {"nll": rng.uniform(-90, -80, 20), "nll_ais": rng.uniform(-100, -95, 4)}
+    estimators = {
+        "nll": (infovae_table.nll, "importance_weighted_bound"),
+        "nll_ais": (infovae_table.ais, "annealed_bound"),
+    }
+    for metric, (module, name) in estimators.items():
+        monkeypatch.setattr(module, name, lambda *_, of=metric, **__: bounds[of])
+    monkeypatch.setattr(infovae_runs, "splits_of", lambda run: {"test": zoo_images(rng, 30)})
+    entry = {"value": 1.0, "stderr": 0.1}
+    fake = types.SimpleNamespace(
+        load=lambda row: types.SimpleNamespace(model=None), metric=lambda row, name: entry
+    )
+    rows = infovae_table._rows(Context("tiny", tmp_path), fake, {"seed": 17}, "ELBO", 82.75)
+    found = {row["metric"]: row for row in rows}
+    for metric, values in bounds.items():
+        assert found[metric]["ours"] == pytest.approx(-values.mean())
+        assert found[metric]["stderr"] == pytest.approx(scipy.stats.sem(values))
+    assert found["nll"]["paper"] == 82.75 and "20 images" in found["nll"]["note"]
 
 
 def test_the_toy_at_tiny_scale(tmp_path):
