@@ -166,6 +166,17 @@ def test_a_traversal_moves_one_latent_at_a_time():
     assert np.count_nonzero(z) == 3 * 4
 
 
+def test_spread_of_codes_is_a_root_mean_square_over_latents():
+    codes = np.array([[1.0, -4.0], [5.0, -4.0]])  # means 3 and -4, deviations 2 and 0
+    model = Pretend("VAE", {"family": "vae"}, None, "", 17)
+    rows = mu_vae_codes.spread_rows(model, codes, {"data": "codes", "note": "few"})
+    found = {row["metric"]: row["ours"] for row in rows}
+    assert found == {
+        "offset": pytest.approx(np.sqrt((9 + 16) / 2)),
+        "spread": pytest.approx(np.sqrt(4 / 2)),
+    }
+
+
 def test_neighbours_of_the_same_class():
     points = np.repeat(np.eye(3) * 100, 6, axis=0) + np.arange(18)[:, None] * 0.01
     labels = np.repeat([0, 1, 2], 6)
