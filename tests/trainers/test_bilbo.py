@@ -7,7 +7,7 @@ import types
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
-from scipy.stats import norm
+from scipy.stats import norm, sem
 
 import zoo
 from configs.bilbo import families, mnist
@@ -338,6 +338,18 @@ def test_shape_rows_tell_a_u_from_noise():
     assert abs(values["variance_and_other_mean"]) < 0.1
     assert values["learned_and_predicted"] == pytest.approx(1.0)
     assert values["learned_over_predicted"] == pytest.approx(0.5)
+
+
+def test_diagnostic_rows_are_means_with_their_errors():
+    gap = np.array([1.0, 2.0, 6.0])
+    penalty = {"approximate": 0.25, "exact": 0.5}
+    rows = bilbo_posterior._diagnostic_rows(_found("learned", 17, -135.0), gap, penalty)
+    found = {row["metric"]: (row["ours"], row["stderr"]) for row in rows}
+    assert found == {
+        "evidence_gap": (3.0, pytest.approx(sem(gap))),
+        "variance_penalty_approximate": (0.25, None),
+        "variance_penalty_exact": (0.5, None),
+    }
 
 
 def test_pictures_can_be_drawn():
