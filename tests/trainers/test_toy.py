@@ -5,7 +5,7 @@ import types
 import numpy as np
 import pytest
 
-from trainers.experiments.broken_elbo import toy, toy_picture
+from trainers.experiments.broken_elbo import items, toy, toy_picture
 from trainers.plots import png_bytes
 
 
@@ -116,6 +116,18 @@ def test_the_elbo_leaves_the_code_unused_and_the_target_rate_finds_the_clusters(
     ideal = toy.cluster_information(world.posterior, world)
     assert known[None] < 0.01
     assert 0.75 * ideal < known[0.5] < ideal + 0.05
+
+
+@pytest.mark.parametrize("target", [None, 0.5])
+def test_the_best_of_restarts_is_that_of_the_least_loss(world, target):
+    best, fits = items._fit_toy(world, [1, 2, 3], "one_hot", False, target, 30)
+    found = toy.terms(best, world.data)
+    losses = [-fit["elbo"] for fit in fits]
+    if target is not None:
+        losses = [f["distortion"] + 10 * abs(f["rate"] - target) for f in fits]
+    assert losses[0] == min(losses) < max(losses)
+    assert {name: fits[0][name] for name in found} == found
+    assert fits[0]["elbo_gap"] == pytest.approx(-found["elbo"] - world.entropy)
 
 
 def test_picture(rng, world):
