@@ -133,6 +133,13 @@ def test_pictures_are_read_by_documented_rules(tmp_path):
     np.testing.assert_array_equal(colour.images[2, 0, 0], [255, 255, 255])
 
 
+def test_every_level_of_8_bits_is_the_same_in_16(tmp_path):
+    levels = np.arange(256).reshape(16, 16)
+    Image.fromarray((257 * levels).astype(np.uint16)).save(tmp_path / "a.png")  # 255 at 65535
+    loaded = data.load(f"folder:{tmp_path}", "all")
+    np.testing.assert_array_equal(loaded.images[0, ..., 0], levels)
+
+
 def test_resizing_crops_the_middle_first(tmp_path):
     wide = np.zeros((4, 12), np.uint8)
     wide[:, 4:8] = 240  # the middle square, all that is kept

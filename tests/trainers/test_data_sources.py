@@ -39,6 +39,12 @@ def test_digits_can_be_resized_and_coloured():
     assert "resized to 32x32" in loaded.preprocessing
 
 
+def test_per_cents_are_rounded_to_the_nearest_example_and_cut_without_a_gap():
+    for text, expected in (("a[:29%]", 3), ("a[:24%]", 2), ("a[29%:]", 7)):
+        images, _ = splits.evaluate(text, lambda name: (np.arange(10), None))
+        assert len(images) == expected, text
+
+
 def test_config_chooses_splits_and_limit():
     config = ml_collections.ConfigDict(
         {
