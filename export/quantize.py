@@ -91,8 +91,8 @@ def _in_float32(model):
 def compare(content, changed, images):
     """Returns what a changed graph costs: `bytes` of both, and `error` of each output.
 
-    `error` is the root mean square of the difference over that of the spread of the output over
-    images, so that 0.01 is a hundredth of what tells one image from another.
+    `error` is the root mean square of the difference over the largest standard deviation of one of
+    the output's numbers over images, so that 0.01 is a hundredth of what tells them apart.
     """
     before, after = Graph(content, "float")(image=images), Graph(changed, "int8")(image=images)
     error = {
