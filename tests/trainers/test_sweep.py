@@ -328,6 +328,10 @@ def test_a_config_is_the_same_one_in_every_checkout(tmp_path, file):
     records.write(tmp_path, Record(begun))
     swapped = (begun.arguments[0], *begun.arguments[:0:-1])
     records.check_same(tmp_path, [RunSpec("two", {}, swapped)])
+    own = RunSpec("own", {}, ("--config=/home/me/own.py:a/b", "--config.seed=1"))
+    assert records.without_places(own).arguments == ("--config=own.py:a/b", "--config.seed=1")
+    near = RunSpec("own", {}, ("--config=mine/own.py",))
+    assert records.without_places(near) == near
     for other in (f"--config={file},x", "--config=b.py:tiny"):
         with pytest.raises(ValueError, match="with other flags"):
             records.check_same(tmp_path, [RunSpec("run", {}, (other, "--config.seed=1"))])

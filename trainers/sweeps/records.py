@@ -101,5 +101,10 @@ def _meaning(arguments):
 def without_places(spec):
     """Returns a `RunSpec` with the flags that make a run what it is, in every checkout the same."""
     kept = [argument for argument in spec.arguments if not is_place(argument)]
-    arguments = [re.sub(r"^--config=.*/(?=configs/)", "--config=", argument) for argument in kept]
-    return dataclasses.replace(spec, arguments=tuple(arguments))
+    return dataclasses.replace(spec, arguments=tuple(map(_without_checkout, kept)))
+
+
+def _without_checkout(argument):
+    """Returns `--config=FILE` with FILE from `configs/` on; elsewhere its name for a whole path."""
+    argument = re.sub(r"^--config=.*/(?=configs/)", "--config=", argument)
+    return re.sub(r"^--config=/[^:]*/", "--config=", argument)
