@@ -25,7 +25,7 @@ def run_tsne(context):
                 rows.append(model.row("same_class_neighbours", data=runs.DATA[data]))
                 drawn[data, model.family] = (model, None)
                 continue
-            codes, labels, about = _codes(model, context.seed, count)
+            codes, labels, about = codes_of(model, context.seed, count)
             plane = tsne(codes, context.seed)
             drawn[data, model.family] = (model, (plane, labels))
             for name, points in (("codes", codes), ("t-SNE", plane)):
@@ -36,7 +36,7 @@ def run_tsne(context):
     return Outcome(rows, {"tsne": draw_tsne(drawn)}, training.joined(*cuts))
 
 
-def _codes(model, seed, count=None):
+def codes_of(model, seed, count=None):
     """Returns samples of e(z|x) of the first `count` test images, labels, and words for a row."""
     run = model.load()
     split = runs.test_split(run)
@@ -95,7 +95,7 @@ def run_histograms(context, data):
             rows.append(model.row("spread", data=runs.DATA[data]))
             drawn.append((model, None))
             continue
-        codes, _, about = _codes(model, context.seed)
+        codes, _, about = codes_of(model, context.seed)
         drawn.append((model, codes))
         rows += spread_rows(model, codes, about)
     return Outcome(rows, {"histograms": draw_histograms(drawn, runs.DATA[data])}, cut)
