@@ -10,7 +10,7 @@ What the text leaves open is settled here, for both data sets:
 - The classifier reads a sample of the posterior, in training and in testing; its accuracy at the
   mean is measured beside it.
 - mu-VAE's loss has several readings (`zoo.Mu`), `objective.base.mean_term` and
-  `objective.base.variance_term`. `READING` is the default: of eleven, the one that does all that
+  `objective.base.variance_term`. `READING` is the default: of twelve, the one that does all that
   the text says of mu-VAE (`results/mu_vae`): a mean of zero in each latent, spread up to the
   clipping radius, lower loss and higher accuracy than the VAE's, #2 ahead of #1.
 - The number of epochs is not given. Here 20, which are 18,760 steps of Adam at 1e-4: what one core
