@@ -49,7 +49,7 @@ class _Pixels(tfd.Bernoulli):
         logits = self.logits_parameter()
         event = ops.cast(event, logits.dtype)
         is_pixel = ops.logical_and(event >= -PIXEL_SLACK, event <= 1.0 + PIXEL_SLACK)
-        event = ops.where(is_pixel, event, ops.full_like(event, float("nan")))
+        event = ops.where(is_pixel, event, float("nan"))
         return event * logits - ops.softplus(logits)
 
 
