@@ -60,8 +60,9 @@ def encode(model, images, out, fit=False, batch_size=256, progress=True):
             header = {"descr": "<f4", "fortran_order": False, "shape": shape}
             np.lib.format.write_array_header_1_0(file, header)
             with streaming.bar(progress and _can_show(), source.count) as advance:
+                bits = source.are_bits()
                 for block in source.blocks(batch_size):
-                    features = encoder.features(block, batch_size=batch_size)
+                    features = encoder.features(block, batch_size=batch_size, bits=bits)
                     file.write(features.astype("<f4", copy=False).tobytes())
                     advance(len(block))
         for name, value in extra.items():

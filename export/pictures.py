@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from trainers.data.images import SUFFIXES, Preparation, is_picture, read_image, walk
-from zoo.runtime import as_batch
+from zoo.images import BLOCK, are_bits, as_batch
 
 # gzip's first two bytes, and an IDX file's first three for unsigned bytes.
 _GZIP, _IDX = b"\x1f\x8b", b"\0\0\x08"
@@ -28,6 +28,7 @@ class Images:
         files: Their paths inside the folder, or None if they come from one array.
         left_out: Files of the folder that are no pictures, by their suffix.
         pick: From numbers of images to them, [n, H, W, C], where that does not read the others.
+        bits: Whether bytes are zeros and ones; None where an array has to be read to know.
     """
 
     count: int
@@ -35,6 +36,11 @@ class Images:
     files: list | None = None
     left_out: tuple = ()
     pick: Callable | None = None
+    bits: bool | None = None
+
+    def are_bits(self):
+        """Returns whether bytes are zeros and ones and no grey levels: never those of pictures."""
+        return are_bits(self.blocks(BLOCK)) if self.bits is None else self.bits
 
 
 def open_images(path, image_shape, fit=False):
@@ -123,7 +129,7 @@ def _pictures(path, image_shape, fit):
 
     names = [file.relative_to(root).as_posix() for file in chosen]
     left_out = tuple(f.relative_to(root).as_posix() for f in visible if not is_picture(f))
-    return Images(len(chosen), blocks, names, left_out, pick)
+    return Images(len(chosen), blocks, names, left_out, pick, bits=False)
 
 
 def _picture(file, image_shape, prepare):

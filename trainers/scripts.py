@@ -70,7 +70,7 @@ def print_metrics(evaluation):
 
 
 def metric_text(entry):
-    """Returns `-85.12 +- 0.24 nats (100 samples)` for an entry of `evaluation.json`."""
+    """Returns `-85.12 +- 0.24 nats (100 samples; a note)` for an entry of `evaluation.json`."""
     if entry["value"] is None:
         return f"not available: {entry.get('note', '')}"
     text = f"{entry['value']:.6g}"
@@ -78,6 +78,6 @@ def metric_text(entry):
         text += f" +- {entry['stderr']:.2g}"
     if entry.get("unit"):
         text += f" {entry['unit']}"
-    if entry.get("num_samples", 1) > 1:
-        text += f" ({entry['num_samples']} samples)"
-    return text
+    more = [f"{entry['num_samples']} samples"] if entry.get("num_samples", 1) > 1 else []
+    more += [entry["note"]] if entry.get("note") else []
+    return f"{text} ({'; '.join(more)})" if more else text

@@ -18,7 +18,7 @@ class Graph:
             import onnxruntime
         except ImportError as error:
             raise ImportError("ONNX Runtime is needed: pip install onnxruntime") from error
-        self.name = name
+        self.name, self._content = name, bytes(content)
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3  # errors only
         try:
@@ -29,6 +29,10 @@ class Graph:
             raise ValueError(f"Expected an ONNX graph in {name}. Received: {error}") from error
         self.inputs = {item.name: list(item.shape) for item in self._runtime.get_inputs()}
         self.outputs = {item.name: list(item.shape) for item in self._runtime.get_outputs()}
+
+    def __reduce__(self):
+        """Copies and pickles carry the file, and open it where they are needed."""
+        return Graph, (self._content, self.name)
 
     def require(self, expected):
         """Raises unless inputs and outputs have the names and shapes that a card promises.

@@ -9,10 +9,12 @@ THRESHOLD = "threshold 0.5"
 # ITU-R BT.601, as Pillow's mode "L": what the trainers make grey images with.
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 # Pillow resizes bytes in integers, with weights of so many bits behind the point; so do we, so
-# that images come out as the trainers' do, bit for bit, where Pillow is not installed.
+# that images come out as the trainers' do where Pillow is not installed: bit for bit, but for sizes
+# taller than wide, where Pillow 13 may resize the height first and differs by a level.
 PRECISION = 22
 # Numbers that a resize takes or gives at once, in float64, whatever the block: its memory.
 RESIZED = 1 << 22
+BLOCK = 256  # images looked at together
 ROUNDING = 1e-6  # how far a float may be outside [0, 1]
 _DTYPES = (
     "Expected images of dtype uint8 (0 to 255), bool, or a float in [0, 1]. Received: dtype={}"
@@ -26,6 +28,8 @@ def as_array(images):
             "Expected an array of images; an encoder's `stream` takes images as they come. "
             f"Received: {type(images).__name__}"
         )
+    if isinstance(images, np.ma.MaskedArray):
+        raise TypeError("Expected images without a mask: fill it first. Received: a masked array")
     if isinstance(images, np.ndarray):
         return images
     try:
@@ -72,10 +76,10 @@ def as_batch(images, image_shape, hint=""):
     return batch
 
 
-def prepare_images(images, preprocessing):
+def prepare_images(images, preprocessing, bits=None):
     """Returns images as the encoder's graph takes them: float32 in [0, 1].
 
-        uint8    x / 255; where the largest is 1 they are bits, as the trainers take them: 0 or 1
+        uint8    x / 255, or as it is where they are bits
         bool     0 or 1
         float    as it is, and must lie in [0, 1]
         others   refused: their range is not known
@@ -86,6 +90,8 @@ def prepare_images(images, preprocessing):
     Args:
         images: Array of any shape.
         preprocessing: The card's entry, `{"scale": "uint8/255", "binarise": None or a rule}`.
+        bits: Whether bytes are zeros and ones, as `binarized_mnist` comes, rather than grey levels;
+            None means where the largest of these images is 1, as the trainers take them.
 
     Raises:
         TypeError: If the dtype is not one of these.
@@ -101,7 +107,8 @@ def prepare_images(images, preprocessing):
             f"Expected preprocessing with scale='uint8/255' and binarise=None or {THRESHOLD!r}. "
             f"Received: {preprocessing!r}"
         )
-    if images.dtype == np.uint8 and not _are_bits(images):
+    bits = are_bits([images]) if bits is None else bits
+    if images.dtype == np.uint8 and not bits:
         x = images.astype(np.float32) / np.float32(255)
     elif images.dtype in (np.uint8, np.bool_):
         x = images.astype(np.float32)
@@ -113,9 +120,19 @@ def prepare_images(images, preprocessing):
     return x if multiply == 1 else x * np.float32(multiply)
 
 
-def _are_bits(images):
-    """Whether bytes are zeros and ones, as `binarized_mnist` comes."""
-    return images.size > 0 and images.max() == 1
+def are_bits(blocks):
+    """Returns whether all blocks of images together are bytes whose largest is 1.
+
+    It reads no further than to the first that is larger.
+    """
+    largest = 0
+    for block in blocks:
+        for start in range(0, len(block), BLOCK):
+            rows = block[start : start + BLOCK]
+            largest = max(largest, rows.max() if rows.dtype == np.uint8 and rows.size else 2)
+            if largest > 1:
+                return False
+    return largest == 1
 
 
 def _in_unit_range(images):
@@ -154,7 +171,7 @@ def pictures(images):
     return batch
 
 
-def fit(images, image_shape):
+def fit(images, image_shape, bits=None):
     """Brings images to a model's channels and size, as the trainers and Pillow do it.
 
     1. channels: 3 to 1 by luma (0.299 R + 0.587 G + 0.114 B), 1 to 3 by repetition;
@@ -163,9 +180,10 @@ def fit(images, image_shape):
     Args:
         images: [N, H, W, C] or what `pictures` takes; uint8, bool or a float in [0, 1].
         image_shape: (H, W, C) of the model.
+        bits: As in `prepare_images`.
 
     Returns:
-        [N, H, W, C] of uint8 for uint8, float32 for the others.
+        [N, H, W, C] of uint8, grey levels up to 255, for uint8; float32 for the others.
 
     Raises:
         TypeError: If the dtype is not one of these.
@@ -174,7 +192,8 @@ def fit(images, image_shape):
     """
     images = pictures(images)
     if images.dtype == np.uint8:
-        images = images * np.uint8(255) if _are_bits(images) else images
+        bits = are_bits([images]) if bits is None else bits
+        images = images * np.uint8(255) if bits else images
     elif images.dtype.kind in "fb":
         images = _in_unit_range(images)  # resizing would hide what lies outside
     else:

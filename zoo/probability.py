@@ -4,7 +4,7 @@ import numpy as np
 
 from zoo.arguments import positive_int
 from zoo.graph import Graph
-from zoo.images import as_batch, prepare_images
+from zoo.images import are_bits, as_batch, prepare_images
 from zoo.releases import card as cards
 from zoo.releases import catalogue
 
@@ -134,10 +134,10 @@ class Probability:
                 f"Expected latents of shape [{len(images)}, {self.latent_dim}], one for each "
                 f"image. Received: shape={z.shape}"
             )
-        blocks = []
+        blocks, bits = [], are_bits([images])
         for start in range(0, len(z), MAX_ROWS):
             rows = slice(start, start + MAX_ROWS)
-            x = prepare_images(images[rows], self.card["preprocessing"])
+            x = prepare_images(images[rows], self.card["preprocessing"], bits)
             blocks.append(self.graph("density")(image=x, z=z[rows]))
         names = self.card["graphs"]["density"]["outputs"]
         return {n: np.concatenate([b[n] for b in blocks]).astype("float64") for n in names}
@@ -155,10 +155,10 @@ class Probability:
         """Yields for each block of images the outputs of its samples, a list of float64 dicts."""
         count = positive_int("num_samples", num_samples)
         images = as_batch(images, self.image_shape)
-        width = max(1, MAX_ROWS // count)
+        width, bits = max(1, MAX_ROWS // count), are_bits([images])
         for start in range(0, len(images), width):
             rows = range(start, min(start + width, len(images)))
-            x = prepare_images(images[rows.start : rows.stop], self.card["preprocessing"])
+            x = prepare_images(images[rows.start : rows.stop], self.card["preprocessing"], bits)
             yield self._samples(x, rows, count, seed)
 
     def _samples(self, x, rows, count, seed):

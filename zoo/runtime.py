@@ -1,11 +1,13 @@
 """Encoders and decoders of published models through ONNX Runtime and NumPy alone."""
 
+import functools
+
 import numpy as np
 
 from zoo import streaming
 from zoo.arguments import positive_int
 from zoo.graph import Graph
-from zoo.images import as_batch, fit, pictures, prepare_images
+from zoo.images import are_bits, as_array, as_batch, fit, pictures, prepare_images
 from zoo.releases import card as cards
 from zoo.releases import catalogue
 
@@ -38,7 +40,11 @@ def load_decoder(model):
     # Graphs that it opens later are of the same folder, wherever the process has gone then.
     folder = catalogue.resolve(model).absolute()
     card, graph = _open(folder, "decoder")
-    return Decoder(card, graph, lambda part: _open(folder, part)[1])
+    return Decoder(card, graph, functools.partial(_open_graph, folder))
+
+
+def _open_graph(folder, part):
+    return _open(folder, part)[1]
 
 
 def _open(folder, part):
@@ -83,7 +89,7 @@ class Encoder(_Model):
         super().__init__(card, graph)
         self._sampler = sampler
 
-    def features(self, images, kind="mean", seed=None, batch_size=256, resize=False):
+    def features(self, images, kind="mean", seed=None, batch_size=256, resize=False, bits=None):
         """Encodes images; the same images give the same features.
 
         Args:
@@ -96,6 +102,8 @@ class Encoder(_Model):
             batch_size: Images at a time: memory, not results, depends on it.
             resize: Whether images of another size or number of channels are brought to the
                 model's, as `zoo.images.fit` says; without it they are refused.
+            bits: Whether bytes are zeros and ones, as `binarized_mnist` comes, rather than grey
+                levels up to 255; None means where the largest of all these images is 1.
 
         Returns:
             float32 [N, Z] (N = 1 for one image); for "params" a dict of arrays with `loc` and
@@ -108,11 +116,21 @@ class Encoder(_Model):
         self._check(kind, seed)
         size = positive_int("batch_size", batch_size)
         images = pictures(images) if resize else as_batch(images, self.image_shape, _RESIZE)
+        bits = are_bits([images]) if bits is None else bits
         parts = (images[start : start + size] for start in range(0, len(images), size))
-        encoded = list(self._encode((self._prepare(x, resize) for x in parts), kind, seed))
+        encoded = list(self._encode((self._prepare(x, resize, bits) for x in parts), kind, seed))
         return _concatenate(encoded) if kind == "params" else np.concatenate(encoded)
 
-    def stream(self, images, kind="mean", seed=None, batch_size=256, resize=False, progress=False):
+    def stream(
+        self,
+        images,
+        kind="mean",
+        seed=None,
+        batch_size=256,
+        resize=False,
+        progress=False,
+        bits=None,
+    ):
         """Encodes images as they come and gives their features block by block.
 
         Memory holds one block of images, however many there are. The features are those that
@@ -123,6 +141,8 @@ class Encoder(_Model):
                 generator, a list, a memory-mapped array.
             kind, seed, batch_size, resize: As in `features`.
             progress: Whether to show a bar, where standard error is a terminal (needs tqdm).
+            bits: As in `features`; None means, as later items are not known, where the largest of
+                an item is 1 and no item before it was larger.
 
         Yields:
             What `features` returns, of up to `batch_size` images each, all but the last exactly.
@@ -132,7 +152,7 @@ class Encoder(_Model):
         """
         self._check(kind, seed)
         size = positive_int("batch_size", batch_size)
-        blocks = streaming.regroup(self._items(images, resize), size)
+        blocks = streaming.regroup(self._items(images, resize, bits), size)
         return self._stream(blocks, kind, seed, progress)
 
     def _stream(self, blocks, kind, seed, progress):
@@ -141,18 +161,22 @@ class Encoder(_Model):
                 yield features
                 advance(len(features["loc"] if kind == "params" else features))
 
-    def _items(self, images, resize):
+    def _items(self, images, resize, bits):
         """Yields batches as the graph takes them; an error says which item it was."""
         for number, item in enumerate(images):
             try:
-                yield self._prepare(item, resize)
+                item = as_array(item)
+                if bits is None and item.dtype == np.uint8 and item.max(initial=0) > 1:
+                    bits = False
+                yield self._prepare(item, resize, are_bits([item]) if bits is None else bits)
             except (TypeError, ValueError) as error:
                 raise type(error)(f"Item {number}: {error}") from error
 
-    def _prepare(self, images, resize):
-        images = fit(images, self.image_shape) if resize else images
+    def _prepare(self, images, resize, bits):
+        if resize:
+            images, bits = fit(images, self.image_shape, bits), False
         batch = as_batch(images, self.image_shape, _RESIZE)
-        return prepare_images(batch, self.card["preprocessing"])
+        return prepare_images(batch, self.card["preprocessing"], bits)
 
     def _check(self, kind, seed):
         if kind not in ("mean", "sample", "params"):
@@ -252,11 +276,11 @@ class Decoder(_Model):
             raise ValueError(
                 f"Expected as many images as latents. Received: {len(images)} and {len(z)}"
             )
-        size = positive_int("batch_size", batch_size)
+        size, bits = positive_int("batch_size", batch_size), are_bits([images])
         blocks = []
         for start in range(0, len(z), size):
             rows = slice(start, start + size)
-            x = prepare_images(images[rows], self.card["preprocessing"])
+            x = prepare_images(images[rows], self.card["preprocessing"], bits)
             blocks.append(self._graph(z=z[rows], image=x)["mean"])
         return np.concatenate(blocks)
 

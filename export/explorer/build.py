@@ -4,16 +4,19 @@ import shutil
 from html import escape
 from pathlib import Path
 
+import numpy as np
+
 from export.explorer import stored, vendor
 from zoo import files
 from zoo.releases import card as cards
 from zoo.releases import catalogue
-from zoo.runtime import Graph, load_encoder
+from zoo.runtime import SEED, Graph, load_encoder
 
 FORMAT = "elbo-zoo explorer"
 PAGE = Path(__file__).with_name("page")
 MANIFEST = "manifest.json"
 MOST = 2  # models that fit side by side
+DRAWS = 500  # of a prior that has a graph: the plane reaches as far as they do
 # Graph -> what the page gives it, and what it reads.
 SIGNATURES = {
     "encoder": (("image",), "loc"),
@@ -37,7 +40,7 @@ def build(models, out, images=None, fit=False, ort=None):
         The path of `index.html`.
 
     Raises:
-        FileExistsError: If `out` holds something else.
+        FileExistsError: If `out` holds something else, or something beside an earlier page.
         FileNotFoundError: If a model, the images or onnxruntime-web are absent.
         ValueError: If a file is not the one published, or the page cannot run the model.
     """
@@ -73,6 +76,13 @@ def _require_ours(out):
     if not ours:
         raise FileExistsError(
             f"Expected a new folder, an empty one or an earlier page. Received: out={str(out)!r}"
+        )
+    written = {"ort", "models", MANIFEST, *(path.name for path in PAGE.iterdir())}
+    others = sorted({path.name for path in out.iterdir()} - written)
+    if others:
+        raise FileExistsError(
+            "Expected an earlier page and nothing else, as all of it is replaced: build into a "
+            f"folder of its own and copy from there. Received: out={str(out)!r} with {others}"
         )
 
 
@@ -136,7 +146,7 @@ def _write(folder, index, part):
         (folder / place / f"{name}.onnx").write_bytes(content)
     (folder / place / "images.bin").write_bytes(kept.images.tobytes())
     (folder / place / "codes.bin").write_bytes(codes.astype("<f4").tobytes())
-    low, high = stored.ranges(card, codes)
+    low, high = stored.ranges(card, codes, _draw(card, graphs))
     return {
         "name": card["name"],
         "folder": place,
@@ -152,6 +162,15 @@ def _write(folder, index, part):
         "images": {"count": len(kept.images), "labels": kept.labels, "source": kept.source},
         "facts": _facts(card),
     }
+
+
+def _draw(card, graphs):
+    """Returns draws of a prior that has a graph, [M, Z], or None."""
+    if "prior" not in graphs:
+        return None
+    shape = (DRAWS, card["graphs"]["prior"]["inputs"]["noise"][-1])
+    noise = np.random.default_rng(SEED).standard_normal(shape, np.float32)
+    return Graph(graphs["prior"], "prior.onnx")(noise=noise)["z"]
 
 
 def _prior(card):

@@ -99,8 +99,16 @@ def prior_scale(card):
     return np.asarray(prior["scale"], np.float64)
 
 
-def ranges(card, codes):
-    """Returns `low` and `high` [Z]: REACH scales of the prior, and all codes."""
+def ranges(card, codes, draws=None):
+    """Returns `low` and `high` [Z]: REACH scales of the prior, or its draws and 0; and all codes.
+
+    Args:
+        card: The model's.
+        codes: Of the stored images, [N, Z].
+        draws: Of a prior that has no scales, [M, Z].
+    """
+    if draws is not None:
+        codes = np.concatenate([codes, draws, np.zeros_like(codes[:1])])
     low, high = codes.min(axis=0).astype(np.float64), codes.max(axis=0).astype(np.float64)
     scale = prior_scale(card)
     if scale is None:

@@ -82,6 +82,22 @@ def write_pictures(folder, images):
         Image.fromarray(image[..., 0]).save(place / f"{i}.png")
 
 
+def test_bytes_are_bits_by_the_whole_file_and_never_in_pictures(artifact, images, tmp_path):
+    images[-1] = images[-1] > 127  # a nearly black image, in a block of its own
+    expected = runtime.load_encoder(artifact).features(images)
+    np.save(tmp_path / "all.npy", images)
+    (tmp_path / "all.idx").write_bytes(idx(images))
+    for name in ("all.npy", "all.idx"):
+        found = run(artifact, tmp_path / name, tmp_path, batch_size=2)["features"]
+        np.testing.assert_allclose(found, expected, atol=1e-6)
+    write_pictures(tmp_path / "pictures", images[-1:])
+    found = run(artifact, tmp_path / "pictures", tmp_path)["features"]
+    np.testing.assert_allclose(found, expected[-1:], atol=1e-6)
+    np.save(tmp_path / "bits.npy", images[-1:])
+    found = run(artifact, tmp_path / "bits.npy", tmp_path)["features"]
+    assert np.abs(found - expected[-1:]).max() > 0.01
+
+
 def test_a_folder_in_the_order_of_its_paths(artifact, images, expected, tmp_path):
     write_pictures(tmp_path / "pictures", images)
     found = run(artifact, tmp_path / "pictures", tmp_path, batch_size=2)

@@ -106,6 +106,13 @@ def test_a_prior_without_scales_is_left_to_python(tmp_path, ort, artifact):
     assert entry["low"][0] < entry["high"][0]
 
 
+def test_the_plane_reaches_as_far_as_a_learned_prior_draws():
+    codes = np.array([[1.0, 2.0], [1.5, 3.0]])
+    draws = np.array([[-4.0, 2.5], [7.0, 2.6]])
+    low, high = stored.ranges({"prior": {"family": "vamp"}, "latent_dim": 2}, codes, draws)
+    assert low[0] < -4 and high[0] > 7 and low[1] < 0 < 3 < high[1]
+
+
 def test_given_images_are_taken_evenly_with_their_labels(tmp_path, rng):
     images = rng.integers(0, 256, (1000, 28, 28), np.uint8)
     np.savez(tmp_path / "given.npz", images=images, labels=np.arange(1000))
@@ -179,6 +186,10 @@ def test_only_a_page_is_replaced_and_only_by_a_whole_one(tmp_path, ort, artifact
     build.build([MODEL, MODEL], page.parent, ort=ort)
     assert len(manifest(page)["models"]) == 2
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+    (page.parent / "CNAME").write_text("me.example.org")
+    with pytest.raises(FileExistsError, match=r"nothing else.*with \['CNAME'\]"):
+        build.build([MODEL], page.parent, ort=ort)
+    assert (page.parent / "CNAME").read_text() == "me.example.org"
 
 
 def test_onnxruntime_web_is_found_in_a_package(tmp_path, ort):

@@ -76,6 +76,13 @@ def test_images_and_rows_give_the_features_of_the_encoder(model, images):
         np.testing.assert_allclose(received, expected, atol=1e-6)
 
 
+def test_a_rounding_below_zero_is_clipped_as_by_the_encoder(model, images):
+    below = images / 255.0
+    below[0, 0, 0] = -1e-9
+    expected = runtime.load_encoder(model).features(below)
+    np.testing.assert_array_equal(extractor.FeatureExtractor(model).fit_transform(below), expected)
+
+
 def test_kinds_and_their_names(model, images):
     encoder = runtime.load_encoder(model)
     parameters = encoder.features(images, kind="params")

@@ -1,6 +1,7 @@
 """Images of any size when asked, and streams: the same features, in constant memory."""
 
 import itertools
+import pickle
 import sys
 import tracemalloc
 
@@ -87,6 +88,48 @@ def test_images_are_resized_only_when_asked(encoder):
     np.testing.assert_array_equal(received, encoder.features(images.fit(big, SHAPE), batch_size=3))
     fitting = pixels(4)
     np.testing.assert_array_equal(encoder.features(fitting, resize=True), encoder.features(fitting))
+
+
+# Bytes of zeros and ones.
+
+
+def test_a_nearly_black_image_is_no_bits_among_others(encoder):
+    given = pixels(5)
+    given[3] = given[3] > 127  # of 0 and 1
+    expected = encoder.features(given / 255.0)
+    for size in (1, 2, 256):
+        np.testing.assert_array_equal(encoder.features(given, batch_size=size), expected)
+    np.testing.assert_array_equal(np.concatenate(list(encoder.stream(given))), expected)
+    alone = encoder.features(given[3])
+    np.testing.assert_array_equal(alone, encoder.features(given[3].astype(bool)))
+    np.testing.assert_array_equal(encoder.features(given[3], bits=False), expected[3:4])
+    (first, *_) = encoder.stream(given[3:], bits=False)
+    np.testing.assert_array_equal(first, expected[3:])
+    assert np.abs(alone - expected[3]).max() > 0.1
+
+
+def test_what_becomes_dark_by_resizing_is_no_bits(encoder):
+    point = np.zeros((1, 16 * SHAPE[0], 16 * SHAPE[1], 1), np.uint8)
+    point[0, 20, 20] = 255
+    expected = encoder.features(point / 255.0, resize=True)
+    resized = images.fit(point, SHAPE)
+    assert resized.max() == 1
+    received = encoder.features(point, resize=True)
+    np.testing.assert_allclose(received, encoder.features(resized / np.float32(255)), atol=1e-7)
+    np.testing.assert_allclose(received, expected, atol=0.02)  # of rounding to a level
+    np.testing.assert_array_equal(next(encoder.stream([point], resize=True)), received)
+
+
+def test_what_is_under_a_mask_is_not_guessed(encoder):
+    masked = np.ma.masked_greater(pixels(2), 200)
+    for use in (encoder.features, lambda x: encoder.features(x, resize=True)):
+        with pytest.raises(TypeError, match="without a mask: fill it first. Received: a masked"):
+            use(masked)
+
+
+def test_an_encoder_can_be_sent_to_another_process(encoder):
+    again = pickle.loads(pickle.dumps(encoder))
+    np.testing.assert_array_equal(again.features(pixels(3)), encoder.features(pixels(3)))
 
 
 def test_which_axis_is_the_colour():

@@ -79,6 +79,20 @@ def test_a_run_in_place_of_its_artifact_is_pointed_out(tmp_path):
         releases.resolve(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({"image_shape": [8, 6, 3]}, r"image of encoder to be \[batch, 8, 6, 3\].*8, 6, 1\]"),
+        ({"latent_dim": 2}, r"z of decoder to be \[batch, 2\].*Received: \['batch', 3\]"),
+    ],
+)
+def test_a_card_whose_graphs_have_other_shapes_is_refused(artifacts, change, text):
+    path = artifacts / "tiny" / "card.json"
+    files.write_json(path, {**files.read_json(path), **change})
+    with pytest.raises(ValueError, match=text):
+        zoo.load_encoder("tiny")
+
+
 def test_list_models_reads_cards_alone(artifacts):
     (row,) = zoo.list_models()
     assert row["name"] == "tiny" and row["paper"] == "infovae"

@@ -81,6 +81,17 @@ def test_a_url_is_fetched_once(artifact, serve, cache, kind, prefix):
     assert [path.name for path in cache.iterdir()] == [url.partition("=")[2]]
 
 
+def test_a_damaged_file_of_the_cache_is_fetched_again(artifact, serve, cache):
+    url, requests = serve(pack(artifact, "zip"))
+    zoo.load_encoder(url)
+    (kept,) = cache.rglob("encoder.onnx")
+    content = bytearray(kept.read_bytes())
+    content[len(content) // 2] ^= 1
+    kept.write_bytes(content)
+    assert zoo.load_encoder(url).features(tiny_artifact.images(2)).shape == (2, 3)
+    assert len(requests) == 2
+
+
 def test_a_released_name_is_fetched(artifact, serve, cache, monkeypatch, tmp_path):
     url, requests = serve(pack(artifact, "zip"))
     address, digest = download.split_url(url)

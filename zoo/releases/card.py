@@ -80,6 +80,14 @@ def _check_shapes(card, path):
     for part, entry in card["graphs"].items():
         if not isinstance(entry, dict) or not isinstance(entry.get("file"), str):
             raise ValueError(f"Expected `file` of each graph in {path}. Received: {part}={entry!r}")
+    expected = {"encoder": ("image", card["image_shape"]), "decoder": ("z", [card["latent_dim"]])}
+    for part, (name, shape) in expected.items():
+        inputs = card["graphs"].get(part, {}).get("inputs")
+        if isinstance(inputs, dict) and name in inputs and list(inputs[name])[1:] != shape:
+            raise ValueError(
+                f"Expected {name} of {part} to be [batch, {', '.join(map(str, shape))}] in {path}, "
+                f"as the card's shapes say. Received: {inputs[name]}"
+            )
 
 
 def _run_hint(folder):
