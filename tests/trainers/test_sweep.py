@@ -146,6 +146,22 @@ def test_numbers_are_kept_without_weights_and_a_sweep_goes_on_from_them(
         running.sweep(QUICK, kept, text, flags[:1])
 
 
+def test_an_evaluation_is_shown_without_places():
+    spec = RunSpec("seed=1", {}, ("--config=configs/a.py",))
+    for command, expected in (
+        ("python -m trainers.train --config=/x/a.py --workdir=/x/y", spec.shown()),
+        (
+            "python -m trainers.evaluate --workdir=/x/y --data_dir /x/z --metrics=nll",
+            "python -m trainers.evaluate --workdir=DIR/seed=1 --metrics=nll",
+        ),
+        (
+            "python -m export.release --runs=/x/y --names=a,b --out /x/z",
+            "python -m export.release --names=a,b",
+        ),
+    ):
+        assert numbers._shown(command, spec) == expected
+
+
 def test_numbers_are_not_kept_of_nothing_in_place_or_over_others(swept, tmp_path):
     with pytest.raises(ValueError, match="another folder than the sweep's"):
         numbers.copy(swept[0], swept[0] / ".." / swept[0].name)

@@ -9,8 +9,8 @@ from trainers.sweeps import ledger, records
 from trainers.sweeps.records import Record
 from zoo import files
 
-# Flags of `trainers.evaluate` that say where something is.
-PLACES = ("--workdir", "--data_dir", "--classifier")
+# Flags of `trainers.evaluate` and `export.release` that say where something is.
+PLACES = ("--workdir", "--data_dir", "--classifier", "--runs", "--out")
 
 
 def copy(workdir, out):
