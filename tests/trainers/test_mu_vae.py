@@ -145,6 +145,24 @@ def test_table_1_is_in_per_cent_beside_the_paper(pretended, tmp_path):
     assert len(distances) == len(gains) == 1
 
 
+def test_readings_of_a_copy_of_numbers_leave_out_what_needs_weights(
+    pretended, tmp_path, monkeypatch
+):
+    whole = mu_vae_table.run_readings(Context("tiny", tmp_path)).rows
+
+    def none(*arguments):
+        raise FileNotFoundError("a copy of a sweep's numbers has none")
+
+    monkeypatch.setattr(mu_vae_codes, "codes_of", none)
+    rows = mu_vae_table.run_readings(Context("tiny", tmp_path)).rows
+    needing = [row for row in rows if row["metric"] == "spread"]
+    assert {row["note"] for row in needing} == {"left out: no weights"}
+    assert [r for r in rows if r not in needing] == [
+        r for r in whole if r["metric"] not in ("spread", "offset")
+    ]
+    assert len([r for r in whole if r["metric"] == "spread"]) == len(needing) == 4
+
+
 def test_curves_are_squared_errors_and_per_cent():
     history = Pretend("VAE", {"family": "vae"}, None, "", 17).history()
     found = mu_vae_curves.curves(history)
