@@ -28,6 +28,7 @@ class Estimate:
             initializer=keras.initializers.Constant(float("nan")),
             trainable=False,
         )
+        part._estimates.append(self)
         self.meaning = f"the {meaning} of {kind(part)!r}"
 
     def value(self):

@@ -107,10 +107,10 @@ def prepare_images(images, preprocessing, bits=None):
             f"Expected preprocessing with scale='uint8/255' and binarise=None or {THRESHOLD!r}. "
             f"Received: {preprocessing!r}"
         )
-    bits = are_bits([images]) if bits is None else bits
-    if images.dtype == np.uint8 and not bits:
-        x = images.astype(np.float32) / np.float32(255)
-    elif images.dtype in (np.uint8, np.bool_):
+    if images.dtype == np.uint8:
+        bits = are_bits([images]) if bits is None else bits
+        x = images.astype(np.float32) / np.float32(1 if bits else 255)
+    elif images.dtype == np.bool_:
         x = images.astype(np.float32)
     elif images.dtype.kind == "f":
         x = _in_unit_range(images)
@@ -127,6 +127,7 @@ def are_bits(blocks):
     """
     largest = 0
     for block in blocks:
+        block = np.atleast_1d(block)
         for start in range(0, len(block), BLOCK):
             rows = block[start : start + BLOCK]
             largest = max(largest, rows.max() if rows.dtype == np.uint8 and rows.size else 2)

@@ -168,7 +168,7 @@ class Encoder(_Model):
                 item = as_array(item)
                 if bits is None and item.dtype == np.uint8 and item.max(initial=0) > 1:
                     bits = False
-                yield self._prepare(item, resize, are_bits([item]) if bits is None else bits)
+                yield self._prepare(item, resize, bits)
             except (TypeError, ValueError) as error:
                 raise type(error)(f"Item {number}: {error}") from error
 

@@ -224,7 +224,7 @@ class VAE(keras.Model):
         if training:
             # Kept here and not read from the optimiser, whose state JAX does not show to a loss.
             self.step.assign(self.step + 1)
-            for part in (self.marginal, self.decoder.likelihood):
+            for part in self._adapting:
                 part.forget()
         return loss
 
@@ -244,19 +244,22 @@ class VAE(keras.Model):
             images: Images [N, H, W, C], or a data set with `float_images`.
             seed: Int, of posterior samples where there is no closed form.
         """
-        for part in (self.marginal, self.decoder.likelihood):
-            if part.adapts:
-                part.adapt(images, self, seed)
+        for part in self._adapting:
+            part.adapt(images, self, seed)
+
+    @property
+    def _adapting(self):
+        return [part for part in (self.marginal, self.decoder.likelihood) if part.adapts]
 
     @property
     def adapts(self):
         """Whether `adapt` has something to estimate."""
-        return self.marginal.adapts or self.decoder.likelihood.adapts
+        return bool(self._adapting)
 
     def check_adapted(self):
         """Raises ValueError if there is something to estimate that training left open."""
-        self.marginal.check_adapted()
-        self.decoder.likelihood.check_adapted()
+        for part in self._adapting:
+            part.check_adapted()
 
     # Use.
 

@@ -146,7 +146,7 @@ def _write(folder, index, part):
         (folder / place / f"{name}.onnx").write_bytes(content)
     (folder / place / "images.bin").write_bytes(kept.images.tobytes())
     (folder / place / "codes.bin").write_bytes(codes.astype("<f4").tobytes())
-    low, high = stored.ranges(card, codes, _draw(card, graphs))
+    low, high = stored.ranges(card, codes, _prior_draws(card, graphs))
     return {
         "name": card["name"],
         "folder": place,
@@ -164,7 +164,7 @@ def _write(folder, index, part):
     }
 
 
-def _draw(card, graphs):
+def _prior_draws(card, graphs):
     """Returns draws of a prior that has a graph, [M, Z], or None."""
     if "prior" not in graphs:
         return None

@@ -82,12 +82,6 @@ class Baggins(Gaussian):
 
         self.variance.assign(self.tau * aggregate.residual_per_information(model, images, seed))
 
-    def forget(self):
-        self.variance.forget()
-
-    def check_adapted(self):
-        self.variance.value()
-
 
 def squared_residual(parameters, x):
     """Returns |x - mean|^2 of each image, [B], never quite zero."""

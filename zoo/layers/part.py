@@ -21,8 +21,9 @@ class Part(keras.layers.Layer):
 
     def __new__(cls, *arguments, **keywords):
         part = super().__new__(cls, *arguments, **keywords)
-        # Not an attribute for Keras to track.
+        # No attributes for Keras to track.
         object.__setattr__(part, "_given", tuple(keywords))
+        object.__setattr__(part, "_estimates", [])  # each `Estimate` adds itself
         return part
 
     def adapt(self, images, model=None, seed=17):
@@ -36,9 +37,13 @@ class Part(keras.layers.Layer):
 
     def forget(self):
         """Takes back what `adapt` set: a training step has moved what it was estimated from."""
+        for estimate in self._estimates:
+            estimate.forget()
 
     def check_adapted(self):
         """Raises ValueError if this part adapts and `adapt` was not called since training."""
+        for estimate in self._estimates:
+            estimate.value()
 
     @classmethod
     def argument_names(cls):

@@ -47,11 +47,5 @@ class Floating(Marginal):
 
         self.variance.assign(aggregate.prior_variance(model, images, seed))
 
-    def forget(self):
-        self.variance.forget()
-
-    def check_adapted(self):
-        self.variance.value()
-
     def _normal(self, variance):
         return diagonal_normal(ops.zeros(self.latent_dim), ops.sqrt(variance))
