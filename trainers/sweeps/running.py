@@ -12,11 +12,7 @@ from pathlib import Path
 from trainers.sweeps import grid, ledger, records
 from trainers.sweeps.records import Record
 from trainers.wording import duration
-
-try:
-    import fcntl
-except ImportError:  # Windows has no such locks: there one sweep a folder is the user's care.
-    fcntl = None
+from zoo.locks import try_lock
 
 POLL_SECONDS = 0.2
 _RAISED = re.compile(r"[\w.]*(Error|Exception)\b.*?:")
@@ -104,7 +100,7 @@ class _Pool:
     def _start(self, spec):
         log = open(records.log_path(self.workdir, spec.name), "ab")  # noqa: SIM115
         with log:
-            if not _lock(log):
+            if not try_lock(log):  # the child holds it with its output, until it ends
                 self.say(f"{spec.name}: left out, another sweep is running it")
                 self.total -= 1
                 return
@@ -179,17 +175,6 @@ def process_environment(environment, threads):
 
 def _cores():
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-
-
-def _lock(file):
-    """Takes a lock that the child inherits with its output, and that ends with the child."""
-    if fcntl is None:
-        return True
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _signal(process, number):
