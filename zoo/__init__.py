@@ -2,9 +2,14 @@
 
 Importing `zoo` loads neither TensorFlow nor Keras: each public name is loaded when it is first
 used, and `load_encoder`, `load_decoder` and `list_models` never need them.
+
+`zoo.__all__`, `dir(zoo)` and `help(zoo)` list the names that this installation can load.
+`pip install "elbo-zoo[sklearn]"` adds `FeatureExtractor`; `pip install "elbo-zoo[train]"` adds the
+model and its parts, `zoo.VAE` for example.
 """
 
 import importlib
+import importlib.util
 
 from zoo import registry  # noqa: F401  `@zoo.registry.ENCODERS.register(...)` of a user's own part
 
@@ -69,18 +74,27 @@ _PUBLIC = {
     "vae_config": "zoo.vae",
 }
 
-__all__ = sorted(_PUBLIC)
+# The packages that a module needs; every other module of `_PUBLIC` needs Keras.
+_KERAS = ("keras", "tensorflow", "tensorflow_probability")
+_NEEDS = {
+    "zoo.extractor": ("sklearn",),
+    "zoo.probability": (),
+    "zoo.releases": (),
+    "zoo.runtime": (),
+}
 __version__ = "0.1.0.dev0"
 
 
 def __getattr__(name):
+    if name == "__all__":
+        return _loadable()
     if name not in _PUBLIC:
         raise AttributeError(f"module 'zoo' has no attribute {name!r}")
-    if _PUBLIC[name] not in ("zoo.extractor", "zoo.probability", "zoo.releases", "zoo.runtime"):
+    if _PUBLIC[name] not in _NEEDS:
         try:
             load_parts()
         except ModuleNotFoundError as error:
-            if error.name in ("keras", "tensorflow", "tensorflow_probability"):
+            if error.name in _KERAS:
                 raise ImportError(
                     f"zoo.{name} needs {error.name}, which is not installed: "
                     'pip install "elbo-zoo[train]"'
@@ -98,5 +112,20 @@ def load_parts():
         importlib.import_module(f"zoo.{room}")
 
 
+def _loadable():
+    """Returns the public names whose packages are installed, sorted; imports none of them."""
+    installed = {package for package in (*_KERAS, "sklearn") if _is_installed(package)}
+    return sorted(
+        name for name, module in _PUBLIC.items() if installed.issuperset(_NEEDS.get(module, _KERAS))
+    )
+
+
+def _is_installed(package):
+    try:
+        return importlib.util.find_spec(package) is not None
+    except ValueError:  # a module that was put into `sys.modules` without a spec
+        return True
+
+
 def __dir__():
-    return __all__
+    return [*_loadable(), "__all__", "__doc__", "__version__", "registry"]

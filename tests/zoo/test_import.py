@@ -49,3 +49,51 @@ def test_every_public_name_exists():
     assert all(getattr(zoo, name) is not None for name in zoo.__all__)
     with pytest.raises(AttributeError, match="no attribute 'VEA'"):
         _ = zoo.VEA
+
+
+# What a light install has: neither Keras nor its backends, and scikit-learn or not.
+_BLOCK = """
+import sys
+class Blocked:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {blocked}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+sys.meta_path.insert(0, Blocked())
+import importlib.util
+find = importlib.util.find_spec
+importlib.util.find_spec = lambda name, *a: None if name in {blocked} else find(name, *a)
+import inspect, pydoc, rlcompleter
+import zoo
+"""
+_FRAMEWORKS = {"tensorflow", "keras", "tensorflow_probability", "jax"}
+_LIGHT_NAMES = ["list_models", "load", "load_decoder", "load_encoder", "load_probability"]
+
+
+@pytest.mark.parametrize("sklearn", [True, False])
+def test_a_light_install_lists_what_it_can_load(sklearn):
+    blocked = _FRAMEWORKS if sklearn else _FRAMEWORKS | {"sklearn"}
+    expected = ["FeatureExtractor", *_LIGHT_NAMES] if sklearn else _LIGHT_NAMES
+    said = _run(
+        _BLOCK.format(blocked=blocked) + "names = {}\n"
+        "exec('from zoo import *', names)\n"
+        "names.pop('__builtins__')\n"
+        "print(sorted(names) == zoo.__all__, *zoo.__all__)\n"
+        "text = pydoc.plain(pydoc.render_doc(zoo))\n"
+        "print(all(name in text for name in zoo.__all__), 'elbo-zoo[train]' in text)\n"
+        "print({name for name, _ in inspect.getmembers(zoo)} == set(dir(zoo)))\n"
+        "completer = rlcompleter.Completer({'zoo': zoo})\n"
+        "print(completer.attr_matches('zoo.load_e'))\n"
+        "try: zoo.VAE\nexcept ImportError as error: print(error)\n"
+    )
+    assert said.splitlines() == [
+        " ".join(["True", *expected]),
+        "True True",
+        "True",
+        "['zoo.load_encoder(']",
+        'zoo.VAE needs keras, which is not installed: pip install "elbo-zoo[train]"',
+    ]
+
+
+def test_a_full_install_lists_every_name():
+    assert zoo.__all__ == sorted(zoo._PUBLIC)
+    assert {"VAE", "FeatureExtractor", "load_encoder", "registry"} <= set(dir(zoo))
