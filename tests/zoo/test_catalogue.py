@@ -54,6 +54,48 @@ def test_filters_by_paper_data_and_latents(artifacts):
             zoo.list_models(latent_dim=wrong)
 
 
+def test_names_papers_and_data_take_wildcards_and_lists(artifacts):
+    light_artifact.make(artifacts, "vimae-mnist-z8", paper="vimae", data={"name": "mnist"})
+    light_artifact.make(artifacts, "vimae-cifar10", paper="vimae", data={"name": "binarized_mnist"})
+    assert names(name="vimae-mnist-z8") == ["vimae-mnist-z8"]
+    assert names(name="vimae*") == ["vimae-cifar10", "vimae-mnist-z8"]
+    assert names(name=["[ac]", "*mnist*"]) == ["a", "c", "vimae-mnist-z8"]
+    assert names(data="*mnist") == ["a", "c", "vimae-cifar10", "vimae-mnist-z8"]
+    assert names(paper=["vim*", "bilbo"], latent_dim=(3, 9)) == [
+        *("b", "vimae-cifar10", "vimae-mnist-z8")
+    ]
+    # The first argument was the paper.
+    assert [row["name"] for row in zoo.list_models("vimae")] == names(paper="vimae")
+    assert [row["name"] for row in zoo.list_models("vimae*")] == names(name="vimae*")
+
+
+@pytest.mark.parametrize(
+    ("filters", "text"),
+    [
+        ({"data": "mnst"}, r"`data` to be one of \['mnist', 'omniglot'\].*'mnst'.*\"mnist\""),
+        ({"paper": "vimea"}, "`paper` to be one of .*Received: paper='vimea'. .*\"vimae\""),
+        ({"paper": "vimea*"}, "Received: paper='vimea\\*'. Did you mean \"vimae\""),
+        ({"name": "light-tow"}, "Received: name='light-tow'. Did you mean \"light-two\""),
+        ({"name": "lihgt*"}, "Received: name='lihgt\\*'. Did you mean \"light\""),
+        ({"name": ["a", "xxxxxx*"]}, "Received: name='xxxxxx\\*'.$"),
+    ],
+)
+def test_a_filter_that_nothing_can_pass_is_refused(artifacts, filters, text):
+    light_artifact.make(artifacts, "light-two")
+    with pytest.raises(ValueError, match=text):
+        zoo.list_models(**filters)
+
+
+def test_filters_that_are_no_strings_are_refused(artifacts):
+    with pytest.raises(TypeError, match="a string or a list of strings. Received: data=3"):
+        zoo.list_models(data=3)
+
+
+def test_an_empty_catalogue_has_no_names_to_know(tmp_path, monkeypatch):
+    monkeypatch.setenv("ELBO_ZOO_ARTIFACTS", str(tmp_path / "absent"))
+    assert names(data="mnist", name="vimae*") == []
+
+
 def test_a_list_prints_as_a_table(artifacts):
     text = str(zoo.list_models())
     lines = text.splitlines()

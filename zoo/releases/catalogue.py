@@ -1,5 +1,6 @@
 """From what a user says (a name, a folder, a URL) to an artifact's folder."""
 
+import fnmatch
 import math
 import os
 from pathlib import Path
@@ -108,29 +109,48 @@ def _index():
     return files.read_json(path) if path.is_file() else {}
 
 
-def list_models(paper=None, data=None, latent_dim=None):
+def list_models(name=None, paper=None, data=None, latent_dim=None):
     """Lists the released models from their cards, without loading any; prints as a table.
 
+    `name`, `paper` and `data` take a string or a list of strings. `*`, `?` and `[...]` are
+    wildcards, as in `fnmatch`: `list_models("vimae-*", data="*mnist")`.
+
     Args:
-        paper: Only models of this paper: one of `PAPERS`.
-        data: Only models trained on this data set, "mnist" say.
-        latent_dim: Only models of so many latents: an int, or the pair of the least and the most.
+        name: Only models with this name. The name of a paper gives the models of the paper.
+        paper: Only models of this paper, one of `PAPERS`.
+        data: Only models trained on this data set, for example "mnist".
+        latent_dim: Only models with this number of latents: an int, or a pair (least, most).
 
     Returns:
         A list of dicts, sorted by `name`, with `name`, `paper`, `data` (a data set's name),
         `image_shape`, `latent_dim`, `bytes` (of all files), `encoder_bytes`, `metrics` (name ->
         {"value", "stderr", ...}) and `folder`, None where this installation does not hold it.
+        Filters that no model passes together give an empty list.
 
     Raises:
-        ValueError: If `paper` is not one of `PAPERS`, `latent_dim` is neither an int nor a pair,
-            or a card cannot be read.
+        TypeError: If `name`, `paper` or `data` is neither a string nor a list of strings.
+        ValueError: If no model has the name or the data set, `paper` is not one of `PAPERS`,
+            `latent_dim` is neither an int nor a pair, or a card cannot be read.
     """
-    if paper is not None and paper not in PAPERS:
-        raise ValueError(
-            f"Expected `paper` to be one of {list(PAPERS)}. Received: paper={paper!r}."
-            f"{registry.nearest(paper, PAPERS)}"
-        )
     least, most = _latents(latent_dim)
+    rows = _rows()
+    if paper is None and isinstance(name, str) and name in PAPERS:
+        name, paper = None, name
+    wanted = {
+        "name": _matches("name", name, [row["name"] for row in rows]),
+        "paper": _matches("paper", paper, PAPERS),
+        "data": _matches("data", data, sorted({row["data"] for row in rows if row["data"]})),
+    }
+    return summary.Models(
+        row
+        for row in rows
+        if all(valid is None or row[key] in valid for key, valid in wanted.items())
+        and least <= row["latent_dim"] <= most
+    )
+
+
+def _rows():
+    """Returns a line for each released model, sorted by name."""
     here = [
         {**summary.summarise(cards.read_card(path)), "folder": str(path)}
         for path in _local_folders()
@@ -138,13 +158,43 @@ def list_models(paper=None, data=None, latent_dim=None):
     held = {row["name"] for row in here}
     others = [entry["summary"] for name, entry in _index().items() if name not in held]
     away = [{**row, "image_shape": tuple(row["image_shape"]), "folder": None} for row in others]
-    return summary.Models(
-        row
-        for row in sorted([*here, *away], key=lambda row: row["name"])
-        if (paper is None or row["paper"] == paper)
-        and (data is None or row["data"] == data)
-        and least <= row["latent_dim"] <= most
-    )
+    return sorted([*here, *away], key=lambda row: row["name"])
+
+
+def _matches(what, patterns, valid):
+    """Returns the names among `valid` that a pattern matches, or None if there is no pattern.
+
+    Raises:
+        TypeError: If `patterns` is neither None, a string nor a list of strings.
+        ValueError: If a pattern matches none of `valid`.
+    """
+    if patterns is None:
+        return None
+    patterns = [patterns] if isinstance(patterns, str) else patterns
+    if not isinstance(patterns, (list, tuple)) or not all(isinstance(p, str) for p in patterns):
+        raise TypeError(
+            f"Expected `{what}` as a string or a list of strings. Received: {what}={patterns!r}"
+        )
+    chosen = set()
+    for pattern in patterns:
+        matched = [name for name in valid if fnmatch.fnmatchcase(name, pattern)]
+        if valid and not matched:
+            raise ValueError(
+                f"Expected `{what}` to be one of {list(valid)}, or a pattern of them. "
+                f"Received: {what}={pattern!r}.{_nearest(pattern, valid)}"
+            )
+        chosen.update(matched)
+    return chosen
+
+
+def _nearest(pattern, valid):
+    """Returns a hint like `registry.nearest`; of a pattern, with what names begin with."""
+    plain = pattern.strip("*?")
+    if plain == pattern:
+        return registry.nearest(pattern, valid)
+    parts = (name.split("-") for name in valid)
+    begins = {"-".join(part[:length]) for part in parts for length in range(1, len(part) + 1)}
+    return registry.nearest(plain, sorted(begins))
 
 
 def _latents(latent_dim):
