@@ -59,11 +59,37 @@ def test_several_outputs_an_input_see_the_same(rng):
         np.testing.assert_array_equal(seen[:, :, k], np.tril(np.ones((4, 4), bool), -1))
 
 
-def test_more_inputs_than_hidden_units_leaves_none_out():
-    masks = zoo.MADE(784, [64, 32]).masks
-    connections = np.linalg.multi_dot([mask.astype("float64") for mask in masks])
-    assert (connections[:-1].sum(axis=1) > 0).sum() >= 784 - 784 // 32 - 1
-    assert not np.triu(connections.T).any()
+def paths(layer):
+    """Returns [outputs, inputs]: the number of paths through the masks."""
+    return np.linalg.multi_dot([mask.astype("float64") for mask in layer.masks]).T
+
+
+@pytest.mark.parametrize("order", ["left_to_right", "right_to_left"])
+@pytest.mark.parametrize("hidden_units", [(783,), (784, 783), (1000, 790)])
+def test_as_many_units_as_degrees_connect_each_output_with_all_before_it(order, hidden_units):
+    layer = zoo.MADE(784, hidden_units, order=order)
+    before = np.tril(np.ones((784, 784), bool), -1)
+    before = before if order == "left_to_right" else before.T
+    np.testing.assert_array_equal(paths(layer) > 0, before)
+    assert layer.sees_all
+
+
+@pytest.mark.parametrize("hidden_units", [(500,), (64, 32), (783, 782)])
+def test_a_narrower_layer_hides_near_inputs_and_says_so(hidden_units):
+    message = rf"at least 783 units.*event_size=784, hidden_units=\({hidden_units[0]},"
+    with pytest.warns(UserWarning, match=message):
+        layer = zoo.MADE(784, hidden_units)
+    seen, narrowest = paths(layer) > 0, min(hidden_units)
+    assert not layer.sees_all and not np.triu(seen).any()  # still autoregressive
+    assert np.diagonal(seen, -1).sum() == narrowest  # outputs that see the input just before
+    assert seen.any(axis=0).sum() >= 784 - 784 // narrowest - 1  # few inputs are left out
+
+
+@pytest.mark.parametrize("flow", ["IAFEncoder", "MAFMarginal"])
+def test_every_step_of_a_flow_of_64_latents_sees_all(flow):
+    arguments = ({"name": "mlp"},) if flow == "IAFEncoder" else ()
+    mades = getattr(zoo, flow)(64, *arguments).flow.mades
+    assert len(mades) == 4 and all(made.sees_all for made in mades)
 
 
 def test_bernoulli_made_is_a_distribution_over_all_images(rng):

@@ -6,7 +6,8 @@ from keras import ops
 
 from zoo.backend import to_numpy
 
-HIDDEN_UNITS = (500,)
+# Units of the hidden layer of a small image; a larger one has as many as its pixels need.
+MIN_HIDDEN_UNITS = 500
 LEARNING_RATE = 1e-3
 BATCH_SIZE = 128
 MAX_EPOCHS = 100
@@ -17,22 +18,35 @@ PATIENCE = 3
 class BernoulliMADE(keras.Model):
     """log q(x) = sum_i x_i l_i - softplus(l_i), the logits l_i = f_i(x_1..x_{i-1}) of a MADE.
 
-    Pixels are in raster order, channels innermost. It sums to one over all binary images.
+    Pixels are in raster order, channels innermost. Every pixel sees all pixels before it. The
+    density sums to one over all binary images.
 
     Args:
         image_shape: (H, W, C).
-        hidden_units: Widths of the MADE's hidden layers.
+        hidden_units: Widths of the MADE's hidden layers, each at least D - 1 for the D = H W C
+            pixels; one layer of max(500, D - 1) by default.
+
+    Raises:
+        ValueError: If a hidden layer is too narrow for a pixel to see all pixels before it.
 
     Reference:
         Germain et al., 2015.
     """
 
-    def __init__(self, image_shape, hidden_units=HIDDEN_UNITS, **kwargs):
+    def __init__(self, image_shape, hidden_units=None, **kwargs):
         from zoo.layers.made import MADE
 
         super().__init__(**{**kwargs, "dtype": "float32"})
         self.image_shape = tuple(image_shape)
-        self.made = MADE(int(np.prod(image_shape)), hidden_units, dtype="float32")
+        num_pixels = int(np.prod(image_shape))
+        if hidden_units is None:
+            hidden_units = (max(MIN_HIDDEN_UNITS, num_pixels - 1),)
+        elif min(hidden_units, default=num_pixels) < num_pixels - 1:
+            raise ValueError(
+                f"Expected hidden layers of at least {num_pixels - 1} units, for every pixel to "
+                f"see all pixels before it. Received: hidden_units={tuple(hidden_units)}"
+            )
+        self.made = MADE(num_pixels, hidden_units, dtype="float32")
         self.made.build((None, self.made.event_size))
         self.built = True
 
@@ -49,19 +63,19 @@ class BernoulliMADE(keras.Model):
         return np.concatenate([to_numpy(self(x[i : i + 1024])) for i in starts]).astype("float64")
 
 
-def fit_density(images, held_out, hidden_units=HIDDEN_UNITS, seed=17):
+def fit_density(images, held_out, hidden_units=None, seed=17):
     """Returns a `BernoulliMADE` fitted to `images` by maximum likelihood with Adam.
 
-    It ends with the weights that were best on `held_out`, which is therefore not to be judged on.
+    It ends with the weights that were best on `held_out`. Judge it on other images.
 
     Args:
         images: Binary images [N, H, W, C].
-        held_out: Others of the same kind.
-        hidden_units: Widths of the MADE's hidden layers.
+        held_out: Binary images [M, H, W, C] that end the fit.
+        hidden_units: As of `BernoulliMADE`.
         seed: Int, of the first weights and of the order of the images.
 
     Raises:
-        ValueError: If a pixel is neither 0 nor 1.
+        ValueError: If a pixel is neither 0 nor 1, or a hidden layer is too narrow.
     """
     check_binary(images)
     check_binary(held_out)

@@ -1,5 +1,7 @@
 """MADE: a masked dense network whose outputs each see only the inputs before them."""
 
+import warnings
+
 import keras
 import numpy as np
 from keras import ops
@@ -21,14 +23,19 @@ class MADE(Part):
 
     A hidden unit of degree m sees the inputs 1..m of the order and is seen by the outputs
     m+1..D; the degrees of a layer are spread evenly over 1..D-1. So dy_i/dx_j = 0 unless j
-    comes before i. A Bernoulli density of 784 binary pixels is
-    `MADE(784, [500])`: y are the logits of p(x_i | x_1..x_{i-1}).
+    comes before i. Output j+1 sees input j through units of degree j alone, so that every hidden
+    layer needs all D - 1 degrees. A narrower layer lacks some: the outputs are still
+    autoregressive, but some do not see their nearest inputs, and a `UserWarning` says so.
+
+    A Bernoulli density of 784 binary pixels is `MADE(784, [783])`: y are the logits of
+    p(x_i | x_1..x_{i-1}).
 
     Args:
         event_size: Positive int, D.
-        hidden_units: Widths of the hidden layers. The "3 layer MADE" of `broken_elbo`, F.1, is read
-            as two hidden layers of 640 and an output layer.
-        outputs_per_input: Positive int; numbers that each input gets.
+        hidden_units: Widths of the hidden layers, each at least D - 1 for every output to see all
+            inputs before it. The "3 layer MADE" of `broken_elbo`, F.1, is read as two hidden layers
+            of 640 and an output layer.
+        outputs_per_input: Positive int; outputs of each input.
         order: "left_to_right", or "right_to_left", where an output sees the inputs after it.
 
     Raises:
@@ -59,6 +66,18 @@ class MADE(Part):
         self.outputs_per_input = outputs_per_input
         self.order = order
         self.masks = self._masks()
+        if not self.sees_all:
+            warnings.warn(
+                f"Expected hidden layers of at least {event_size - 1} units, for every output of "
+                "a MADE to see all inputs before it. Some outputs see fewer. "
+                f"Received: event_size={event_size}, hidden_units={hidden_units}",
+                stacklevel=2,
+            )
+
+    @property
+    def sees_all(self):
+        """Whether every output has a path from each input before it: no layer lacks a degree."""
+        return all(units >= self.event_size - 1 for units in self.hidden_units)
 
     def _masks(self):
         """Returns one 0-1 matrix [inputs, outputs] a layer."""

@@ -123,6 +123,19 @@ def test_fitted_density_is_one_and_its_bound_is_tight(binary_model, seed, monkey
     assert np.mean(generative.lower_bound(kept)) < exact <= exact + excess
 
 
+@pytest.mark.parametrize("shape", [(28, 28, 1), (8, 8, 3), (2, 2, 1)])
+def test_every_pixel_of_the_density_sees_all_pixels_before_it(shape):
+    q = density.BernoulliMADE(shape)
+    paths = np.linalg.multi_dot([mask.astype("float64") for mask in q.made.masks]).T
+    np.testing.assert_array_equal(paths > 0, np.tril(np.ones(paths.shape, bool), -1))
+
+
+def test_a_density_too_narrow_for_its_pixels_is_refused():
+    message = r"Expected hidden layers of at least 783 units.* Received: hidden_units=\(900, 500\)"
+    with pytest.raises(ValueError, match=message):
+        density.BernoulliMADE((28, 28, 1), (900, 500))
+
+
 def test_fit_is_a_function_of_its_seed(rng):
     images = rng.integers(0, 2, (300, *SHAPE)).astype("float32")
     first, again, other = (
