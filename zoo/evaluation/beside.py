@@ -43,7 +43,12 @@ def why_not(model, labels):
     """Returns a sentence on why there is no such accuracy, or None."""
     if not hasattr(model.objective, "classify"):
         return "left out: no classifier trained beside the model"
-    return "left out: the data has no labels" if labels is None else None
+    if labels is None:
+        return "left out: the data has no labels"
+    classes = getattr(model.objective, "num_classes", None)
+    if classes is not None and not np.isin(labels, np.arange(classes)).any():
+        return f"left out: no label is among the {classes} classes of the classifier"
+    return None
 
 
 def _accuracy(objective, codes, labels):

@@ -103,7 +103,9 @@ def fit_classifier(dataset, epochs=EPOCHS, seed=17, **options):
 
 
 def accuracy(classifier, dataset):
-    """Returns the share of `dataset` that is classified as labelled."""
+    """Returns the share of `dataset` that is classified as labelled; None without known labels."""
+    if dataset.labels is None or not np.isin(dataset.labels, classifier.classes).any():
+        return None
     predicted = np.argmax(classifier.measure(dataset)[1], axis=1)
     return float(np.mean(np.asarray(classifier.classes)[predicted] == np.asarray(dataset.labels)))
 

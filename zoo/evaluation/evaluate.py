@@ -16,6 +16,7 @@ from zoo.evaluation import (
     jacobian,
     latents,
     nll,
+    probes,
     probing,
     reconstruction,
 )
@@ -129,8 +130,10 @@ def evaluate(
     Returns:
         For each metric a dict with `value`, `stderr` (over examples, sd / sqrt(N) with N - 1 in
         the variance, binomial for an accuracy, None where there is none), `num_examples`,
-        `unit`, and what else the number needs: `num_samples`, `num_train`, .... A probe that has
-        no labels has the value None and a `note` that says so.
+        `unit`, and what else the number needs: `num_samples`, `num_train`, .... A probe without
+        labels has the value None and a `note` that says so. So has a probe whose training and
+        test examples share no class. Test examples of a class without training examples count as
+        errors; a `note` gives their number.
 
     Raises:
         ValueError: If a metric is unknown.
@@ -196,6 +199,9 @@ def _reconstruction(asked, names):
 def _classified(asked, names):
     labels = getattr(asked.dataset, "labels", None)
     note = beside.why_not(asked.model, labels)
+    train_labels = getattr(asked.train_dataset, "labels", None)
+    if not note and train_labels is not None:
+        note = probes.why_no_accuracy(train_labels, labels)
     if note:
         entry = left_out("fraction", note)
     else:

@@ -127,7 +127,9 @@ def _by_classifier(images, dataset, train_dataset, names, classifier):
             return dict.fromkeys(names, note)
         classifier = load_or_fit(classifier, train_dataset, dataset)
     features, probabilities = classifier.measure(images)
-    shared = {"num_examples": len(dataset), "classifier_accuracy": classifier.accuracy}
+    shared = {"num_examples": len(dataset)}
+    if classifier.accuracy is not None:
+        shared["classifier_accuracy"] = classifier.accuracy
     if "class_cross_entropy" in names:
         labels = np.asarray(dataset.labels)
         c = [np.mean(labels == label) for label in classifier.classes]

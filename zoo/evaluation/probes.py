@@ -27,11 +27,12 @@ def linear_probe(train_codes, train_labels, test_codes, test_labels, seed=17):
 
     Returns:
         `accuracy`, its binomial standard error `stderr` = sqrt(a (1 - a) / M), `num_examples` M,
-        `num_train` N, `num_classes`, and `converged`.
+        `num_train` N, `num_classes`, and `converged`. If some test examples have a class without
+        training examples, also their number `num_unseen` and a `note`: they count as errors.
 
     Raises:
         ValueError: If codes and labels do not agree in number or size, codes are not finite, or
-            there are fewer than two classes.
+            labels define no accuracy (`why_no_accuracy`).
     """
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
@@ -40,7 +41,7 @@ def linear_probe(train_codes, train_labels, test_codes, test_labels, seed=17):
 
     train_codes, train_labels = _check(train_codes, train_labels, "train")
     test_codes, test_labels = _check(test_codes, test_labels, "test")
-    _check_classes(train_labels)
+    _check_classes(train_labels, test_labels)
     probe = make_pipeline(
         StandardScaler(), LogisticRegression(C=1.0, max_iter=MAX_ITERATIONS, random_state=seed)
     )
@@ -56,8 +57,8 @@ def linear_probe(train_codes, train_labels, test_codes, test_labels, seed=17):
 def knn_probe(train_codes, train_labels, test_codes, test_labels, num_neighbours=NUM_NEIGHBOURS):
     """Returns the test accuracy of a vote of the nearest training codes, all standardised.
 
-    Settings: scikit-learn's `StandardScaler` and `KNeighborsClassifier`, Euclidean distance, each
-    of the neighbours with one vote, the lower class where there is a tie.
+    Settings: scikit-learn's `StandardScaler` and `KNeighborsClassifier`, Euclidean distance. Each
+    neighbour has one vote. The lower class wins a tie.
 
     Args: as `linear_probe`, and
         num_neighbours: Neighbours that vote, at most N.
@@ -74,7 +75,7 @@ def knn_probe(train_codes, train_labels, test_codes, test_labels, num_neighbours
 
     train_codes, train_labels = _check(train_codes, train_labels, "train")
     test_codes, test_labels = _check(test_codes, test_labels, "test")
-    _check_classes(train_labels)
+    _check_classes(train_labels, test_labels)
     num_neighbours = min(num_neighbours, len(train_labels))
     probe = make_pipeline(StandardScaler(), KNeighborsClassifier(num_neighbours))
     probe.fit(train_codes, train_labels)
@@ -112,7 +113,7 @@ def svm_probe(train_codes, train_labels, test_codes, test_labels, unlabelled_cod
 
     train_codes, train_labels = _check(train_codes, train_labels, "train")
     test_codes, test_labels = _check(test_codes, test_labels, "test")
-    _check_classes(train_labels)
+    _check_classes(train_labels, test_labels)
     inputs, transductive = train_codes, unlabelled_codes is not None
     if transductive:
         inputs, _ = _check(unlabelled_codes, np.zeros(len(unlabelled_codes)), "unlabelled")
@@ -189,6 +190,38 @@ def few_classes(labels, num_classes=5, train_per_class=60, test_per_class=20, se
     return np.sort(np.concatenate(train)), np.sort(np.concatenate(test))
 
 
+def why_no_accuracy(train_labels, test_labels):
+    """Returns a sentence on why labels define no accuracy of a classifier, or None.
+
+    Args:
+        train_labels: [N] classes of the examples that a classifier learns from.
+        test_labels: [M] classes of the examples that it is judged on.
+    """
+    classes = np.unique(train_labels)
+    if len(classes) < 2:
+        return "left out: the training examples have a single class"
+    test_classes = np.unique(test_labels)
+    if not np.isin(test_classes, classes).any():
+        return (
+            f"left out: none of the test examples' classes ({len(test_classes)}) is among those of "
+            f"the training examples ({len(classes)})"
+        )
+    return None
+
+
+def count_unseen(train_labels, test_labels):
+    """Returns how many test examples have a class without training examples, and a note on it.
+
+    Returns:
+        `{"num_unseen": int, "note": str}`, or an empty dict if there are none.
+    """
+    number = int(np.sum(~np.isin(test_labels, train_labels)))
+    if not number:
+        return {}
+    note = f"{number} of {len(test_labels)} test examples have a class without training examples"
+    return {"num_unseen": number, "note": note}
+
+
 def _score(probe, test_codes, test_labels, train_labels):
     accuracy = float(np.mean(probe.predict(test_codes) == test_labels))
     return {
@@ -197,13 +230,17 @@ def _score(probe, test_codes, test_labels, train_labels):
         "num_examples": len(test_labels),
         "num_train": len(train_labels),
         "num_classes": len(np.unique(train_labels)),
+        **count_unseen(train_labels, test_labels),
     }
 
 
-def _check_classes(labels):
-    classes = np.unique(labels)
-    if len(classes) < 2:
-        raise ValueError(f"Expected at least two classes to tell apart. Received: {classes}")
+def _check_classes(train_labels, test_labels):
+    note = why_no_accuracy(train_labels, test_labels)
+    if note:
+        raise ValueError(
+            "Expected at least two classes of training examples, some of them among the test "
+            f"examples' classes. Received: {note.removeprefix('left out: ')}"
+        )
 
 
 def _check(codes, labels, what):

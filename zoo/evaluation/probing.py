@@ -25,7 +25,7 @@ def measure(model, dataset, train_dataset, names, seed=17, batch_size=None):
     Args:
         model: A `zoo.VAE`.
         dataset: Has `float_images(rows)`, `labels` and a length; the test split.
-        train_dataset: Likewise, or None.
+        train_dataset: Has the same, or is None; the training split.
         names: Among `METRICS`: a probe, and a corruption of the test images behind it. `svm_1000`
             has 1000 labels, always the same (`probes.labelled_subset`).
         seed: Int, of the linear probe and of corruptions.
@@ -68,15 +68,20 @@ class _Codes:
 
 def _probe(name, codes, seed):
     probe, number, transductive, corruption = parse(name)
-    if number is not None and number > len(codes.train_labels):
-        return f"left out: there are only {len(codes.train_labels)} training examples"
+    rows = slice(None)
+    if number is not None:
+        if number > len(codes.train_labels):
+            return f"left out: there are only {len(codes.train_labels)} training examples"
+        rows = probes.labelled_subset(codes.train_labels, number)
+    note = probes.why_no_accuracy(codes.train_labels[rows], codes.labels)
+    if note:
+        return note
     train, test = (codes.train(), codes.train_labels), (codes.test(corruption), codes.labels)
     if probe == "linear_probe":
         found = probes.linear_probe(*train, *test, seed=seed)
     elif probe == "knn_probe":
         found = probes.knn_probe(*train, *test)
     else:
-        rows = probes.labelled_subset(codes.train_labels, number)
         inputs = np.concatenate([train[0], test[0]]) if transductive else None
         found = probes.svm_probe(train[0][rows], train[1][rows], *test, inputs)
     if corruption:

@@ -62,7 +62,10 @@ def as_labels(labels, count):
 
 
 def why_no_classes(dataset, train_dataset):
-    """Returns a sentence on why no classifier can be trained and judged on labels, or None."""
+    """Returns a sentence on why no classifier can be trained on labels, or None.
+
+    Whether it can be judged on them too, `probes.why_no_accuracy` says.
+    """
     if train_dataset is None:
         return "left out: no train_dataset was given"
     for data, what in ((dataset, "dataset"), (train_dataset, "train_dataset")):

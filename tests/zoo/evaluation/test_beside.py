@@ -61,6 +61,16 @@ def test_as_a_metric_of_the_suite(model, x):
     for other, data, note in (
         (_model("beta"), (x, np.zeros(200, int)), "no classifier trained beside"),
         (model, x, "no labels"),
+        (model, (x, np.full(200, 7)), "no label is among the 3 classes of the classifier"),
     ):
         found = evaluate(other, data, **options)["classified_accuracy"]
         assert found["value"] is None and note in found["note"]
+
+
+def test_no_accuracy_on_classes_that_were_not_trained_on(model, x):
+    train, test = (x, np.arange(200) % 2), (x, np.full(200, 2))
+    options = {"metrics": ("classified_accuracy",), "progress": False}
+    found = evaluate(model, test, train, **options)["classified_accuracy"]
+    assert found["value"] is None and "none of the test examples' classes" in found["note"]
+    found = evaluate(model, train, train, **options)["classified_accuracy"]
+    assert 0 <= found["value"] <= 1

@@ -14,6 +14,8 @@ def test_it_learns_and_reproduces(rng, seed):
     again = fit_classifier(train, seed=seed, **TINY)
     for value, other in zip(classifier.get_weights(), again.get_weights()):
         np.testing.assert_allclose(value, other, atol=1e-5)
+    assert accuracy(classifier, Arrays(test.images, test.labels + 1)) is None
+    assert accuracy(classifier, Arrays(test.images)) is None
     features, probabilities = classifier.measure(test, batch_size=64)
     assert (features.shape, probabilities.shape) == ((200, 4), (200, 2))
     np.testing.assert_allclose(probabilities.sum(axis=1), 1.0, rtol=1e-5)

@@ -150,6 +150,10 @@ def test_what_cannot_be_measured_is_left_out_and_the_rest_is(data, model):
     bare = generated.measure(model, Arrays(test.images), train, names[:2], 5, classifier)
     assert bare["class_cross_entropy"] == "left out: dataset has no labels"
     assert isinstance(bare["frechet_classifier"], dict)
+    others = Arrays(test.images, test.labels + 1)  # 4 and 8: characters that training never saw
+    found = generated.measure(model, others, train, names[:2], 5)
+    assert found["class_cross_entropy"] == "left out: the test split has classes of its own"
+    assert "classifier_accuracy" not in found["frechet_classifier"]
     single = Arrays(train.images, np.zeros(len(train), int))
     alike = generated.measure(model, test, single, names[:2], 5)
     assert set(alike.values()) == {"left out: train_dataset has a single class"}

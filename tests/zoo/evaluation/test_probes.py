@@ -7,6 +7,7 @@ from zoo.evaluation.probes import (
     labelled_subset,
     linear_probe,
     svm_probe,
+    why_no_accuracy,
 )
 
 
@@ -62,6 +63,23 @@ def test_classes_of_the_test_split_alone_count_as_errors():
     codes = np.array([[0.0], [1.0], [0.0], [1.0]])
     probe = linear_probe(codes, [0, 1, 0, 1], codes, [0, 1, 2, 2])
     assert probe["accuracy"] == 0.5
+    assert probe["num_unseen"] == 2
+    assert probe["note"] == "2 of 4 test examples have a class without training examples"
+    assert "note" not in linear_probe(codes, [0, 1, 0, 1], codes, [0, 1, 1, 1])
+
+
+@pytest.mark.parametrize("probe", [linear_probe, knn_probe, svm_probe])
+def test_no_accuracy_without_a_common_class(probe):
+    codes = np.array([[0.0], [1.0], [0.0], [1.0]])
+    message = r"none of the test examples' classes \(3\) .* those of the training examples \(2\)"
+    with pytest.raises(ValueError, match=f"Expected at least two classes .* Received: {message}"):
+        probe(codes, [0, 1, 0, 1], codes, [2, 3, 4, 4])
+
+
+def test_labels_say_why_there_is_no_accuracy():
+    assert why_no_accuracy([0, 1], [1, 1]) is None  # a single test class is a test
+    assert why_no_accuracy([0], [0, 1]) == "left out: the training examples have a single class"
+    assert why_no_accuracy(["a", "b"], ["c"]).startswith("left out: none of the test examples'")
 
 
 def test_unfit_input_is_refused(rng):

@@ -2,7 +2,7 @@ import numpy as np
 import oracles
 import pytest
 
-from zoo.evaluation import information, probes, probing
+from zoo.evaluation import evaluate, information, probes, probing
 from zoo.evaluation.corruption import Corrupted
 from zoo.evaluation.views import Arrays, Subset
 
@@ -81,3 +81,34 @@ def test_the_test_images_alone_are_corrupted(setting, seed):
     assert found["svm_100"]["accuracy"] > 0.85  # the label is the sign of one latent
     assert found["knn_probe"]["num_train"] == 200
     assert probing.measure(model, test, train, names, seed=seed) == found
+
+
+def test_probes_of_classes_that_training_never_saw_are_left_out(setting, monkeypatch):
+    model, test, train = setting
+    monkeypatch.setattr(information, "codes", lambda *_, **__: pytest.fail("encoded in vain"))
+    others = Arrays(test.images, test.labels + 2)
+    names = ["linear_probe", "knn_probe", "svm_100", "svm_100_transductive_mask_0.2"]
+    found = evaluate(model, others, train, metrics=names, progress=False)
+    for entry in found.values():
+        assert entry["value"] is None and entry["stderr"] is None
+        assert "classes (2) is among those of the training examples (2)" in entry["note"]
+
+
+def test_labelled_examples_without_a_test_class_leave_out_their_svm_alone(rng):
+    _, model = oracles.exact()
+    labels = np.arange(300) % 150
+    train = Arrays(rng.normal(size=(300, *model.image_shape)).astype("float32"), labels)
+    test = Arrays(train.images[100:150], labels[100:150])  # of classes that get no label of 100
+    found = evaluate(model, test, train, metrics=["svm_100", "knn_probe"], progress=False)
+    assert found["svm_100"]["value"] is None
+    assert "(50) is among those of the training examples (100)" in found["svm_100"]["note"]
+    assert found["knn_probe"]["value"] is not None and "note" not in found["knn_probe"]
+
+
+def test_test_examples_of_unseen_classes_are_counted_in_a_note(setting):
+    model, test, train = setting
+    labels = np.where(np.arange(len(test)) < 15, 9, test.labels)
+    entry = evaluate(model, (test.images, labels), train, ["linear_probe"], progress=False)
+    entry = entry["linear_probe"]
+    assert 0 < entry["value"] <= 0.75 and entry["num_unseen"] == 15
+    assert entry["note"].startswith("15 of 60 test examples have a class without")
