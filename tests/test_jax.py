@@ -14,10 +14,12 @@ SAME_TESTS = [
     "zoo/test_likelihood.py",
     "zoo/test_objectives.py",
     "trainers/test_loop.py::test_stopped_and_resumed_is_the_same_run_bit_for_bit",
+    "trainers/test_resume.py::test_a_run_killed_within_an_epoch_is_the_same_run[12]",
 ]
 # Each about a minute, most of it compilation; every part takes its step in the conformance tests.
 SLOW_TESTS = [
     "trainers/test_loop.py",
+    "trainers/test_resume.py",
     "zoo/test_bilbo.py",
     "zoo/test_divergences.py",
     "zoo/test_flows.py",

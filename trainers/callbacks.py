@@ -1,5 +1,6 @@
 """What happens beside the step: validation, records, checkpoints, a stop at the first NaN."""
 
+import contextlib
 import math
 import time
 
@@ -8,7 +9,7 @@ import numpy as np
 from absl import logging
 from tqdm import tqdm
 
-from trainers import checkpoints, grids
+from trainers import checkpoints, grids, stopping
 from trainers import history as histories
 from zoo.backend import to_numpy
 from zoo.metrics import NEVER
@@ -19,13 +20,35 @@ class NonFiniteError(FloatingPointError):
 
 
 class Clock(keras.callbacks.Callback):
-    """Notes the seconds of training in each epoch, before anything else is done in it."""
+    """Measures the seconds of training in each epoch, without what is done at its end.
+
+    Args:
+        seconds: Of training in the first epoch before this process resumed it.
+    """
+
+    def __init__(self, seconds=0.0):
+        super().__init__()
+        self.earlier = seconds
 
     def on_epoch_begin(self, epoch, logs=None):
         self.start = time.perf_counter()
 
     def on_epoch_end(self, epoch, logs=None):
-        logs["seconds"] = time.perf_counter() - self.start
+        logs["seconds"] = self.seconds()
+        self.earlier = 0.0
+
+    def seconds(self):
+        """Returns the seconds of training in the present epoch."""
+        return self.earlier + time.perf_counter() - self.start
+
+    @contextlib.contextmanager
+    def paused(self):
+        """Leaves out the time of what is done inside."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.start += time.perf_counter() - start
 
 
 class StopOnNonFinite(keras.callbacks.Callback):
@@ -136,30 +159,83 @@ class Recorder(keras.callbacks.Callback):
         self.writer.picture("samples", grids.image_grid(samples), step)
 
 
+class Resumption(keras.callbacks.Callback):
+    """Puts the metrics of an unfinished epoch back once Keras has reset them.
+
+    Args:
+        checkpoint: The temporary `Checkpoint` that the run resumes from.
+    """
+
+    def __init__(self, checkpoint):
+        super().__init__()
+        self.checkpoint = checkpoint
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if self.checkpoint is not None:
+            checkpoints.restore_metrics(self.checkpoint, self.model)
+            self.checkpoint = None
+
+
 class Checkpoints(keras.callbacks.Callback):
-    """Saves a checkpoint at the end of epochs, and refuses to save weights that are not finite.
+    """Saves checkpoints: at ends of epochs, after some minutes, and when the process is to end.
+
+    Weights that are not finite are never saved. `StopOnNonFinite` comes before this callback, so
+    that a loss which is not finite is never followed by a checkpoint either.
 
     Args:
         folder: The run's `checkpoints` folder.
         recorder: The `Recorder`, whose history goes into the checkpoint.
         every: Epochs between two; the last epoch always has one.
-        keep: How many stay.
+        keep: How many of them stay.
+        clock: The `Clock`.
+        minutes: The most minutes without a checkpoint. Between those of ends of epochs one
+            temporary checkpoint is kept. 0 saves at ends of epochs alone.
+        request: The `stopping.Request`; once it is made, the next step saves and raises `Stopped`.
     """
 
-    def __init__(self, folder, recorder, every, keep):
+    def __init__(self, folder, recorder, every, keep, clock=None, minutes=0.0, request=None):
         super().__init__()
         self.folder, self.recorder, self.every, self.keep = folder, recorder, every, keep
+        self.clock, self.minutes = clock, minutes
+        self.request = request or stopping.Request()
+        self.saved_at = time.monotonic()
+
+    def on_train_batch_end(self, batch, logs=None):
+        # The last step of an epoch is saved with the epoch's end.
+        if batch + 1 < self.params["steps"] and self._is_due():
+            self._save(seconds=self.clock.seconds())
+            self._stop_if_asked()
 
     def on_epoch_end(self, epoch, logs=None):
-        if (epoch + 1) % self.every and epoch + 1 != self.params["epochs"]:
-            return
+        if (epoch + 1) % self.every == 0 or epoch + 1 == self.params["epochs"]:
+            self._save()
+        elif self._is_due():
+            self._save(seconds=0.0)
+        self._stop_if_asked()
+
+    def _is_due(self):
+        late = self.minutes and time.monotonic() - self.saved_at >= 60 * self.minutes
+        return late or self.request.number is not None
+
+    def _save(self, seconds=None):
         step = int(self.model.step)
         for weight in self.model.trainable_weights:
             if not np.all(np.isfinite(to_numpy(weight))):
                 raise NonFiniteError(
                     f"A weight stopped being a finite number by step {step}: {weight.path}."
                 )
-        checkpoints.save(self.folder, self.model, step, self.recorder.history, self.keep)
+        with self.clock.paused() if self.clock else contextlib.nullcontext():
+            checkpoints.save(
+                self.folder, self.model, step, self.recorder.history, self.keep, seconds
+            )
+        self.saved_at = time.monotonic()
+
+    def _stop_if_asked(self):
+        if self.request.number is not None:
+            raise stopping.Stopped(
+                self.request.number,
+                f"Step {int(self.model.step)} is saved; the same command resumes.",
+            )
 
 
 class Progress(keras.callbacks.Callback):
@@ -176,5 +252,6 @@ class Progress(keras.callbacks.Callback):
         self.bar.update(step - self.bar.n)
         self.bar.set_postfix_str(f"loss {float(logs['loss']):.4g}", refresh=False)
 
-    def on_train_end(self, logs=None):
+    def close(self):
+        """Ends the bar."""
         self.bar.close()

@@ -9,19 +9,28 @@ import numpy as np
 
 from zoo import files
 
-WEIGHTS, RANDOM, META = "state.weights.h5", "random.npz", "meta.json"
+WEIGHTS, RANDOM, METRICS, META = "state.weights.h5", "random.npz", "metrics.npz", "meta.json"
+_TEMPORARY = "-temporary"
 
 
 @dataclasses.dataclass(frozen=True)
 class Checkpoint:
-    """One folder `checkpoints/step-XXXXXXXX`: `step`, and the `history` of the epochs up to it."""
+    """One folder of `checkpoints/`.
+
+    Args:
+        folder: `step-XXXXXXXX`, of the end of an epoch; or `step-XXXXXXXX-temporary`.
+        step: Optimiser steps taken.
+        history: The rows of `metrics.csv` of the epochs that were finished.
+        seconds: Of training in the epoch that was not finished.
+    """
 
     folder: Path
     step: int
     history: list
+    seconds: float = 0.0
 
 
-def save(folder, model, step, history, keep=2):
+def save(folder, model, step, history, keep=2, seconds=None):
     """Writes a checkpoint of `model`, its optimiser and its random state, then drops old ones.
 
     The position in the data needs no file: the batch of a step is a function of the step.
@@ -32,34 +41,45 @@ def save(folder, model, step, history, keep=2):
         step: Optimiser steps taken.
         history: The rows of `metrics.csv` so far.
         keep: How many of the newest checkpoints stay.
+        seconds: None for the end of an epoch. Otherwise the seconds of training in the present
+            epoch: the checkpoint is temporary, holds the metrics of the epoch so far, and stays
+            until the next checkpoint, whatever `keep` is.
 
     Returns:
         The new checkpoint's folder.
     """
-    folder = Path(folder)
-    target = folder / f"step-{step:08d}"
+    folder, is_temporary = Path(folder), seconds is not None
+    target = folder / f"step-{step:08d}{_TEMPORARY if is_temporary else ''}"
     with files.atomic_folder(target) as temporary:
         model.save_weights(temporary / WEIGHTS)
-        states = [np.asarray(variable) for variable in random_variables(model)]
-        np.savez(temporary / RANDOM, **{f"state_{i}": state for i, state in enumerate(states)})
-        hashes = {name: files.sha256(temporary / name) for name in (WEIGHTS, RANDOM)}
+        _save_states(temporary / RANDOM, random_variables(model))
+        if is_temporary:
+            _save_states(temporary / METRICS, model.metrics_variables)
+        hashes = {path.name: files.sha256(path) for path in sorted(temporary.iterdir())}
         meta = {"step": step, "history": [_as_json(row) for row in history], "sha256": hashes}
-        files.write_json(temporary / META, meta)
-    for old in _folders(folder)[:-keep]:
-        shutil.rmtree(old)
+        files.write_json(temporary / META, {**meta, "seconds": seconds or 0.0})
+    old = [path for path in folder.glob(f"step-*{_TEMPORARY}") if path != target]
+    old += [] if is_temporary else folders(folder)[:-keep]
+    for path in old:
+        shutil.rmtree(path)
     return target
 
 
-def newest(folder):
+def newest(folder, temporary=True):
     """Returns the newest checkpoint, its files checked against their hashes, or `None`.
+
+    Args:
+        folder: The run's `checkpoints` folder.
+        temporary: Whether a temporary checkpoint counts. Training resumes from it; its model is of
+            no whole number of epochs, and has no estimates that are made after training.
 
     Raises:
         ValueError: If a file is absent, cut short or changed; the message says how to go on.
     """
-    folders = _folders(Path(folder))
-    if not folders:
+    paths = _folders(Path(folder), temporary)
+    if not paths:
         return None
-    latest = folders[-1]
+    latest = paths[-1]
     try:
         meta = files.read_json(latest / META)
         for name, expected in meta["sha256"].items():
@@ -69,12 +89,13 @@ def newest(folder):
                     f"Expected {latest / name} with sha256 {expected}. Received: {received}"
                 )
     except (FileNotFoundError, ValueError) as error:
-        earlier = folders[-2].name if len(folders) > 1 else "the start"
+        earlier = paths[-2].name if len(paths) > 1 else "the start"
         raise ValueError(
             f"The checkpoint {latest} is damaged: {error}. "
             f"Remove that folder to go on from {earlier}."
         ) from error
-    return Checkpoint(latest, meta["step"], [_from_json(row) for row in meta["history"]])
+    history = [_from_json(row) for row in meta["history"]]
+    return Checkpoint(latest, meta["step"], history, meta.get("seconds", 0.0))
 
 
 def _as_json(row):
@@ -102,12 +123,24 @@ def restore(checkpoint, model):
         raise ValueError(
             f"Expected a checkpoint of this model. Received: {checkpoint.folder}: {error}"
         ) from error
-    with np.load(checkpoint.folder / RANDOM, allow_pickle=False) as states:
-        variables = random_variables(model)
+    _load_states(checkpoint.folder / RANDOM, random_variables(model))
+
+
+def restore_metrics(checkpoint, model):
+    """Puts the metrics of the epoch in which a temporary checkpoint was made into `model`."""
+    _load_states(checkpoint.folder / METRICS, model.metrics_variables)
+
+
+def _save_states(path, variables):
+    states = [np.asarray(variable) for variable in variables]
+    np.savez(path, **{f"state_{i}": state for i, state in enumerate(states)})
+
+
+def _load_states(path, variables):
+    with np.load(path, allow_pickle=False) as states:
         if len(states.files) != len(variables):
             raise ValueError(
-                f"Expected {len(variables)} random states. "
-                f"Received: {len(states.files)} in {checkpoint.folder}"
+                f"Expected {len(variables)} states. Received: {len(states.files)} in {path}"
             )
         for i, variable in enumerate(variables):
             variable.assign(states[f"state_{i}"])
@@ -120,5 +153,13 @@ def random_variables(model):
     return [v for v in model.variables if id(v) not in weights and id(v) not in metrics]
 
 
-def _folders(folder):
-    return sorted(path for path in folder.glob("step-*") if path.is_dir())
+def folders(folder):
+    """Returns the folders of the checkpoints at ends of epochs, the oldest first."""
+    return _folders(Path(folder), temporary=False)
+
+
+def _folders(folder, temporary):
+    found = [path for path in folder.glob("step-*") if path.is_dir()]
+    if not temporary:
+        found = [path for path in found if not path.name.endswith(_TEMPORARY)]
+    return sorted(found)

@@ -2,11 +2,13 @@
 
 import contextlib
 import inspect
+import math
 
 from ml_collections import ConfigDict
 
-# Keys that say where things are and not what is computed: another value is still the same run.
-NOT_IDENTITY = ("data.data_dir", "data.download")
+# Keys that say where things are and when work is saved, and not what is computed: with another
+# value it is still the same run.
+NOT_IDENTITY = ("data.data_dir", "data.download", "train.checkpoint_minutes")
 # float16 is not among them: its gradients would need their losses scaled.
 DTYPE_POLICIES = ("float32", "mixed_bfloat16")
 # The smallest values; 0 stands for "none", "all" or "as the rule says".
@@ -73,6 +75,7 @@ def default_config():
                 "validation_examples": 10000,
                 "pictures_every": 5,
                 "checkpoint_every": 1,
+                "checkpoint_minutes": 5.0,  # also within an epoch; 0 saves at ends of epochs alone
                 "keep_checkpoints": 2,
             },
             "evaluation": {
@@ -243,6 +246,12 @@ def check_numbers(config):
                     f"`{room}.{key}` must be an integer of at least {smallest}. "
                     f"Received: {room}.{key}={number!r}"
                 )
+    minutes = config["train"].get("checkpoint_minutes", 0)
+    if isinstance(minutes, bool) or not 0 <= minutes < math.inf:
+        raise ValueError(
+            "`train.checkpoint_minutes` must be a finite number of at least 0. "
+            f"Received: train.checkpoint_minutes={minutes!r}"
+        )
     if not 0 <= config["seed"] < 2**31:
         raise ValueError(f"`seed` must be in [0, 2**31). Received: seed={config['seed']!r}")
     check_names(config["evaluation"]["metrics"], ALL_METRICS, "evaluation.metrics")

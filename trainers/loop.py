@@ -1,13 +1,14 @@
 """The loop: from a config to a trained, evaluated and reported run; killed, it resumes."""
 
 import dataclasses
+import math
 from pathlib import Path
 
 import keras
 from absl import logging
 
 import zoo
-from trainers import callbacks, checkpoints, data, runs
+from trainers import callbacks, checkpoints, data, runs, stopping
 from trainers import config as configs
 from trainers.tensorboard import Writer
 from zoo import backend
@@ -51,6 +52,9 @@ def train(config, workdir, splits, progress=True):
     """Trains to the last epoch of `config`, from the newest checkpoint if there is one.
 
     `workdir` becomes the run's folder once its parts could be built.
+
+    Raises:
+        Stopped: If SIGTERM or Ctrl-C asked the process to end; the present step is saved then.
     """
     train_set = splits["train"]
     batch_size, epochs = config.train.batch_size, config.train.epochs
@@ -66,10 +70,12 @@ def train(config, workdir, splits, progress=True):
         check_likelihood(model, train_set)
         watched = splits["validation"] or splits["test"] or train_set
         check_labels(model, train_set, watched)
+        # An execution starts where the last one ended, in the middle of an epoch as well.
+        remaining = math.gcd(steps, first_step)
         model.compile(
             configs.make_optimizer(config, steps),
             jit_compile=resolve_jit(config.train.jit_compile, model),
-            steps_per_execution=resolve_steps(config.train.steps_per_execution, steps),
+            steps_per_execution=resolve_steps(config.train.steps_per_execution, remaining),
         )
         if checkpoint:
             checkpoints.restore(checkpoint, model)
@@ -77,58 +83,85 @@ def train(config, workdir, splits, progress=True):
         elif model.marginal.starts_from_images:
             model.marginal.adapt(train_set, seed=config.seed)
         runs.claim(workdir, config, splits)  # not before all of it could be built
-        history = checkpoint.history if checkpoint else []
-        rows = slice(0, config.train.validation_examples)
-        images = watched.float_images(rows)
-        labels = watched.labels[rows] if model.objective.needs_labels else None
         writer = Writer(workdir / "tensorboard")
-        recorder = callbacks.Recorder(
-            workdir,
-            history,
-            writer,
-            images[: runs.PICTURES],
-            config.train.pictures_every,
-            watched.pixel_scale,
-        )
-        labelled = {"labels": True} if model.objective.needs_labels else {}
-        stream = data.training_batches(train_set, batch_size, config.seed, first_step, **labelled)
-        if backend.BACKEND == "jax" and not labelled:
-            stream = ((batch,) for batch in stream)
-        validation = callbacks.Validation(images, batch_size, config.train.validation_every, labels)
         bar = callbacks.Progress(first_step, epochs * steps, disable=not progress)
         try:
-            model.fit(
-                stream,
-                epochs=epochs,
-                initial_epoch=first_step // steps,
-                steps_per_epoch=steps,
-                shuffle=False,
-                verbose=0,
-                callbacks=[
-                    callbacks.Clock(),
-                    callbacks.StopOnNonFinite(),
-                    *([] if watched is train_set else [validation]),
-                    # Before whatever draws samples or keeps the weights.
-                    callbacks.Adaptation(
-                        train_set, (config.train.pictures_every, config.train.checkpoint_every)
-                    ),
-                    recorder,
-                    callbacks.Checkpoints(
-                        workdir / "checkpoints",
-                        recorder,
-                        config.train.checkpoint_every,
-                        config.train.keep_checkpoints,
-                    ),
-                    bar,
-                ],
-            )
+            with stopping.deferred() as request:
+                listed = _callbacks(
+                    config, workdir, model, train_set, watched, checkpoint, steps, writer, request
+                )
+                _fit(model, config, train_set, first_step, steps, [*listed, bar])
         except callbacks.NonFiniteError as error:
             last = checkpoints.newest(workdir / "checkpoints")
             kept = f"The last good checkpoint is {last.folder}." if last else "No checkpoint yet."
             raise callbacks.NonFiniteError(f"{error} {kept}") from error
         finally:
-            bar.on_train_end()
+            bar.close()
             writer.close()
+
+
+def _callbacks(config, workdir, model, train_set, watched, checkpoint, steps, writer, request):
+    """Returns the callbacks of a run in the order in which they act."""
+    settings = config.train
+    rows = slice(0, settings.validation_examples)
+    images = watched.float_images(rows)
+    labels = watched.labels[rows] if model.objective.needs_labels else None
+    recorder = callbacks.Recorder(
+        workdir,
+        checkpoint.history if checkpoint else [],
+        writer,
+        images[: runs.PICTURES],
+        settings.pictures_every,
+        watched.pixel_scale,
+    )
+    validation = callbacks.Validation(
+        images, settings.batch_size, settings.validation_every, labels
+    )
+    is_within = checkpoint is not None and checkpoint.step % steps != 0
+    clock = callbacks.Clock(checkpoint.seconds if is_within else 0.0)
+    return [
+        callbacks.Resumption(checkpoint if is_within else None),
+        clock,
+        callbacks.StopOnNonFinite(),
+        *([] if watched is train_set else [validation]),
+        # Before whatever draws samples or keeps the weights.
+        callbacks.Adaptation(train_set, (settings.pictures_every, settings.checkpoint_every)),
+        recorder,
+        callbacks.Checkpoints(
+            workdir / "checkpoints",
+            recorder,
+            settings.checkpoint_every,
+            settings.keep_checkpoints,
+            clock,
+            settings.get("checkpoint_minutes", 0.0),
+            request,
+        ),
+    ]
+
+
+def _fit(model, config, train_set, first_step, steps, listed):
+    """Fits from `first_step` to the last epoch: first what is left of an epoch that was begun."""
+    epochs, batch_size = config.train.epochs, config.train.batch_size
+    labelled = {"labels": True} if model.objective.needs_labels else {}
+    begun, position = divmod(first_step, steps)
+    parts = [(first_step, begun + 1, steps - position)] if position else []
+    whole = begun + bool(position)  # the first whole epoch
+    parts += [(whole * steps, epochs, steps)] if whole < epochs else []
+    for start, last_epoch, count in parts:
+        stream = data.training_batches(train_set, batch_size, config.seed, start, **labelled)
+        if backend.BACKEND == "jax" and not labelled:
+            stream = ((batch,) for batch in stream)
+        model.fit(
+            stream,
+            epochs=last_epoch,
+            initial_epoch=start // steps,
+            steps_per_epoch=count,
+            shuffle=False,
+            verbose=0,
+            callbacks=keras.callbacks.CallbackList(
+                listed, add_history=True, model=model, epochs=epochs, steps=count
+            ),
+        )
 
 
 def check_likelihood(model, dataset):

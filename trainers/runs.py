@@ -205,7 +205,7 @@ def load_run(workdir):
             f"Expected a run's folder, with config.json. Received: workdir={str(workdir)!r}"
         )
     saved = files.read_json(workdir / "config.json")
-    checkpoint = checkpoints.newest(workdir / "checkpoints")
+    checkpoint = checkpoints.newest(workdir / "checkpoints", temporary=False)
     if checkpoint is None:
         raise FileNotFoundError(
             "Expected a run with a checkpoint; train it for an epoch first (a copy of a sweep's "

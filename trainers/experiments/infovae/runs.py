@@ -171,7 +171,7 @@ def mmd_by_step(folder, run, split, seed=17):
         Two lists, of ints and of the dicts of `latents.mmd`.
     """
     steps, found = [], []
-    for path in sorted((folder / "checkpoints").glob("step-*")):
+    for path in checkpoints.folders(folder / "checkpoints"):
         step = int(path.name.removeprefix("step-"))
         checkpoints.restore(checkpoints.Checkpoint(path, step, []), run.model)
         steps.append(step)
