@@ -2,20 +2,18 @@
 
 import contextlib
 import dataclasses
-import gzip
 import math
 import zipfile
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
 from trainers.data.images import SUFFIXES, Preparation, is_picture, read_image, walk
+from zoo.arrays import DAMAGE, idx_header, npy_header, plain
 from zoo.images import BLOCK, are_bits, as_batch
 
-# gzip's first two bytes, and an IDX file's first three for unsigned bytes.
-_GZIP, _IDX = b"\x1f\x8b", b"\0\0\x08"
+_IDX = b"\0\0\x08"  # the first three bytes of an IDX file of unsigned bytes
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,7 +71,7 @@ def open_images(path, image_shape, fit=False):
             return _memory_map(path, image_shape)
         if path.suffix == ".npz":
             return _npz(path, image_shape)
-        with _plain(path) as file:
+        with plain(path) as file:
             if file.read(3) == _IDX:
                 return _idx(path, image_shape)
     raise ValueError(
@@ -165,38 +163,17 @@ def _npz(path, image_shape):
             yield file
 
     with opened() as file:
-        shape, fortran, dtype = _npy_header(file)
+        shape, fortran, dtype = npy_header(file)
         start = file.tell()
     if dtype.hasobject or fortran:
         raise ValueError(f"expected numbers in C order; received {dtype}, fortran_order={fortran}")
     return _stream(path, opened, start, shape, dtype, image_shape)
 
 
-def _npy_header(file):
-    version = np.lib.format.read_magic(file)
-    readers = {
-        (1, 0): np.lib.format.read_array_header_1_0,
-        (2, 0): np.lib.format.read_array_header_2_0,
-    }
-    if version not in readers:
-        raise ValueError(f"expected an npy file of version 1 or 2; received {version}")
-    return readers[version](file)
-
-
 def _idx(path, image_shape):
-    with _plain(path) as file:
-        rank = file.read(4)[3]
-        shape = tuple(int(n) for n in np.frombuffer(file.read(4 * rank), ">u4"))
-    return _stream(path, lambda: _plain(path), 4 + 4 * rank, shape, np.dtype("u1"), image_shape)
-
-
-@contextlib.contextmanager
-def _plain(path):
-    """Opens a file, through gzip if its first bytes say so."""
-    with open(path, "rb") as file:
-        packed = file.read(2) == _GZIP
-    with gzip.open(path) if packed else open(path, "rb") as file:
-        yield file
+    with plain(path) as file:
+        shape, dtype, start = idx_header(file, path)
+    return _stream(path, lambda: plain(path), start, shape, dtype, image_shape)
 
 
 def _stream(path, opened, start, shape, dtype, image_shape):
@@ -225,5 +202,6 @@ def _named(path):
     """Turns whatever a reader raises at a damaged file into a ValueError that names it."""
     try:
         yield
-    except (ValueError, EOFError, IndexError, OSError, zipfile.BadZipFile, zlib.error) as error:
-        raise ValueError(f"Cannot read images from {str(path)!r}. Received: {error}") from error
+    except DAMAGE as error:
+        reason = str(error) or type(error).__name__
+        raise ValueError(f"Cannot read images from {str(path)!r}. Received: {reason}") from error

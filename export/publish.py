@@ -15,6 +15,7 @@ import numpy as np
 from export.report import TOLERANCE, relative_error
 from trainers.config import plain
 from zoo import files
+from zoo.arrays import read_npz
 from zoo.releases import card as cards
 
 
@@ -196,8 +197,7 @@ def _verify(folder, with_saved_model=True):
                 "The exported model does not give Keras's numbers; nothing is kept."
                 f"{_advice(failed)}\n{report}"
             )
-    with np.load(folder / "golden.npz", allow_pickle=False) as arrays:
-        expected = dict(arrays)
+    expected = read_npz(folder / "golden.npz")
     images = expected["encoder.image"][:-2]
     white = float(expected["encoder.image"].max())  # the last image is all white
     has_probability = "probability.image" in expected

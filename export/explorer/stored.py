@@ -1,13 +1,13 @@
 """The images that a page carries, their codes, and what the codes say of each latent dimension."""
 
 import dataclasses
-import io
 from pathlib import Path
 
 import numpy as np
 
 from export import pictures
 from zoo import runtime
+from zoo.arrays import read_npz
 from zoo.releases import card as cards
 
 LIMIT = 400  # images: enough to see the clusters, 314 kB at 28 x 28
@@ -28,8 +28,7 @@ class Stored:
 def from_golden(folder, card):
     """Returns the real images of the golden file: those that are not all of one value."""
     content = cards.read_file(folder, card, card["golden"]["file"])
-    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-        images = arrays["encoder.image"]
+    images = read_npz(card["golden"]["file"], content)["encoder.image"]
     images = images / np.float32(card["preprocessing"].get("multiply", 1))
     real = images[images.reshape(len(images), -1).std(axis=1) > 0]
     kind = "random images (its data was not at hand)" if _is_random(card) else "images"
@@ -67,10 +66,9 @@ def _as_bytes(images):
 def _labels(path, count, chosen):
     if not str(path).endswith(".npz"):
         return None
-    with np.load(path, allow_pickle=False) as arrays:
-        if "labels" not in arrays:
-            return None
-        labels = arrays["labels"]
+    labels = read_npz(path).get("labels")
+    if labels is None:
+        return None
     if labels.shape != (count,) or labels.dtype.kind not in "iu":
         raise ValueError(
             f"Expected `labels` as {count} ints in {str(path)!r}. "

@@ -2,10 +2,7 @@
 
 import concurrent.futures
 import dataclasses
-import gzip
 import os
-import zipfile
-import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -14,13 +11,14 @@ import numpy as np
 from trainers.data import splits
 from trainers.data.dataset import convert_images, convert_labels
 from trainers.data.images import SUFFIXES, is_picture, read_image, walk
+from zoo.arrays import read_idx as read_idx_array
+from zoo.arrays import read_npz as read_npz_arrays
 
 SPLIT_ALIASES = {
     "train": ("train", "training"),
     "validation": ("validation", "valid", "val"),
     "test": ("test", "testing"),
 }
-IDX_TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,18 +85,7 @@ def read_npz(path, preparation, cut):
 
     `class_names`, an array of strings, is read where it is there.
     """
-    _need_file(path)
-    try:
-        archive = np.load(path, allow_pickle=False)
-        if not isinstance(archive, np.lib.npyio.NpzFile):
-            raise ValueError("it is a single array; numpy.savez(file, images=array) makes one")
-        with archive:
-            arrays = {key: archive[key] for key in archive.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise ValueError(
-            "Expected a whole npz archive of plain arrays (objects are never unpickled). "
-            f"Received: path={path!r} ({error})"
-        ) from error
+    arrays = read_npz_arrays(path)
     found = {}
     if "images" in arrays:
         found["all"] = (arrays["images"], arrays.get("labels"))
@@ -148,39 +135,7 @@ def _idx_pair(images_path):
         images_path.name.replace("images", "labels").replace("idx3", "idx1")
     )
     has_labels = labels_path != images_path and labels_path.exists()
-    return _idx_array(images_path), _idx_array(labels_path) if has_labels else None
-
-
-def _idx_array(path):
-    """Reads one IDX file: bytes 0, 0, type, rank; big-endian sizes; values in C order."""
-    _need_file(path)
-    content = Path(path).read_bytes()
-    if content[:2] == b"\x1f\x8b":
-        try:
-            content = gzip.decompress(content)
-        except (OSError, EOFError, zlib.error) as error:
-            raise ValueError(
-                f"Expected a whole gzip file. Received: path={str(path)!r} ({error})"
-            ) from error
-    if len(content) < 4 or content[:2] != b"\0\0" or content[2] not in IDX_TYPES:
-        raise ValueError(
-            "Expected an IDX file, which begins with 0, 0, type, rank. "
-            f"Received: path={str(path)!r} beginning with {content[:4].hex(' ')!r}"
-        )
-    kind, start = np.dtype(IDX_TYPES[content[2]]), 4 + 4 * content[3]
-    if len(content) < start:
-        raise ValueError(
-            f"Expected a whole IDX header of {start} bytes. "
-            f"Received: path={str(path)!r} with {len(content)} bytes"
-        )
-    shape = tuple(int(n) for n in np.frombuffer(content[4:start], ">u4"))
-    expected = start + kind.itemsize * int(np.prod(shape, dtype=np.int64))
-    if len(content) != expected:
-        raise ValueError(
-            f"Expected {expected} bytes in an IDX file of shape {shape}. "
-            f"Received: path={str(path)!r} with {len(content)} bytes"
-        )
-    return np.frombuffer(content, kind, offset=start).reshape(shape).astype(kind.newbyteorder("="))
+    return read_idx_array(images_path), read_idx_array(labels_path) if has_labels else None
 
 
 def read_folder(path, preparation, cut):
@@ -301,8 +256,3 @@ def _read_pictures(root, files, preparation):
 
 def _relative(file, root):
     return repr(file.relative_to(root).as_posix())
-
-
-def _need_file(path):
-    if not os.path.isfile(path):
-        raise FileNotFoundError(f"Expected a data file. Received: path={str(path)!r} (absent)")
