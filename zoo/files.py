@@ -4,14 +4,14 @@ import contextlib
 import hashlib
 import json
 import os
-import shutil
-import tempfile
 from pathlib import Path
+
+from zoo import exchange, workspaces
 
 
 @contextlib.contextmanager
 def atomic_path(path):
-    """Yields a temporary path beside `path`: on success renamed into place, on failure removed.
+    """Yields a temporary path near `path`: on success renamed into place, on failure removed.
 
     The earlier file stays whole until the new one is complete and on disk, so a crash or a full
     disk never costs it.
@@ -27,16 +27,13 @@ def atomic_path(path):
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
-    temporary = folder / path.name
-    try:
+    with workspaces.workspace(path) as folder:
+        temporary = folder / path.name
         yield temporary
         if not temporary.is_file():
             raise FileNotFoundError(f"Nothing was written for {path}. Received: {temporary}")
         _flush_to_disk(temporary)
         os.replace(temporary, path)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def atomic_write(path, content):
@@ -47,10 +44,11 @@ def atomic_write(path, content):
 
 @contextlib.contextmanager
 def atomic_folder(path):
-    """Yields a temporary folder beside `path` that takes its place on success and goes on failure.
+    """Yields a temporary folder near `path` that takes its place on success and goes on failure.
 
-    An earlier folder at `path` is moved aside first and removed last, so that one of the two
-    is always whole.
+    An earlier folder at `path` is exchanged with the new one in one step where the system can
+    (Linux, macOS). Elsewhere it is moved aside first and removed last; if the process is killed
+    between the two moves, the next call for `path`, or `zoo.workspaces.recover`, puts it back.
 
     Args:
         path: Where the folder shall be.
@@ -60,24 +58,28 @@ def atomic_folder(path):
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
-    temporary, earlier = work / "new", work / "earlier"
-    temporary.mkdir()
-    try:
+    workspaces.recover(path)
+    with workspaces.workspace(path) as work:
+        temporary = work / "new"
+        temporary.mkdir()
         yield temporary
         for file in temporary.rglob("*"):
             if file.is_file():
                 _flush_to_disk(file)
-        try:
-            if path.exists():
-                os.replace(path, earlier)
-            os.replace(temporary, path)
-        except BaseException:  # a Ctrl-C between the two as well
-            if earlier.exists() and not path.exists():
-                os.replace(earlier, path)
-            raise
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
+        _put(temporary, path, work / workspaces.EARLIER)
+
+
+def _put(new, path, earlier):
+    if path.exists() and exchange.exchange(new, path):
+        return
+    try:
+        if path.exists():
+            os.replace(path, earlier)
+        os.replace(new, path)
+    except BaseException:  # a Ctrl-C between the two as well
+        if earlier.exists() and not path.exists():
+            os.replace(earlier, path)
+        raise
 
 
 def _flush_to_disk(path):

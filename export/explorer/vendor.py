@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 from zoo import files
-from zoo.releases import download
+from zoo.releases import archives, download
 
 VERSION = "1.30.0"
 # Of the package's archive: what a registry or a mirror gives is never trusted unseen.
@@ -18,6 +18,17 @@ SHA256 = "d2228df7e4616bc3348bf504ee888f3bec43789a273f0a63f3e68d203ce3bf71"
 # The build for WebAssembly alone. Its threads stay unused: they would need two headers (COOP and
 # COEP) that a plain static server does not send.
 FILES = ("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm")
+# Of those files in the package: compared each time that they are taken from the cache.
+HASHES = dict(
+    zip(
+        FILES,
+        (
+            "219e6a1fc8a9938268d18efca3c91d310bd2f4a59bbd13744df5b2b7fc6cee3b",
+            "e13f7f94fc51b4ca72b12faeb1ee95f4ace6dfbc8939bc718aabdc0a27c4299b",
+            "3398c10d07d229bd91b364548e130e0e51a8e5704b88c7c083ebbeb78842dee2",
+        ),
+    )
+)
 SECONDS = 600
 
 
@@ -36,9 +47,16 @@ def onnxruntime_web(folder=None):
     if folder is not None:
         return _given(Path(folder).expanduser())
     cached = download.cache_folder() / f"onnxruntime-web-{VERSION}"
-    if _missing(cached):
+    if not _is_whole(cached):
         _fetch(cached)
     return cached, VERSION
+
+
+def _is_whole(folder):
+    """Returns whether the files are there as they were published; others are fetched again."""
+    return not _missing(folder) and all(
+        files.sha256(folder / name) == digest for name, digest in HASHES.items()
+    )
 
 
 def _missing(folder):
@@ -82,13 +100,13 @@ def _fetch(cached):
                 f"sha256={SHA256}. Received: sha256={files.sha256(archive)}"
             )
         unpacked = Path(work) / "unpacked"
-        download.unpack(archive, unpacked)
+        archives.unpack(archive, unpacked)
         try:
             with files.atomic_folder(cached) as folder:
                 for name in FILES:
                     shutil.copyfile(unpacked / "package" / "dist" / name, folder / name)
         except OSError:
-            if _missing(cached):  # else another process was first, and its files are the same
+            if not _is_whole(cached):  # else another process was first, with the same files
                 raise
 
 

@@ -232,9 +232,14 @@ def test_onnxruntime_web_through_npm(tmp_path, ort, monkeypatch):
         vendor.onnxruntime_web()
     assert not any(path.suffix == ".wasm" for path in (tmp_path / "cache").rglob("*"))
     monkeypatch.setattr(vendor, "SHA256", files.sha256(archive))
+    hashes = {name: files.sha256(ort / name) for name in vendor.FILES}
+    monkeypatch.setattr(vendor, "HASHES", hashes)
     folder, version = vendor.onnxruntime_web()
     assert version == vendor.VERSION
     assert {path.name for path in folder.iterdir()} == set(vendor.FILES)
+    (folder / vendor.FILES[0]).write_text("changed in the cache")
+    assert vendor.onnxruntime_web() == (folder, version)  # fetched again
+    assert {name: files.sha256(folder / name) for name in vendor.FILES} == hashes
     monkeypatch.setattr(vendor.shutil, "which", lambda name: None)
     assert vendor.onnxruntime_web() == (folder, version)  # cached: npm is needed once
 

@@ -60,6 +60,7 @@ def test_an_interruption_at_the_swap_costs_neither_folder(tmp_path, monkeypatch,
         if len(moves) == after:
             raise KeyboardInterrupt
 
+    monkeypatch.setattr(files.exchange, "exchange", lambda first, second: False)
     monkeypatch.setattr(files.os, "replace", interrupted)
     with pytest.raises(KeyboardInterrupt), files.atomic_folder(target) as folder:
         (folder / "b").write_text("second")

@@ -5,6 +5,7 @@ from pathlib import Path, PurePosixPath
 
 from zoo import files
 
+LARGEST = 4 << 30  # bytes of an artifact: those of this zoo have a few MB
 CARD = "card.json"
 FORMAT = "elbo-zoo artifact"
 FORMAT_VERSION = 1
@@ -171,16 +172,32 @@ def read_file(folder, card, name):
         ValueError: If it is not the file that was published; names it, and both hashes.
     """
     path = file_path(folder, card, name)
-    content = path.read_bytes()
-    _compare(path, card["files"][name], hashlib.sha256(content).hexdigest(), len(content))
+    expected = card["files"][name]
+    _check_size(path, expected)
+    with open(path, "rb") as file:
+        content = file.read(expected["bytes"] + 1)
+    _compare(path, expected, hashlib.sha256(content).hexdigest(), len(content))
     return content
 
 
 def check_file(folder, card, name):
     """As `read_file`, but reads in blocks and returns the path; for files that others open."""
     path = file_path(folder, card, name)
+    _check_size(path, card["files"][name])
     _compare(path, card["files"][name], files.sha256(path), path.stat().st_size)
     return path
+
+
+def _check_size(path, expected):
+    """Refuses a file of another size before it is read, and one too large to be an artifact's."""
+    size = path.stat().st_size
+    if expected["bytes"] > LARGEST:
+        raise ValueError(
+            f"Expected at most {LARGEST} bytes in a file of an artifact. "
+            f"Received: {path}, whose card states {expected['bytes']}"
+        )
+    if size > expected["bytes"]:
+        _compare(path, expected, "not computed, it is longer", size)
 
 
 def _compare(path, expected, sha256, size):

@@ -5,7 +5,7 @@ import math
 import os
 from pathlib import Path
 
-from zoo import files, registry
+from zoo import files, registry, workspaces
 from zoo.releases import card as cards
 from zoo.releases import download, hub, shipping, summary
 
@@ -212,6 +212,7 @@ def _latents(latent_dim):
 
 def _folder(path):
     """Checks that a path that a user wrote is an artifact's folder."""
+    workspaces.recover(path)
     if not path.is_dir():
         what = "a file" if path.is_file() else "absent"
         raise FileNotFoundError(f"Expected an artifact's folder. Received: {str(path)!r}, {what}")

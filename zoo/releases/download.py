@@ -11,23 +11,20 @@ import hashlib
 import http.client
 import os
 import re
-import shutil
-import stat
-import tarfile
-import tempfile
+import time
 import urllib.error
 import urllib.parse
 import urllib.request
-import zipfile
 from pathlib import Path
 
+from zoo import workspaces
+from zoo.releases import archives
 from zoo.releases import card as cards
 from zoo.releases.card import CARD
 
 TIMEOUT = 30.0  # seconds without an answer
-BLOCK = 1 << 20
-# An artifact of this zoo is a few MB; more than this unpacked is a mistake or an attack.
-LARGEST = 4 << 30
+PATIENCE, SLOWEST = 60.0, 1000  # after so many seconds, the least bytes a second on average
+LARGEST_CARD = 16 << 20  # bytes
 
 
 def cache_folder():
@@ -88,17 +85,16 @@ def _workspace(cache):
     """Yields a new folder inside the cache, on its file system; it goes when all is done."""
     try:
         cache.mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(prefix=".fetch.", dir=cache))
+        with workspaces.workspace(cache / "fetch") as work:
+            yield work
     except OSError as error:
+        if isinstance(error, ConnectionError) or error.errno is None:
+            raise
         raise OSError(
-            error.errno or errno.EACCES,
+            error.errno,
             f"Cannot write to the cache of models: set ELBO_ZOO_CACHE to a folder that you may "
-            f"write to. Received: {str(cache)!r}, {error.strerror or error}",
+            f"write to and that has room. Received: {str(cache)!r}, {error.strerror or error}",
         ) from error
-    try:
-        yield work
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
 
 
 def _whole(folder):
@@ -116,7 +112,7 @@ def _fetch_archive(url, sha256, work):
     """Fetches and unpacks an archive; returns the folder that holds the card."""
     archive, unpacked = work / "archive", work / "unpacked"
     _require(url, _download(url, archive), sha256)
-    unpack(archive, unpacked)
+    archives.unpack(archive, unpacked)
     return _top(unpacked, url)
 
 
@@ -124,13 +120,17 @@ def _fetch_folder(url, sha256, work):
     """Fetches the card and every file that it names; returns their folder."""
     folder = work / "folder"
     folder.mkdir()
-    _require(url + CARD, _download(url + CARD, folder / CARD), sha256)
+    _require(url + CARD, _download(url + CARD, folder / CARD, LARGEST_CARD), sha256)
     card = cards.read_card(folder)
+    if sum(entry["bytes"] for entry in card["files"].values()) > archives.LARGEST:
+        raise ValueError(
+            f"Expected at most {archives.LARGEST} bytes in the card of {url}. Received: more"
+        )
     for name, entry in card["files"].items():
         path = folder.joinpath(*cards.parts_of(folder, name))
         path.parent.mkdir(parents=True, exist_ok=True)
         address = url + urllib.parse.quote(name)
-        _require(address, _download(address, path), entry["sha256"])
+        _require(address, _download(address, path, entry["bytes"]), entry["sha256"])
     return folder
 
 
@@ -142,22 +142,43 @@ def _require(url, received, sha256):
         )
 
 
+class _OnlyHttps(urllib.request.HTTPRedirectHandler):
+    """Follows redirections to https alone."""
+
+    def redirect_request(self, request, file, code, message, headers, address):
+        if not address.startswith("https://"):
+            raise urllib.error.URLError(f"a redirection to {address}, which is not https")
+        return super().redirect_request(request, file, code, message, headers, address)
+
+
 def _open(url):
     """Opens a URL for reading."""
     request = urllib.request.Request(url, headers={"User-Agent": "elbo-zoo"})
-    return urllib.request.urlopen(request, timeout=TIMEOUT)
+    return urllib.request.build_opener(_OnlyHttps).open(request, timeout=TIMEOUT)
 
 
-def _download(url, path):
-    """Writes what `url` gives to `path` and returns its SHA-256."""
-    digest = hashlib.sha256()
+def _download(url, path, largest=None):
+    """Writes what `url` gives to `path` and returns its SHA-256.
+
+    Args:
+        url: https address.
+        path: The file to write.
+        largest: The most bytes that it may have; `archives.LARGEST` by default.
+    """
+    largest = archives.LARGEST if largest is None else largest
+    digest, start = hashlib.sha256(), time.monotonic()
     try:
         with _open(url) as response, open(path, "wb") as file:
-            while block := response.read(BLOCK):
+            # `read` would wait for a whole block, however slowly its bytes drip in.
+            while block := response.read1(archives.BLOCK):
                 digest.update(block)
                 file.write(block)
-                if file.tell() > LARGEST:
-                    raise ValueError(f"Expected at most {LARGEST} bytes from {url}. Received: more")
+                if file.tell() > largest:
+                    raise ValueError(
+                        f"What {url} gave is not what was published. "
+                        f"Expected: at most {largest} bytes. Received: more"
+                    )
+                _check_pace(file.tell(), time.monotonic() - start)
             missing = getattr(response, "length", None)
             if missing:  # of what was announced; a read of a part does not raise
                 raise ConnectionError(f"an answer that broke off {missing} bytes early")
@@ -169,48 +190,11 @@ def _download(url, path):
     return digest.hexdigest()
 
 
-def unpack(archive, folder):
-    """Writes the files of a zip or tar archive into a new folder, and nothing outside it.
-
-    Raises:
-        ValueError: If it is neither, or holds a link, a device, or a name that leads elsewhere.
-    """
-    folder = Path(folder)
-    folder.mkdir(parents=True)
-    written = 0
-    for name, source in _members(archive):
-        parts = cards.parts_inside(name)
-        if parts is None:
-            raise ValueError(f"Expected names inside the archive's folder. Received: {name!r}")
-        path = folder.joinpath(*parts)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with source, open(path, "xb") as file:
-            while block := source.read(BLOCK):
-                written += len(block)
-                if written > LARGEST:
-                    raise ValueError(f"Expected at most {LARGEST} bytes unpacked. Received: more")
-                file.write(block)
-
-
-def _members(archive):
-    """Yields the name and the open content of each regular file; refuses all but folders else."""
-    if zipfile.is_zipfile(archive):
-        with zipfile.ZipFile(archive) as packed:
-            for item in packed.infolist():
-                kind = stat.S_IFMT(item.external_attr >> 16)
-                if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
-                    raise ValueError(f"Expected files and folders. Received: {item.filename!r}")
-                if not item.is_dir():
-                    yield item.filename, packed.open(item)
-    elif tarfile.is_tarfile(archive):
-        with tarfile.open(archive) as packed:
-            for item in packed:
-                if not (item.isreg() or item.isdir()):
-                    raise ValueError(f"Expected files and folders. Received: {item.name!r}")
-                if item.isreg():
-                    yield item.name, packed.extractfile(item)
-    else:
-        raise ValueError(f"Expected a zip or tar archive. Received: {archive}")
+def _check_pace(received, seconds):
+    if seconds > PATIENCE and received < SLOWEST * seconds:
+        raise ConnectionError(
+            f"{received} bytes in {seconds:.0f} s, fewer than {SLOWEST} a second; try again later"
+        )
 
 
 def _top(folder, url):
