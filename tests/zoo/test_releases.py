@@ -102,7 +102,9 @@ def test_list_models_reads_cards_alone(artifacts):
     sizes = {path.name: path.stat().st_size for path in paths}
     assert row["encoder_bytes"] == sizes["encoder.onnx"]
     assert row["bytes"] == sum(sizes.values()) - sizes["card.json"]
-    assert zoo.list_models(paper="bilbo") == [] and zoo.list_models(data="mnist") == []
+    assert zoo.list_models(paper="bilbo") == []
+    with pytest.raises(ValueError, match="Received: data='mnist'"):
+        zoo.list_models(data="mnist")
     assert zoo.list_models(paper="infovae", data=row["data"]) == [row]
 
 
