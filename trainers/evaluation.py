@@ -4,7 +4,7 @@ import copy
 import dataclasses
 from pathlib import Path
 
-from trainers import runs
+from trainers import evaluation_record, runs
 from trainers.data import binarisation_of, load_splits
 from zoo.arguments import check_names
 from zoo.evaluation.evaluate import ALL_METRICS
@@ -75,7 +75,8 @@ def evaluate(
             f"its folder. Received: workdir={str(workdir)!r}, out={str(out)!r}"
         )
     target = Path(workdir if in_place else out or ".")
-    if not in_place and (target / "evaluation.json").is_file():
+    is_there = (target / "evaluation.json").is_file()
+    if not in_place and is_there and not evaluation_record.is_unfinished(target, asked):
         raise ValueError(
             "Expected an --out folder without evaluation.json, so that no result is lost. "
             f"Received: out={str(target)!r}"

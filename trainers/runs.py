@@ -3,14 +3,21 @@
 import contextlib
 import dataclasses
 import os
-import time
 from pathlib import Path
 
 import keras
 import numpy as np
 
 import zoo
-from trainers import checkpoints, data, environment, grids, plots, report
+from trainers import (
+    checkpoints,
+    data,
+    environment,
+    evaluation_record,
+    grids,
+    plots,
+    report,
+)
 from trainers import config as configs
 from zoo import evaluation as evaluation_suite
 from zoo import files, releases
@@ -126,7 +133,10 @@ def unmeasured(run):
 
 
 def evaluate_run(workdir, run, splits=None, metrics=None, progress=True):
-    """Evaluates a run on its test split and writes `evaluation.json`.
+    """Evaluates a run on its test split and writes `evaluation.json` after each metric.
+
+    An evaluation that was ended early, begun again with the same settings, measures only what is
+    missing.
 
     Args:
         workdir: The run's folder.
@@ -142,54 +152,24 @@ def evaluate_run(workdir, run, splits=None, metrics=None, progress=True):
     splits = splits or data.load_splits(run.config["data"])
     name = next(role for role in ("test", "validation", "train") if splits[role] is not None)
     split = splits[name]
-    start = time.perf_counter()
+    asked = list(metrics or settings["metrics"])
+    record = evaluation_record.EvaluationRecord(workdir, run, name, split, asked)
     found = evaluation_suite.evaluate(
         run.model,
         split,
         # What was trained on cannot judge itself: where no split was held out, there is no probe.
         train_dataset=None if split is splits["train"] else splits["train"],
-        metrics=tuple(metrics or settings["metrics"]),
+        metrics=tuple(record.missing),
         num_samples=settings["num_samples"],
         nll_examples=settings["nll_examples"] or None,
         classifier=settings.get("classifier") or Path(workdir) / "classifier",
         **{name: settings[name] for name in OPTIONAL_SETTINGS if settings.get(name)},
         seed=run.config["seed"],
         progress=progress,
+        keep=record.keep,
     )
-    earlier = _earlier(workdir, run)
-    result = {
-        "split": name,
-        "num_examples": len(split),
-        "data": split.describe(),
-        "seed": run.config["seed"],
-        "step": run.step,
-        "epochs": run.history[-1]["epoch"] if run.history else run.training.get("epochs", 0),
-        "metrics": {**(earlier["metrics"] if earlier else {}), **found},
-        "seconds": round(time.perf_counter() - start, 2),
-        "command": environment.command(),
-        "hardware": environment.hardware(),
-        "versions": environment.versions(),
-    }
-    files.write_json(Path(workdir) / "evaluation.json", result)
-    return result
-
-
-def _earlier(workdir, run):
-    """Returns the evaluation of the run's step that a new one is added to, or None.
-
-    What lies in the folder now, as another process may have measured something meanwhile.
-
-    Raises:
-        ValueError: If that is of a later step, and would be lost.
-    """
-    path = Path(workdir) / "evaluation.json"
-    there = files.read_json(path) if path.is_file() else None
-    if there and there["step"] > run.step:
-        raise ValueError(
-            "The run was trained on and evaluated while this evaluation of an earlier step went "
-            f"on; nothing is written. Received: step {there['step']} in {path}, {run.step} here"
-        )
-    return there if there and there["step"] == run.step else run.last_evaluation
+    record.entries.update(found)
+    return record.write()
 
 
 def load_run(workdir):
@@ -216,6 +196,8 @@ def load_run(workdir):
     checkpoints.restore(checkpoint, model)
     path = workdir / "evaluation.json"
     evaluation = files.read_json(path) if path.is_file() else None
+    if evaluation is not None:
+        evaluation.pop("unfinished", None)
     run = Run(model, saved["config"], evaluation, checkpoint.step, checkpoint.history)
     training = {
         "command": saved["command"],

@@ -46,6 +46,73 @@ def test_what_another_process_measured_meanwhile_is_kept(workdir, monkeypatch):
     assert files.read_json(path)["step"] == 8
 
 
+def _stop_at(monkeypatch, name):
+    """Makes the measuring of a metric fail; returns the names that were asked for, by call."""
+    calls, measure = [], evaluation.runs.evaluation_suite.evaluate
+
+    def evaluate(*arguments, metrics, keep, **options):
+        calls.append(list(metrics))
+
+        def kept(metric, entry):
+            if metric == name:
+                raise KeyboardInterrupt
+            keep(metric, entry)
+
+        return measure(*arguments, metrics=metrics, keep=kept, **options)
+
+    monkeypatch.setattr(evaluation.runs.evaluation_suite, "evaluate", evaluate)
+    return calls
+
+
+def test_a_metric_is_kept_as_soon_as_it_is_measured(workdir, monkeypatch):
+    path, names = workdir / "evaluation.json", ["nll", "rate", "elbo"]
+    files.write_json(path, {**files.read_json(path), "metrics": {"mmd": {"value": 0.5}}})
+    _stop_at(monkeypatch, "nll")
+    with pytest.raises(KeyboardInterrupt):
+        evaluation.evaluate(workdir, metrics=names, progress=False)
+    monkeypatch.undo()
+    partial = files.read_json(path)
+    assert set(partial["metrics"]) == {"mmd", "rate", "elbo"}
+    assert evaluation.runs.load_run(workdir).evaluation.keys() == partial.keys() - {"unfinished"}
+
+    calls = _stop_at(monkeypatch, None)
+    whole = evaluation.evaluate(workdir, metrics=names, progress=False)
+    assert calls == [["nll"]]
+    assert whole == files.read_json(path) and "unfinished" not in whole
+    assert set(whole["metrics"]) == {"mmd", *names}
+    assert whole["metrics"]["rate"] == partial["metrics"]["rate"]
+    assert whole["seconds"] > partial["seconds"]
+    evaluation.evaluate(workdir, metrics=names, progress=False)  # asked again: measured again
+    assert calls[1] == names
+
+
+def test_an_unfinished_evaluation_with_other_settings_is_begun_anew(workdir, monkeypatch):
+    _stop_at(monkeypatch, "nll")
+    with pytest.raises(KeyboardInterrupt):
+        evaluation.evaluate(workdir, metrics=["nll", "rate"], progress=False)
+    monkeypatch.undo()
+    calls = _stop_at(monkeypatch, None)
+    evaluation.evaluate(workdir, metrics=["nll", "rate"], num_samples=7, progress=False)
+    assert calls == [["nll", "rate"]]
+
+
+def test_an_evaluation_elsewhere_goes_on_where_it_ended(workdir, tmp_path, monkeypatch):
+    out = {"model": workdir / "artifact", "out": tmp_path / "out", "progress": False}
+    np.savez(tmp_path / "other.npz", images=tiny_artifact.images(20))
+    out.update(metrics=["rate", "nll"], data=f"npz:{tmp_path / 'other.npz'}")
+    _stop_at(monkeypatch, "nll")
+    with pytest.raises(KeyboardInterrupt):
+        evaluation.evaluate(**out)
+    monkeypatch.undo()
+    with pytest.raises(ValueError, match="so that no result is lost"):
+        evaluation.evaluate(**{**out, "num_samples": 7})
+    calls = _stop_at(monkeypatch, None)
+    assert set(evaluation.evaluate(**out)["metrics"]) >= {"rate", "nll"}
+    assert calls == [["nll"]]
+    with pytest.raises(ValueError, match="so that no result is lost"):
+        evaluation.evaluate(**out)
+
+
 def test_an_artifact_s_evaluation_says_how_long_it_was_trained(workdir, tmp_path):
     card = files.read_json(workdir / "artifact" / "card.json")
     card["training"]["epochs"] = 12

@@ -52,6 +52,7 @@ def _copy_run(folder, out, spec):
         room, _, name = key.partition(".")
         run["config"].get(room, {}).pop(name, None)
     evaluation = files.read_json(folder / "evaluation.json")
+    evaluation.pop("unfinished", None)
     evaluation["command"] = _shown(evaluation["command"], spec)
     files.write_json(out / "config.json", run)
     files.write_json(out / "evaluation.json", evaluation)

@@ -56,7 +56,10 @@ class _Asked:
 
 @dataclasses.dataclass(frozen=True)
 class _Group:
-    """Metrics that are measured together: `measure(asked, names)` returns name -> entry."""
+    """Metrics that are measured together: `measure(asked, names)`.
+
+    It returns a dict name -> entry, or yields pairs (name, entry) as soon as each is measured.
+    """
 
     names: tuple
     measure: Callable
@@ -78,6 +81,7 @@ def evaluate(
     num_temperatures=1000,
     num_generated=None,
     classifier=None,
+    keep=None,
 ):
     """Returns the metrics of `model` on every example of `dataset`.
 
@@ -126,6 +130,8 @@ def evaluate(
             default, or 1000 where the decoder is autoregressive.
         classifier: For these a `zoo.evaluation.classifier.ImageClassifier`, or the folder that
             keeps one: it is trained on `train_dataset` where there is none yet.
+        keep: Called as `keep(name, entry)` as soon as a metric is measured, so that a caller can
+            save it; an exception later then costs the later metrics alone.
 
     Returns:
         For each metric a dict with `value`, `stderr` (over examples, sd / sqrt(N) with N - 1 in
@@ -147,14 +153,27 @@ def evaluate(
         *(num_samples, nll_examples, seed, batch_size, max_rows, progress),
         *(num_chains, num_temperatures, num_generated, classifier),
     )
-    results = _without_density(model, metrics)
-    for group in _GROUPS:
-        names = [name for name in group.names if name in metrics and name not in results]
-        if names:
-            if progress and group.title:
-                print(group.title.format(**vars(asked)), flush=True)
-            results.update(group.measure(asked, names))
+    results = {}
+    for name, entry in _measured(asked, metrics):
+        results[name] = entry
+        if keep is not None:
+            keep(name, entry)
     return {name: results[name] for name in metrics}
+
+
+def _measured(asked, metrics):
+    """Yields (name, entry) of each metric, in the order in which they are measured."""
+    without = _without_density(asked.model, metrics)
+    yield from without.items()
+    for group in _GROUPS:
+        names = [name for name in group.names if name in metrics and name not in without]
+        if names:
+            if asked.progress and group.title:
+                print(group.title.format(**vars(asked)), flush=True)
+            found = group.measure(asked, names)
+            for name, entry in found.items() if isinstance(found, dict) else found:
+                if name in names:
+                    yield name, entry
 
 
 def _without_density(model, metrics):
@@ -229,36 +248,32 @@ def _active_units(asked, names):
 
 
 def _probes(asked, names):
-    found = probing.measure(
-        asked.model, asked.dataset, asked.train_dataset, names, asked.seed, asked.batch_size
-    )
-    return {
-        name: left_out("fraction", probe)
-        if isinstance(probe, str)
-        else {"value": probe.pop("accuracy"), "unit": "fraction", **probe}
-        for name, probe in found.items()
-    }
+    data = asked.dataset, asked.train_dataset
+    for name, probe in probing.each(asked.model, *data, names, asked.seed, asked.batch_size):
+        if isinstance(probe, str):
+            yield name, left_out("fraction", probe)
+        else:
+            yield name, {"value": probe.pop("accuracy"), "unit": "fraction", **probe}
 
 
 def _latents(asked, names):
     model, dataset, seed = asked.model, asked.dataset, asked.seed
-    z, results = latents.aggregated_samples(model, dataset, seed, asked.batch_size), {}
+    z = latents.aggregated_samples(model, dataset, seed, asked.batch_size)
     if "mmd" in names:
         if len(z) < 2:
-            results["mmd"] = left_out("", "needs at least two examples")
+            yield "mmd", left_out("", "needs at least two examples")
         else:
             found = latents.mmd(model, dataset, seed=seed, z=z)
             check_finite("mmd", [found["value"]], "model")
-            results["mmd"] = {**found, "num_examples": len(z), "unit": "", "kernel": "rbf"}
+            yield "mmd", {**found, "num_examples": len(z), "unit": "", "kernel": "rbf"}
     if "log_det_cov" in names:
         if len(z) <= z.shape[1]:
-            results["log_det_cov"] = left_out("nats", "needs more examples than latents")
+            yield "log_det_cov", left_out("nats", "needs more examples than latents")
         else:
             found = latents.log_det_cov(z)
             check_finite("log_det_cov", [found["value"]], "model")
             found["variances"] = [float(value) for value in found["variances"]]
-            results["log_det_cov"] = {**found, "num_examples": len(z), "unit": "nats"}
-    return results
+            yield "log_det_cov", {**found, "num_examples": len(z), "unit": "nats"}
 
 
 def _generative(asked, names):
@@ -305,15 +320,13 @@ def _jacobian(asked, names):
 def _generated(asked, names):
     options = asked.blocks("num_generated", "classifier", "seed")
     given = asked.model, asked.dataset, asked.train_dataset
-    results = generated.measure(*given, names, **options)
-    for name, entry in results.items():
+    for name, entry in generated.each(*given, names, **options):
         unit = GENERATED_UNITS.get(name, "")
         if isinstance(entry, str):
-            results[name] = left_out(unit, entry)
+            yield name, left_out(unit, entry)
         else:
             check_finite(name, [entry["value"]], "model")
-            results[name] = {**entry, "unit": unit}
-    return results
+            yield name, {**entry, "unit": unit}
 
 
 # In the order in which they are measured.

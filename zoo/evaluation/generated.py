@@ -100,23 +100,32 @@ def measure(model, dataset, train_dataset, names, num_generated=None, classifier
         name -> an entry with `value`, `stderr`, `num_examples` and more, or a sentence on why
         there is none.
     """
+    return dict(each(model, dataset, train_dataset, names, num_generated, classifier, seed))
+
+
+def each(model, dataset, train_dataset, names, num_generated=None, classifier=None, seed=17):
+    """Yields what `measure` returns as pairs, each as soon as it is measured."""
     number = FEW if model.decoder.is_autoregressive else NUM_GENERATED
     if num_generated is not None:
         number = positive_int("num_generated", num_generated)
     binary = density.is_binary(dataset.float_images(slice(0, 1024)))
     images = generated_images(model, number, seed, draw_pixels=binary)
     _check_finite(images)
-    found = {}
-    needs_classifier = [name for name in METRICS[:2] if name in names]
-    if needs_classifier:
-        found.update(_by_classifier(images, dataset, train_dataset, needs_classifier, classifier))
-    if "frechet_inception" in names:
-        found["frechet_inception"] = _by_inception(images, dataset)
-    if "generated_nll" in names:
-        found["generated_nll"] = _by_density(images, train_dataset)
     drawn = "draws" if binary or model.decoder.is_autoregressive else "means"
     shared = {"num_generated": number, "images": drawn}
-    return {k: v if isinstance(v, str) else {**v, **shared} for k, v in found.items()}
+    for name, entry in _each(images, dataset, train_dataset, names, classifier):
+        yield name, entry if isinstance(entry, str) else {**entry, **shared}
+
+
+def _each(images, dataset, train_dataset, names, classifier):
+    by_classifier = [name for name in METRICS[:2] if name in names]
+    if by_classifier:
+        found = _by_classifier(images, dataset, train_dataset, by_classifier, classifier)
+        yield from found.items()
+    if "frechet_inception" in names:
+        yield "frechet_inception", _by_inception(images, dataset)
+    if "generated_nll" in names:
+        yield "generated_nll", _by_density(images, train_dataset)
 
 
 def _by_classifier(images, dataset, train_dataset, names, classifier):

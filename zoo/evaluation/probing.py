@@ -34,11 +34,15 @@ def measure(model, dataset, train_dataset, names, seed=17, batch_size=None):
     Returns:
         name -> what the probe returns, or a sentence on why there is nothing.
     """
+    return dict(each(model, dataset, train_dataset, names, seed, batch_size))
+
+
+def each(model, dataset, train_dataset, names, seed=17, batch_size=None):
+    """Yields what `measure` returns as pairs, each as soon as it is measured."""
     note = why_no_classes(dataset, train_dataset)
-    if note:
-        return dict.fromkeys(names, note)
-    codes = _Codes(model, dataset, train_dataset, seed, batch_size)
-    return {name: _probe(name, codes, seed) for name in names}
+    codes = None if note else _Codes(model, dataset, train_dataset, seed, batch_size)
+    for name in names:
+        yield name, note or _probe(name, codes, seed)
 
 
 def parse(name):

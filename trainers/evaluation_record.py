@@ -1,0 +1,109 @@
+"""What `evaluation.json` holds, while metrics are measured and once all of them are."""
+
+import hashlib
+import json
+import time
+from pathlib import Path
+
+from trainers import config as configs
+from trainers import environment
+from zoo import files
+
+
+class EvaluationRecord:
+    """An evaluation under way: `evaluation.json` holds each metric as soon as it is measured.
+
+    Until all are measured, `unfinished` in that file says what the evaluation was asked for. The
+    same evaluation again takes from there what was measured, and measures the rest.
+
+    Args:
+        workdir: The folder of `evaluation.json`.
+        run: A `trainers.runs.Run`.
+        role: "test", "validation" or "train".
+        split: The split's `Dataset`.
+        asked: Names of metrics.
+    """
+
+    def __init__(self, workdir, run, role, split, asked):
+        self.workdir, self.run, self.asked, self.start = workdir, run, asked, time.perf_counter()
+        earlier = _earlier(workdir, run) or {"metrics": {}}
+        self.earlier = earlier["metrics"]
+        self.settings, begun = _hash_of_settings(run), _unfinished(workdir)
+        is_same = begun is not None and begun["settings"] == self.settings
+        done = begun["measured"] if is_same else []
+        self.entries = {name: self.earlier[name] for name in done if name in self.earlier}
+        self.missing = [name for name in asked if name not in self.entries]
+        self.seconds = earlier.get("seconds", 0.0) if is_same else 0.0
+        self.about = {
+            "split": role,
+            "num_examples": len(split),
+            "data": split.describe(),
+            "seed": run.config["seed"],
+            "step": run.step,
+            "epochs": run.history[-1]["epoch"] if run.history else run.training.get("epochs", 0),
+        }
+        self.origin = {
+            "command": environment.command(),
+            "hardware": environment.hardware(),
+            "versions": environment.versions(),
+        }
+
+    def keep(self, name, entry):
+        """Saves one metric."""
+        self.entries[name] = entry
+        measured = list(self.entries)
+        if not set(self.asked) <= set(measured):
+            self.write(unfinished={"settings": self.settings, "measured": measured})
+
+    def write(self, **unfinished):
+        """Writes `evaluation.json` and returns its content."""
+        there = _earlier(self.workdir, self.run) or {"metrics": {}}
+        ordered = [name for name in self.asked if name in self.entries]
+        added = {k: v for k, v in there["metrics"].items() if k not in self.entries}
+        result = {
+            **self.about,
+            "metrics": {**self.earlier, **added, **{n: self.entries[n] for n in ordered}},
+            "seconds": round(self.seconds + time.perf_counter() - self.start, 2),
+            **self.origin,
+            **unfinished,
+        }
+        files.write_json(Path(self.workdir) / "evaluation.json", result)
+        return result
+
+
+def _hash_of_settings(run):
+    """Returns a hash of what an evaluation depends on, the names of its metrics left out."""
+    config = configs.plain(run.config)
+    config["evaluation"] = {k: v for k, v in config["evaluation"].items() if k != "metrics"}
+    text = json.dumps({"config": config, "step": run.step}, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _unfinished(workdir):
+    """Returns what `evaluation.json` says of an evaluation that did not end, or None."""
+    path = Path(workdir) / "evaluation.json"
+    return files.read_json(path).get("unfinished") if path.is_file() else None
+
+
+def is_unfinished(workdir, run):
+    """Returns whether the same evaluation of `run` was begun in `workdir` and did not end."""
+    begun = _unfinished(workdir)
+    return begun is not None and begun["settings"] == _hash_of_settings(run)
+
+
+def _earlier(workdir, run):
+    """Returns the evaluation of the run's step that a new one is added to, or None.
+
+    What lies in the folder now, as another process may have measured something meanwhile.
+
+    Raises:
+        ValueError: If that is of a later step, and would be lost.
+    """
+    path = Path(workdir) / "evaluation.json"
+    there = files.read_json(path) if path.is_file() else None
+    if there and there["step"] > run.step:
+        raise ValueError(
+            "The run was trained on and evaluated while this evaluation of an earlier step went "
+            f"on; nothing is written. Received: step {there['step']} in {path}, {run.step} here"
+        )
+    return there if there and there["step"] == run.step else run.last_evaluation
