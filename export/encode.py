@@ -1,11 +1,12 @@
 """Encodes any number of images to features, in constant memory, through the light encoder.
 
-python -m export.encode --model=NAME --images=FOLDER_OR_FILE --out=features.npz [--fit]
+python -m export.encode --model=NAME --images=FOLDER_OR_FILE --out=features.npz [--resize]
 """
 
 import argparse
 import importlib.util
 import sys
+import warnings
 import zipfile
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from zoo import files, runtime, streaming
 from zoo.arguments import positive_int
 
 
-def encode(model, images, out, fit=False, batch_size=256, progress=True):
+def encode(model, images, out, resize=False, batch_size=256, progress=True, fit=None):
     """Writes the features of all images to one npz file, whole or not at all.
 
     The file holds `features` float32 [N, Z] (posterior means), `files` [N] (paths inside the
@@ -26,10 +27,12 @@ def encode(model, images, out, fit=False, batch_size=256, progress=True):
         model: A released name, an artifact's folder, or a URL with its hash.
         images: A folder or file; see `export.pictures.open_images`.
         out: The npz file.
-        fit: Whether pictures are brought to the model's size and channels.
+        resize: Whether images are brought to the model's size and channels; see
+            `zoo.images.resize_images`.
         batch_size: Images at a time.
         progress: Whether to say on standard error what was left out, and to show a bar there if
             it is a terminal and tqdm is installed.
+        fit: Deprecated; the earlier name of `resize`.
 
     Returns:
         The number of images.
@@ -39,15 +42,18 @@ def encode(model, images, out, fit=False, batch_size=256, progress=True):
         TypeError, ValueError: If an image cannot be read or does not fit; nothing is written.
         ImportError: If the images are pictures and Pillow is not installed.
     """
+    if fit is not None:
+        warnings.warn("`fit` is now `resize`", DeprecationWarning, stacklevel=2)
+        resize = fit
     out = Path(out).expanduser()
     if out.suffix != ".npz":
         raise ValueError(f"Expected a file that ends in .npz. Received: out={str(out)!r}")
     batch_size = positive_int("batch_size", batch_size)
-    given = Path(images).expanduser()
-    if out.exists() and given.exists() and out.samefile(given):
+    path = Path(images).expanduser()
+    if out.exists() and path.exists() and out.samefile(path):
         raise ValueError(f"Expected another file than the images'. Received: out={str(out)!r}")
     encoder = runtime.load_encoder(model)
-    source = pictures.open_images(images, encoder.image_shape, fit)
+    source = pictures.open_images(images, encoder.image_shape, resize)
     if progress and source.left_out:
         some = ", ".join(source.left_out[:5])
         print(f"{len(source.left_out)} files are no pictures: {some}", file=sys.stderr)
@@ -81,10 +87,10 @@ def main(arguments=None):
     parser.add_argument("--model", required=True, help="released name, folder or URL")
     parser.add_argument("--images", required=True, help="folder, picture, .npy, .npz or IDX file")
     parser.add_argument("--out", required=True, help="the npz file to write")
-    parser.add_argument("--fit", action="store_true", help="crop and resize pictures to the model")
+    pictures.add_resize(parser)
     options = parser.parse_args(arguments)
     try:
-        count = encode(options.model, options.images, options.out, options.fit)
+        count = encode(options.model, options.images, options.out, options.resize)
     except (ImportError, OSError, TypeError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

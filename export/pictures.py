@@ -11,7 +11,7 @@ import numpy as np
 
 from trainers.data.images import SUFFIXES, Preparation, is_picture, read_image, walk
 from zoo.arrays import DAMAGE, idx_header, npy_header, plain
-from zoo.images import BLOCK, are_bits, as_batch
+from zoo.images import BLOCK, are_bits, as_batch, resize_images
 
 _IDX = b"\0\0\x08"  # the first three bytes of an IDX file of unsigned bytes
 
@@ -41,7 +41,7 @@ class Images:
         return are_bits(self.blocks(BLOCK)) if self.bits is None else self.bits
 
 
-def open_images(path, image_shape, fit=False):
+def open_images(path, image_shape, resize=False):
     """Opens images for a model.
 
     A folder (pictures below it, in the order of their paths), one picture, `.npy`, `.npz` (its
@@ -50,7 +50,8 @@ def open_images(path, image_shape, fit=False):
     Args:
         path: Folder or file.
         image_shape: (H, W, C) of the model.
-        fit: Whether pictures are cropped, resized and made grey to fit, as the trainers do it.
+        resize: Whether images are brought to the model's size and channels; see
+            `zoo.images.resize_images`.
 
     Returns:
         An `Images`.
@@ -63,21 +64,42 @@ def open_images(path, image_shape, fit=False):
     if not path.exists():
         raise FileNotFoundError(f"Expected a folder or a file of images. Received: {str(path)!r}")
     if path.is_dir() or is_picture(path):
-        return _pictures(path, image_shape, fit)
-    if fit:
-        raise ValueError(f"`fit` is for picture files. Received: fit=True, path={str(path)!r}")
+        return _pictures(path, image_shape, resize)
+    stored = _array(path, image_shape, resize)
+    return _resized(stored, image_shape) if resize else stored
+
+
+def add_resize(parser):
+    """Adds `--resize` to a command line, and `--fit`, its earlier name."""
+    text = "crop and resize images to the model, and make them grey or RGB (--fit: deprecated)"
+    parser.add_argument("--resize", "--fit", action="store_true", help=text)
+
+
+def _array(path, image_shape, resize):
+    """Opens a file of one array, its images of the stored size."""
     with _named(path):
         if path.suffix == ".npy":
-            return _memory_map(path, image_shape)
+            return _memory_map(path, image_shape, resize)
         if path.suffix == ".npz":
-            return _npz(path, image_shape)
+            return _npz(path, image_shape, resize)
         with plain(path) as file:
             if file.read(3) == _IDX:
-                return _idx(path, image_shape)
+                return _idx(path, image_shape, resize)
     raise ValueError(
         f"Expected a folder, a picture ({', '.join(SUFFIXES)}), .npy, .npz or an IDX file of "
         f"bytes. Received: {str(path)!r}"
     )
+
+
+def _resized(stored, image_shape):
+    """Returns images that are brought to the model's size and channels when they are read."""
+
+    def blocks(size):
+        bits = stored.are_bits()
+        for block in stored.blocks(size):
+            yield resize_images(block, image_shape, bits)
+
+    return dataclasses.replace(stored, blocks=blocks, bits=False)
 
 
 def evenly_spaced(source, number, image_shape, size=256):
@@ -106,7 +128,12 @@ def evenly_spaced(source, number, image_shape, size=256):
     return np.concatenate(kept), chosen
 
 
-def _pictures(path, image_shape, fit):
+def _pictures(path, image_shape, resize):
+    if image_shape[2] not in (1, 3):
+        raise ValueError(
+            "Pictures are read as images of 1 or 3 channels, transparency over black. Expected an "
+            f".npy or .npz file for a model of {image_shape[2]} channels. Received: {str(path)!r}"
+        )
     root = path if path.is_dir() else path.parent
     visible = sorted(walk(root)) if path.is_dir() else [path]
     chosen = [file for file in visible if is_picture(file)]
@@ -114,7 +141,7 @@ def _pictures(path, image_shape, fit):
         raise FileNotFoundError(
             f"Expected pictures ({', '.join(SUFFIXES)}). Received: {str(path)!r}, without any"
         )
-    prepare = Preparation(tuple(image_shape[:2]), image_shape[2]) if fit else None
+    prepare = Preparation(tuple(image_shape[:2]), image_shape[2]) if resize else None
 
     def blocks(size):
         for start in range(0, len(chosen), size):
@@ -137,20 +164,21 @@ def _picture(file, image_shape, prepare):
     if image.shape != tuple(image_shape):
         height, width, channels = image_shape
         raise ValueError(
-            f"Expected pictures of {height} x {width} with {channels} channel(s); `fit` (--fit) "
-            f"brings them there. Received: {str(file)!r} of shape {image.shape}"
+            f"Expected pictures of {height} x {width} with {channels} channel(s); "
+            "resize=True (--resize) brings others there. "
+            f"Received: {str(file)!r} of shape {image.shape}"
         )
     return image
 
 
-def _memory_map(path, image_shape):
-    array = as_batch(np.load(path, mmap_mode="r", allow_pickle=False), image_shape)
+def _memory_map(path, image_shape, resize):
+    array = as_batch(np.load(path, mmap_mode="r", allow_pickle=False), image_shape, resize)
     return Images(
         len(array), lambda size: (array[i : i + size] for i in range(0, len(array), size))
     )
 
 
-def _npz(path, image_shape):
+def _npz(path, image_shape, resize):
     with zipfile.ZipFile(path) as packed:
         names = [name.removesuffix(".npy") for name in packed.namelist()]
         if "images" not in names and len(names) != 1:
@@ -167,20 +195,33 @@ def _npz(path, image_shape):
         start = file.tell()
     if dtype.hasobject or fortran:
         raise ValueError(f"expected numbers in C order; received {dtype}, fortran_order={fortran}")
-    return _stream(path, opened, start, shape, dtype, image_shape)
+    array = _without_memory(shape, dtype)
+    return _stream(path, opened, start, as_batch(array, image_shape, resize))
 
 
-def _idx(path, image_shape):
+def _idx(path, image_shape, resize):
     with plain(path) as file:
         shape, dtype, start = idx_header(file, path)
-    return _stream(path, lambda: plain(path), start, shape, dtype, image_shape)
+    array = as_batch(_without_memory(shape, dtype), image_shape, resize)
+    return _stream(path, lambda: plain(path), start, array)
 
 
-def _stream(path, opened, start, shape, dtype, image_shape):
-    """Returns images stored one after the other from byte `start` on."""
-    # An array of this shape that takes no memory: the model's rules on shapes are in one place.
-    count = len(as_batch(np.broadcast_to(np.zeros((), dtype), shape), image_shape))
-    row = math.prod(image_shape) * dtype.itemsize
+def _without_memory(shape, dtype):
+    """Returns an array of a shape that takes no memory: `as_batch` has the rules on shapes."""
+    return np.broadcast_to(np.zeros((), dtype), shape)
+
+
+def _stream(path, opened, start, batch):
+    """Returns images stored one after the other from byte `start` on.
+
+    Args:
+        path: The file, for messages.
+        opened: From nothing to a context that gives its plain content.
+        start: The first image's first byte.
+        batch: An array [N, H, W, C] of their shape and dtype, whose values are not read.
+    """
+    count, dtype, shape = len(batch), batch.dtype, batch.shape[1:]
+    row = math.prod(shape) * dtype.itemsize
 
     def blocks(size):
         with _named(path), opened() as file:
@@ -190,7 +231,7 @@ def _stream(path, opened, start, shape, dtype, image_shape):
                 content = file.read(number * row)
                 if len(content) != number * row:
                     raise ValueError(f"expected {count} images; it ends before")
-                yield np.frombuffer(content, dtype).reshape(number, *image_shape)
+                yield np.frombuffer(content, dtype).reshape(number, *shape)
             if file.read(1):
                 raise ValueError(f"expected {count} images; it goes on after them")
 

@@ -113,10 +113,10 @@ def main(arguments=None):
     parser.add_argument("--images", required=True, help="images of its data: folder or file")
     out = {"required": True, "type": lambda path: Path(path).expanduser()}
     parser.add_argument("--out", **out, help="the ONNX file to write")
-    parser.add_argument("--fit", action="store_true", help="crop and resize pictures to the model")
+    pictures.add_resize(parser)
     options = parser.parse_args(arguments)
     try:
-        content, images = read(options.model, options.images, options.fit)
+        content, images = read(options.model, options.images, options.resize)
         changed = quantize(content, images)
         files.atomic_write(options.out, changed)
     except (ImportError, OSError, TypeError, ValueError) as error:
@@ -129,13 +129,13 @@ def main(arguments=None):
     return 0
 
 
-def read(model, images, fit=False):
+def read(model, images, resize=False):
     """Returns the bytes of a model's encoder, and images as it takes them.
 
     At most 256, evenly spaced through all: files are often sorted by class.
     """
     encoder = runtime.load_encoder(model)
-    source = pictures.open_images(images, encoder.image_shape, fit)
+    source = pictures.open_images(images, encoder.image_shape, resize)
     if not source.count:
         raise ValueError(f"Expected images to calibrate on. Received: {images!r}, which has none")
     chosen, _ = pictures.evenly_spaced(source, NUM_CALIBRATION, encoder.image_shape)

@@ -7,7 +7,6 @@ try:
     from sklearn.utils.validation import (
         _check_feature_names_in,
         check_array,
-        check_non_negative,
         validate_data,
     )
 except ImportError as missing:
@@ -16,7 +15,7 @@ except ImportError as missing:
     ) from missing
 
 from zoo import runtime
-from zoo.images import ROUNDING, as_array
+from zoo.images import ROUNDING, as_array, check_values, remedy
 
 # What `check_estimator` feeds is rows of any length and sign. Images of a model have its size and
 # values in [0, 1], so the checks that begin with other rows end with the message that says so.
@@ -56,6 +55,10 @@ class FeatureExtractor(TransformerMixin, BaseEstimator):
 
         make_pipeline(zoo.FeatureExtractor("bilbo-mnist-z2"), LogisticRegression())
 
+    Grey levels are integers from 0 to 255, of any integer dtype, or floats in [0, 1]. Data of
+    another range is divided first, floats from 0 to 255 for example by
+    `FunctionTransformer(lambda X: X / 255)`.
+
     It learns nothing: `fit` checks the images. Every parameter can be searched, `model` and `kind`
     among them; copies and pickles carry the parameters and no session, which opens where it is
     needed.
@@ -71,27 +74,32 @@ class FeatureExtractor(TransformerMixin, BaseEstimator):
         resize: Whether images of another size or number of channels are brought to the model's.
             Only for images; rows have no size to be brought from.
         batch_size: Images at a time.
+        bits: Whether integers are zeros and ones rather than grey levels up to 255; None means
+            where the largest of all images of a call is 1.
 
     Attributes:
         n_features_in_: Number of columns, or of pixels of an image, seen by `fit`.
     """
 
-    def __init__(self, model, kind="mean", seed=None, resize=False, batch_size=256):
+    def __init__(self, model, kind="mean", seed=None, resize=False, batch_size=256, bits=None):
         self.model = model
         self.kind = kind
         self.seed = seed
         self.resize = resize
         self.batch_size = batch_size
+        self.bits = bits
 
     def fit(self, X, y=None):
         """Checks that the images and the parameters fit the model; returns `self`.
 
         Args:
-            X: [N, H, W] or [N, H, W, C] images, or rows [N, H W C], a data frame's too; dtypes as
+            X: [N, H, W] or [N, H, W, C] images, or rows [N, H W C] with the channels of a pixel
+                next to each other, as an array or a data frame; dtypes as
                 `zoo.load_encoder(...).features` takes them.
             y: Ignored.
         """
         images = self._images(X, reset=True)
+        check_values(images)
         self._features(images[:1])
         return self
 
@@ -117,22 +125,27 @@ class FeatureExtractor(TransformerMixin, BaseEstimator):
 
     def _features(self, images):
         encoder = self._open()
-        found = encoder.features(images, self.kind, self.seed, self.batch_size, self.resize)
-        if self.kind == "params":
-            found = np.concatenate([found[k].reshape(len(images), -1) for k in sorted(found)], 1)
-        return found
+        features = encoder.features(
+            images, self.kind, self.seed, self.batch_size, self.resize, self.bits
+        )
+        if self.kind != "params":
+            return features
+        return np.concatenate([features[k].reshape(len(images), -1) for k in sorted(features)], 1)
 
     def _images(self, X, reset):
         """Returns X as images [N, H, W, C]; what is no image of the model is refused there."""
-        X = X if hasattr(X, "ndim") else as_array(X)
+        X = as_array(X) if isinstance(X, np.ndarray) or not hasattr(X, "ndim") else X
         if X.ndim > 2:
             X = check_array(X, dtype=None, allow_nd=True)
             self._check_pixels(int(np.prod(X.shape[1:])), reset)
         else:
             X = validate_data(self, X, reset=reset, dtype=None)
             X = check_array(X, dtype=np.float64) if X.dtype == object else X
-        if X.min() < -ROUNDING:  # what `features` takes for a rounding is none of its business
-            check_non_negative(X, type(self).__name__)
+        if X.min() < -ROUNDING:  # `features` clips a rounding; scikit-learn's checks ask for words
+            raise ValueError(
+                f"Negative values in data passed to {type(self).__name__}. "
+                f"Received: values from {X.min()} to {X.max()}{remedy(X.min(), X.max())}"
+            )
         return X if X.ndim > 2 else self._unflatten(X)
 
     def _check_pixels(self, pixels, reset):

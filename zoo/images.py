@@ -1,28 +1,36 @@
-"""Images as users have them, and as a published model takes them. Needs NumPy alone."""
+"""Images as users have them, and as a published model takes them. Needs NumPy alone.
 
-import functools
+`as_batch` says which axis is which, and `prepare_images` what the values mean. Every function of
+the light runtime that takes images reads them by these two rules.
+"""
+
 import math
 
 import numpy as np
 
+from zoo import resizing
+
 THRESHOLD = "threshold 0.5"
 # ITU-R BT.601, as Pillow's mode "L": what the trainers make grey images with.
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
-# Pillow resizes bytes in integers, with weights of so many bits behind the point; so do we, so
-# that images come out as the trainers' do where Pillow is not installed: bit for bit, but for sizes
-# taller than wide, where Pillow 13 may resize the height first and differs by a level.
-PRECISION = 22
-# Numbers that a resize takes or gives at once, in float64, whatever the block: its memory.
-RESIZED = 1 << 22
 BLOCK = 256  # images looked at together
 ROUNDING = 1e-6  # how far a float may be outside [0, 1]
-_DTYPES = (
-    "Expected images of dtype uint8 (0 to 255), bool, or a float in [0, 1]. Received: dtype={}"
-)
+# The largest ratio of the sides of an array [H, W] that `resize` takes for one grey image.
+LONGEST = 4
+# The levels of white that data often has: scikit-learn's digits, bytes, 16-bit pictures.
+_WHITES = (16, 255, 65535)
 
 
 def as_array(images):
-    """Returns images as an array, nothing copied of one; an iterator would become an object."""
+    """Returns images as an array; nothing is copied if it is one already.
+
+    A Pillow image, or a list of them, is converted as the trainers read files: turned as its EXIF
+    says, transparency over black, 1 channel where it is grey and otherwise 3.
+
+    Raises:
+        TypeError: If `images` is an iterator or a masked array.
+        ValueError: If images of a list differ in shape.
+    """
     if hasattr(images, "__next__"):
         raise TypeError(
             "Expected an array of images; an encoder's `stream` takes images as they come. "
@@ -30,10 +38,16 @@ def as_array(images):
         )
     if isinstance(images, np.ma.MaskedArray):
         raise TypeError("Expected images without a mask: fill it first. Received: a masked array")
-    if isinstance(images, np.ndarray):
+    if isinstance(images, np.ndarray) and images.dtype != object:
         return images
+    if _is_pillow(images):
+        return from_pillow(images)
+    if isinstance(images, (list, tuple)) and any(map(_is_pillow, images)):
+        images = [as_array(image) for image in images]
     try:
-        return np.asarray(images)
+        array = np.asarray(images)
+        is_list = array.dtype == object and array.ndim == 1 and all(map(np.ndim, array))
+        return np.asarray(list(array)) if is_list else array  # a column of arrays
     except ValueError as error:  # of NumPy: a list whose entries differ in shape
         raise ValueError(
             "Expected images of one size and one number of channels; an encoder's "
@@ -42,47 +56,160 @@ def as_array(images):
         ) from error
 
 
-def as_batch(images, image_shape, hint=""):
+def _is_pillow(image):
+    return hasattr(image, "getbands") and hasattr(image, "convert")
+
+
+def from_pillow(picture):
+    """Returns a Pillow image as uint8 [H, W, C]: C is 1 for grey images, otherwise 3.
+
+    It is turned as its EXIF says. Transparency is put over black, and 16-bit grey is scaled to 8.
+
+    Raises:
+        ValueError: If its pixels are floating-point numbers.
+    """
+    from PIL import Image, ImageOps
+
+    picture = ImageOps.exif_transpose(picture)
+    if picture.mode == "F":
+        raise ValueError("floating-point pictures have no known white level")
+    if picture.mode.startswith("I"):
+        levels = np.asarray(picture, np.float64)
+        return np.rint(levels / 257).clip(0, 255).astype(np.uint8)[..., None]
+    grey = picture.mode in ("1", "L", "LA", "La")
+    alpha = picture.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in picture.info
+    if alpha or getattr(picture.palette, "mode", "") == "RGBA":
+        picture = picture.convert("RGBA")
+        black = Image.new("RGBA", picture.size, (0, 0, 0, 255))
+        picture = Image.alpha_composite(black, picture)
+    array = np.asarray(picture.convert("L" if grey else "RGB"))
+    return array[..., None] if grey else array
+
+
+def as_batch(images, image_shape, resize=False):
     """Returns images as [N, H, W, C], values and dtype untouched, nothing copied.
 
+    The axes for a model of images (H, W, C):
+
+        [N, H, W, C]   N images
+        [H, W, C]      one image
+        [N, H, W]      N grey images, if C = 1
+        [H, W]         one grey image, if C = 1
+
+    With `resize` these shapes mean the same. Other sizes h x w are taken too, with c channels,
+    which are 1 or 3 if C is, and otherwise C:
+
+        [N, h, w, c]   N images
+        [h, w, c]      one image
+        [N, h, w]      N grey images, unless N is 3 or 4 (channels first?) or w < 5 (alpha?)
+        [h, w]         one grey image, unless w = H W C or a side is over 4 times the other (rows?)
+
+    A shape that can be read in two ways is refused, and the message says how to write either:
+    an axis is never taken for another by its size.
+
     Args:
-        images: [H, W] or [N, H, W] where C = 1, [H, W, C] or [N, H, W, C].
+        images: What `as_array` takes.
         image_shape: (H, W, C).
-        hint: What to add to the message where the shape does not fit.
+        resize: Whether other sizes and numbers of channels are taken.
 
     Raises:
         TypeError: If `images` is an iterator.
         ValueError: If the shape is none of these, or N = 0; names what was expected.
     """
-    images = as_array(images)
+    array = as_array(images)
+    batch = _of_the_model(array, image_shape)
+    if batch is None and resize:
+        batch = _of_any_size(array, image_shape)
+    if batch is None:
+        raise ValueError(_expected(array, image_shape, resize))
+    if 0 in batch.shape:
+        raise ValueError(f"Expected at least one image. Received: shape={array.shape}")
+    return batch
+
+
+def _of_the_model(array, image_shape):
+    """Returns an array of a shape that the model takes as [N, H, W, C], or None."""
+    whole, grey = tuple(image_shape), tuple(image_shape[:2]) if image_shape[2] == 1 else None
+    if array.ndim == 4 and array.shape[1:] == whole:
+        return array
+    if array.shape == whole:
+        return array[None]
+    if array.ndim == 3 and array.shape[1:] == grey:
+        return array[..., None]
+    return array[None, ..., None] if array.shape == grey else None
+
+
+def _channels(image_shape):
+    """Returns the numbers of channels from which `resize_images` can make the model's."""
+    return (1, 3) if image_shape[2] in (1, 3) else (image_shape[2],)
+
+
+def _of_any_size(array, image_shape):
+    """Returns an array of images of another size as [N, h, w, c], or None if that is not clear."""
+    shape, channels = array.shape, _channels(image_shape)
+    if 0 in shape or not 2 <= len(shape) <= 4:
+        return None
+    if len(shape) > 2 and shape[-1] in channels:
+        return array if len(shape) == 4 else array[None]
+    if 1 not in channels:
+        return None
+    if len(shape) == 3 and shape[2] > 4 and shape[0] not in (3, 4):
+        return array[..., None]
+    is_rows = shape[-1] == math.prod(image_shape) or max(shape) > LONGEST * min(shape)
+    return array[None, ..., None] if len(shape) == 2 and not is_rows else None
+
+
+def _expected(array, image_shape, resize):
+    """Returns the message for a shape that is refused, with what makes it right."""
     rows, columns, channels = image_shape
-    whole = (rows, columns, channels)
-    if images.ndim == 4 and images.shape[1:] == whole:
-        batch = images
-    elif images.shape == whole:
-        batch = images[None]
-    elif channels == 1 and images.ndim == 3 and images.shape[1:] == whole[:2]:
-        batch = images[..., None]
-    elif channels == 1 and images.shape == whole[:2]:
-        batch = images[None, ..., None]
+    if resize:
+        several = " or ".join(map(str, _channels(image_shape)))
+        grey = ", [N, H, W] or [H, W]" if 1 in _channels(image_shape) else ""
+        text = f"Expected images to resize: shape [N, H, W, C] or [H, W, C] with C of {several}"
     else:
         grey = f", [N, {rows}, {columns}] or [{rows}, {columns}]" if channels == 1 else ""
-        raise ValueError(
+        text = (
             f"Expected images of {rows} x {columns} with {channels} channel(s): shape "
-            f"[N, {rows}, {columns}, {channels}]{grey}. Received: shape={images.shape}{hint}"
+            f"[N, {rows}, {columns}, {channels}]"
         )
-    if not len(batch):
-        raise ValueError(f"Expected at least one image. Received: shape={images.shape}")
-    return batch
+    return f"{text}{grey}. Received: shape={array.shape}{_advice(array, image_shape, resize)}"
+
+
+def _advice(array, image_shape, resize):
+    """Returns how to write an array of a refused shape, or "" where that is not known."""
+    shape, channels = array.shape, _channels(image_shape)
+    if array.dtype.kind in "US":
+        return ", text; `python -m export.encode` reads files"
+    if 0 in shape or not 1 <= len(shape) <= 4:
+        return ""
+    if len(shape) <= 2 and shape[-1] == math.prod(image_shape):
+        size = ", ".join(map(str, image_shape))
+        rows = f"; images.reshape(-1, {size}) if these are flat rows"
+        return f"{rows}, images[None] if it is one image" if resize and len(shape) == 2 else rows
+    if not resize and _of_any_size(array, image_shape) is not None:
+        return "; resize=True brings images of any size to the model"
+    if len(shape) > 2 and shape[-3] in (*channels, 3, 4) and shape[-1] > 4:
+        grey = ", images[..., None] if they are grey" if resize and len(shape) == 3 else ""
+        return f"; np.moveaxis(images, -3, -1) if channels are first{grey}"
+    if 1 not in channels:
+        return f"; images of this model have {image_shape[2]} channels, and others are not made so"
+    if len(shape) > 2 and shape[-1] in (2, 4):
+        return "; images[..., :-1] leaves alpha out"
+    if len(shape) == 2 and resize:
+        return (
+            "; images.reshape(-1, H, W, C) if these are flat rows, images[None] if it is an image"
+        )
+    return ""
 
 
 def prepare_images(images, preprocessing, bits=None):
     """Returns images as the encoder's graph takes them: float32 in [0, 1].
 
-        uint8    x / 255, or as it is where they are bits
-        bool     0 or 1
-        float    as it is, and must lie in [0, 1]
-        others   refused: their range is not known
+        uint8            x / 255, or as it is where these are bits
+        other integers   as uint8, and must lie in [0, 255]
+        bool             0 or 1
+        float            as it is, and must lie in [0, 1]
+        others           refused: their range is not known
 
     then, if the card says `binarise: "threshold 0.5"`, 1 where x >= 0.5 and 0 elsewhere; and if it
     says `multiply`, times that number.
@@ -90,13 +217,13 @@ def prepare_images(images, preprocessing, bits=None):
     Args:
         images: Array of any shape.
         preprocessing: The card's entry, `{"scale": "uint8/255", "binarise": None or a rule}`.
-        bits: Whether bytes are zeros and ones, as `binarized_mnist` comes, rather than grey levels;
-            None means where the largest of these images is 1, as the trainers take them.
+        bits: Whether integers are zeros and ones, as `binarized_mnist` comes, rather than grey
+            levels; None means where the largest of these images is 1, as the trainers take them.
 
     Raises:
         TypeError: If the dtype is not one of these.
-        ValueError: If a float is NaN or outside [0, 1] by more than a rounding, or the card's rule
-            is unknown.
+        ValueError: If a value is NaN or outside its range (a float by more than a rounding), or the
+            card's rule is unknown.
     """
     scale, binarise = preprocessing.get("scale"), preprocessing.get("binarise")
     multiply = preprocessing.get("multiply", 1)
@@ -107,21 +234,39 @@ def prepare_images(images, preprocessing, bits=None):
             f"Expected preprocessing with scale='uint8/255' and binarise=None or {THRESHOLD!r}. "
             f"Received: {preprocessing!r}"
         )
-    if images.dtype == np.uint8:
-        bits = are_bits([images]) if bits is None else bits
-        x = images.astype(np.float32) / np.float32(1 if bits else 255)
-    elif images.dtype == np.bool_:
-        x = images.astype(np.float32)
-    elif images.dtype.kind == "f":
-        x = _in_unit_range(images)
-    else:
-        raise TypeError(_DTYPES.format(images.dtype))
+    x = _checked(images)
+    if x.dtype == np.uint8:
+        bits = are_bits([x]) if bits is None else bits
+        x = x.astype(np.float32) / np.float32(1 if bits else 255)
     x = (x >= 0.5).astype(np.float32) if binarise else x
     return x if multiply == 1 else x * np.float32(multiply)
 
 
+def prepare_blocks(batch, card, size, resize=False, bits=None):
+    """Yields a slice of rows and its images as the model's graphs take them, block by block.
+
+    Args:
+        batch: [N, H, W, C], as `as_batch` returns it.
+        card: The model's card.
+        size: Images of a block.
+        resize: Whether images are brought to the model's size and channels.
+        bits: As in `prepare_images`; None is decided on all images, not on each block.
+
+    Yields:
+        (slice, float32 [n, H, W, C]).
+
+    Raises:
+        TypeError, ValueError: As `prepare_images`.
+    """
+    bits = are_bits([batch]) if bits is None else bits
+    for start in range(0, len(batch), size):
+        rows = slice(start, start + size)
+        x = resize_images(batch[rows], card["image_shape"], bits) if resize else batch[rows]
+        yield rows, prepare_images(x, card["preprocessing"], False if resize else bits)
+
+
 def are_bits(blocks):
-    """Returns whether all blocks of images together are bytes whose largest is 1.
+    """Returns whether all blocks of images together are integers whose largest is 1.
 
     It reads no further than to the first that is larger.
     """
@@ -130,78 +275,88 @@ def are_bits(blocks):
         block = np.atleast_1d(block)
         for start in range(0, len(block), BLOCK):
             rows = block[start : start + BLOCK]
-            largest = max(largest, rows.max() if rows.dtype == np.uint8 and rows.size else 2)
+            largest = max(largest, rows.max() if rows.dtype.kind in "iu" and rows.size else 2)
             if largest > 1:
                 return False
     return largest == 1
 
 
-def _in_unit_range(images):
-    """Returns floats as float32 in [0, 1], a rounding of an interpolation's outside it clipped."""
-    low, high = float(images.min()), float(images.max())
-    if not (low >= -ROUNDING and high <= 1.0 + ROUNDING):
-        raise ValueError(
-            "Expected float images with values in [0, 1] (grey levels up to 255 as uint8). "
-            f"Received: values from {low:.9g} to {high:.9g}"
-        )
-    images = np.ascontiguousarray(images, np.float32)
-    return images if low >= 0.0 and high <= 1.0 else images.clip(0, 1)
-
-
-def pictures(images):
-    """Returns images of any size as [N, H, W, C], C 1 or 3, nothing copied.
-
-    [H, W] is one grey image; [A, B, C] is one image [H, W, C] where the last axis has 1 or 3
-    entries, and otherwise grey images [N, H, W].
+def check_values(images):
+    """Raises unless images are of a dtype and a range that `prepare_images` takes.
 
     Raises:
-        TypeError: If `images` is an iterator.
-        ValueError: If the shape is none of these, or an axis is empty.
+        TypeError: If the dtype is not one of those.
+        ValueError: If a value is outside the range of the dtype; says how to bring it there.
     """
-    images = as_array(images)
-    shape, batch = images.shape, images
-    if images.ndim == 2:
-        batch = images[None, ..., None]
-    elif images.ndim == 3:
-        batch = images[None] if shape[-1] in (1, 3) else images[..., None]
-    if batch.ndim != 4 or batch.shape[-1] not in (1, 3) or 0 in batch.shape:
-        raise ValueError(
-            "Expected images to resize: shape [N, H, W, C] or [H, W, C] with C of 1 or 3, "
-            f"[N, H, W] or [H, W]. Received: shape={shape}"
+    kind = images.dtype.kind
+    if kind == "b" or images.dtype == np.uint8:
+        return
+    if kind not in "iuf":
+        raise TypeError(
+            "Expected images of integers from 0 to 255 (uint8), bool, or floats in [0, 1]. "
+            f"Received: dtype={images.dtype}; images.astype('uint8') if these are such integers"
         )
-    return batch
+    low, high = images.min().item(), images.max().item()
+    if kind == "f" and not (low >= -ROUNDING and high <= 1.0 + ROUNDING):
+        raise ValueError(
+            "Expected float images with values in [0, 1] (grey levels up to 255 as uint8). "
+            f"Received: values from {low:.9g} to {high:.9g}{remedy(low, high)}"
+        )
+    if kind != "f" and (low < 0 or high > 255):
+        raise ValueError(
+            "Expected integer images with values from 0 to 255. "
+            f"Received: dtype={images.dtype}, values from {low} to {high}{remedy(low, high)}"
+        )
 
 
-def fit(images, image_shape, bits=None):
+def _checked(images):
+    """Returns images of any dtype as uint8 from 0 to 255 or float32 in [0, 1]."""
+    check_values(images)
+    if images.dtype.kind == "f":  # a rounding of an interpolation's outside [0, 1] is clipped
+        return np.ascontiguousarray(images, np.float32).clip(0, 1)
+    return images.astype(np.float32 if images.dtype == np.bool_ else np.uint8, copy=False)
+
+
+def remedy(low, high):
+    """Returns the expression that brings values of a range to [0, 1], as the end of a message."""
+    if not (np.isfinite(low) and np.isfinite(high)):
+        return "; replace NaN and infinities by levels in [0, 1]"
+    if low >= -0.5 and high <= 1.5:
+        return "; np.clip(images, 0, 1) if these overshoot"
+    if low >= -1 - ROUNDING and high <= 1 + ROUNDING:
+        return "; (images + 1) / 2 if these are from -1 to 1"
+    white = next((white for white in _WHITES if high <= white), None)
+    if low >= 0 and white is not None:
+        return f"; images / {white} if white is {white}"
+    return "; images * std + mean if they were standardised"
+
+
+def resize_images(images, image_shape, bits=None):
     """Brings images to a model's channels and size, as the trainers and Pillow do it.
 
     1. channels: 3 to 1 by luma (0.299 R + 0.587 G + 0.114 B), 1 to 3 by repetition;
     2. size: centre crop to the target's aspect ratio, then bilinear resizing, antialiased.
 
     Args:
-        images: [N, H, W, C] or what `pictures` takes; uint8, bool or a float in [0, 1].
+        images: What `as_batch` takes with `resize`; dtypes as in `prepare_images`.
         image_shape: (H, W, C) of the model.
         bits: As in `prepare_images`.
 
     Returns:
-        [N, H, W, C] of uint8, grey levels up to 255, for uint8; float32 for the others.
+        [N, H, W, C] of uint8, grey levels up to 255, for integers; float32 for the others.
 
     Raises:
         TypeError: If the dtype is not one of these.
-        ValueError: If the shape is not one of those that `pictures` takes, or a float is outside
-            [0, 1].
+        ValueError: If the shape is not one that `as_batch` takes, or a value is outside its range.
     """
-    images = pictures(images)
+    images = _checked(as_batch(images, image_shape, resize=True))  # resizing would hide values
     if images.dtype == np.uint8:
         bits = are_bits([images]) if bits is None else bits
         images = images * np.uint8(255) if bits else images
-    elif images.dtype.kind in "fb":
-        images = _in_unit_range(images)  # resizing would hide what lies outside
-    else:
-        raise TypeError(_DTYPES.format(images.dtype))
     images = _set_channels(images, image_shape[2])
     size = tuple(image_shape[:2])
-    return images if images.shape[1:3] == size else _resize(_crop(images, size), size)
+    same = images.shape[1:3] == size
+    return images if same else resizing.resize(resizing.crop(images, size), size)
 
 
 def _set_channels(images, channels):
@@ -211,61 +366,3 @@ def _set_channels(images, channels):
         return np.repeat(images, 3, axis=-1)
     grey = images.astype(np.float32) @ LUMA[:, None]
     return np.rint(grey).astype(np.uint8) if images.dtype == np.uint8 else grey.clip(0, 1)
-
-
-def _crop(images, size):
-    """Returns the middle of images [N, H, W, C] with the aspect ratio of `size`."""
-    (height, width), (new_height, new_width) = images.shape[1:3], size
-    scale = min(height / new_height, width / new_width)
-    rows, columns = max(1, round(scale * new_height)), max(1, round(scale * new_width))
-    top, left = (height - rows) // 2, (width - columns) // 2
-    return images[:, top : top + rows, left : left + columns]
-
-
-def _resize(images, size):
-    """Resizes [N, H, W, C], a few images at a time."""
-    few = max(1, RESIZED // max(math.prod(images.shape[1:]), math.prod(size) * images.shape[3]))
-    if len(images) <= few:
-        return _resize_at_once(images, size)
-    starts = range(0, len(images), few)
-    return np.concatenate([_resize_at_once(images[start : start + few], size) for start in starts])
-
-
-def _resize_at_once(images, size):
-    """Resizes [N, H, W, C], width first: each new pixel is a weighted mean of old ones.
-
-    Bytes in integers: float64, whose products of matrices are fast, holds them exactly.
-    """
-    for axis, new in ((2, size[1]), (1, size[0])):
-        weights = _weights(images.shape[axis], new)
-        if images.dtype == np.uint8:
-            integers = np.floor(weights * (1 << PRECISION) + 0.5)
-            total = _along(images.astype(np.float64), integers, axis) + (1 << (PRECISION - 1))
-            images = np.floor(total / (1 << PRECISION)).clip(0, 255).astype(np.uint8)
-        else:
-            images = _along(images.astype(np.float64), weights, axis).astype(np.float32)
-    return images if images.dtype == np.uint8 else images.clip(0, 1)
-
-
-def _along(images, weights, axis):
-    return np.moveaxis(np.tensordot(images, weights, axes=(axis, 1)), -1, axis)
-
-
-@functools.lru_cache(maxsize=16)
-def _weights(old, new):
-    """Returns the weights [new, old] of a triangle filter as wide as a new pixel, at least 2.
-
-    w_ij = max(0, 1 - |j + 1/2 - c_i| / s) / sum over j,  c_i = (i + 1/2) old / new,
-    s = max(1, old / new)
-    """
-    scale = old / new
-    support = max(1.0, scale)
-    weights = np.zeros((new, old))
-    for i in range(new):
-        centre = (i + 0.5) * scale
-        first = max(0, int(centre - support + 0.5))
-        last = min(old, int(centre + support + 0.5))
-        offsets = (np.arange(first, last) - centre + 0.5) / support
-        row = np.maximum(0.0, 1.0 - np.abs(offsets))
-        weights[i, first:last] = row / math.fsum(row)
-    return weights

@@ -4,7 +4,7 @@ import numpy as np
 
 from zoo.arguments import positive_int
 from zoo.graph import Graph
-from zoo.images import are_bits, as_batch, prepare_images
+from zoo.images import as_batch, prepare_blocks
 from zoo.releases import card as cards
 from zoo.releases import catalogue
 
@@ -71,16 +71,20 @@ class Probability:
         """Whether e(z|x) has a density; a deterministic encoder has a distortion alone."""
         return "noise" in self.card["graphs"]["probability"]["inputs"]
 
-    def nll(self, images, num_samples=100, seed=SEED):
+    def nll(self, images, num_samples=100, seed=SEED, resize=False, bits=None):
         """Returns the importance-weighted bound of -log p(x) of each image, float64 [N].
 
             nll[n] = log K - logsumexp_k(log d(x_n|z_k) + log m(z_k) - log e(z_k|x_n))
 
         Args:
-            images: [H, W], [N, H, W], [H, W, C] or [N, H, W, C]; see `zoo.runtime.prepare_images`
-                for dtypes. The card's preprocessing is applied.
+            images: As `zoo.load_encoder(...).features` takes them. The card's preprocessing is
+                applied.
             num_samples: K; the bound falls to -log p(x) as it rises.
             seed: Int.
+            resize: Whether images of another size or number of channels are brought to the
+                model's, whose densities these are; see `zoo.images.resize_images`.
+            bits: Whether integers are zeros and ones rather than grey levels up to 255; None means
+                where the largest of all these images is 1.
 
         Raises:
             TypeError: If the dtype is not one of those accepted.
@@ -88,7 +92,7 @@ class Probability:
         """
         self._require_density("nll")
         pieces = []
-        for chunks in self._chunks(images, num_samples, seed):
+        for chunks in self._chunks(images, num_samples, seed, resize, bits):
             total = -np.inf
             for outputs in chunks:
                 log_weights = (
@@ -98,7 +102,7 @@ class Probability:
             pieces.append(np.log(num_samples) - total)
         return np.concatenate(pieces)
 
-    def rate_distortion(self, images, num_samples=1, seed=SEED):
+    def rate_distortion(self, images, num_samples=1, seed=SEED, resize=False, bits=None):
         """Returns `{"rate": [N], "distortion": [N]}`, float64; the ELBO is -(rate + distortion).
 
         The rate is KL(e(z|x) || m(z)) in closed form where there is one, otherwise the mean over
@@ -108,37 +112,34 @@ class Probability:
         """
         names = ("rate", "distortion") if self.has_rate else ("distortion",)
         pieces = {name: [] for name in names}
-        for chunks in self._chunks(images, num_samples, seed):
+        for chunks in self._chunks(images, num_samples, seed, resize, bits):
             counted = [(len(outputs["log_likelihood"]), outputs) for outputs in chunks]
             for name in names:
                 mean = sum(count * outputs[name] for count, outputs in counted)
                 pieces[name].append(mean / sum(count for count, _ in counted))
         return {name: np.concatenate(values) for name, values in pieces.items()}
 
-    def density(self, images, z):
+    def density(self, images, z, resize=False, bits=None):
         """Returns `{"log_likelihood": log d(x|z), "log_prior": log m(z)}`, float64 [N] each.
 
         An autoregressive decoder's log d(x|z) is teacher-forced, one pass for all pixels. A
         VampPrior over a flow encoder gives no `log_prior`: at any z it would invert the flow.
 
         Args:
-            images: As in `nll`.
+            images, resize, bits: As in `nll`.
             z: Latents [N, Z].
 
         Raises:
             ValueError: If there are not as many latents as images, or of another size.
         """
-        images, z = as_batch(images, self.image_shape), np.asarray(z, np.float32)
-        if z.shape != (len(images), self.latent_dim):
+        batch, z = as_batch(images, self.image_shape, resize), np.asarray(z, np.float32)
+        if z.shape != (len(batch), self.latent_dim):
             raise ValueError(
-                f"Expected latents of shape [{len(images)}, {self.latent_dim}], one for each "
+                f"Expected latents of shape [{len(batch)}, {self.latent_dim}], one for each "
                 f"image. Received: shape={z.shape}"
             )
-        blocks, bits = [], are_bits([images])
-        for start in range(0, len(z), MAX_ROWS):
-            rows = slice(start, start + MAX_ROWS)
-            x = prepare_images(images[rows], self.card["preprocessing"], bits)
-            blocks.append(self.graph("density")(image=x, z=z[rows]))
+        prepared = prepare_blocks(batch, self.card, MAX_ROWS, resize, bits)
+        blocks = [self.graph("density")(image=x, z=z[rows]) for rows, x in prepared]
         names = self.card["graphs"]["density"]["outputs"]
         return {n: np.concatenate([b[n] for b in blocks]).astype("float64") for n in names}
 
@@ -151,15 +152,13 @@ class Probability:
             self._graphs[part].require(entry)
         return self._graphs[part]
 
-    def _chunks(self, images, num_samples, seed):
+    def _chunks(self, images, num_samples, seed, resize, bits):
         """Yields for each block of images the outputs of its samples, a list of float64 dicts."""
         count = positive_int("num_samples", num_samples)
-        images = as_batch(images, self.image_shape)
-        width, bits = max(1, MAX_ROWS // count), are_bits([images])
-        for start in range(0, len(images), width):
-            rows = range(start, min(start + width, len(images)))
-            x = prepare_images(images[rows.start : rows.stop], self.card["preprocessing"], bits)
-            yield self._samples(x, rows, count, seed)
+        batch = as_batch(images, self.image_shape, resize)
+        width = max(1, MAX_ROWS // count)
+        for rows, x in prepare_blocks(batch, self.card, width, resize, bits):
+            yield self._samples(x, range(rows.start, rows.start + len(x)), count, seed)
 
     def _samples(self, x, rows, count, seed):
         if not self.has_rate:

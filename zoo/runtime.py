@@ -7,12 +7,11 @@ import numpy as np
 from zoo import streaming
 from zoo.arguments import positive_int
 from zoo.graph import Graph
-from zoo.images import are_bits, as_array, as_batch, fit, pictures, prepare_images
+from zoo.images import as_array, as_batch, prepare_blocks, prepare_images, resize_images
 from zoo.releases import card as cards
 from zoo.releases import catalogue
 
 SEED = 17
-_RESIZE = "; features(..., resize=True) brings images of any size to the model"
 __all__ = [
     *("Decoder", "Encoder", "Graph", "as_batch", "load_decoder", "load_encoder", "prepare_images")
 ]
@@ -93,16 +92,17 @@ class Encoder(_Model):
         """Encodes images; the same images give the same features.
 
         Args:
-            images: [H, W] or [N, H, W] (one channel), [H, W, C] or [N, H, W, C]; see
-                `zoo.images.prepare_images` for dtypes. The card's preprocessing is applied.
+            images: [N, H, W, C], [H, W, C], and [N, H, W] or [H, W] of one channel; see
+                `zoo.images.as_batch` for axes and `zoo.images.prepare_images` for dtypes. The
+                card's preprocessing is applied.
             kind: "mean", `loc`: the posterior's mean, or the code of a flow or a deterministic
                 encoder; "sample", a draw of the posterior; "params", all that the encoder
                 publishes.
             seed: Int for kind="sample", 17 where it is not given; nothing else uses it.
             batch_size: Images at a time: memory, not results, depends on it.
             resize: Whether images of another size or number of channels are brought to the
-                model's, as `zoo.images.fit` says; without it they are refused.
-            bits: Whether bytes are zeros and ones, as `binarized_mnist` comes, rather than grey
+                model's, as `zoo.images.resize_images` says; without it they are refused.
+            bits: Whether integers are zeros and ones, as `binarized_mnist` comes, rather than grey
                 levels up to 255; None means where the largest of all these images is 1.
 
         Returns:
@@ -115,10 +115,9 @@ class Encoder(_Model):
         """
         self._check(kind, seed)
         size = positive_int("batch_size", batch_size)
-        images = pictures(images) if resize else as_batch(images, self.image_shape, _RESIZE)
-        bits = are_bits([images]) if bits is None else bits
-        parts = (images[start : start + size] for start in range(0, len(images), size))
-        encoded = list(self._encode((self._prepare(x, resize, bits) for x in parts), kind, seed))
+        batch = as_batch(images, self.image_shape, resize)
+        blocks = (x for _, x in prepare_blocks(batch, self.card, size, resize, bits))
+        encoded = list(self._encode(blocks, kind, seed))
         return _concatenate(encoded) if kind == "params" else np.concatenate(encoded)
 
     def stream(
@@ -166,7 +165,7 @@ class Encoder(_Model):
         for number, item in enumerate(images):
             try:
                 item = as_array(item)
-                if bits is None and item.dtype == np.uint8 and item.max(initial=0) > 1:
+                if bits is None and item.dtype.kind in "iu" and item.max(initial=0) > 1:
                     bits = False
                 yield self._prepare(item, resize, bits)
             except (TypeError, ValueError) as error:
@@ -174,8 +173,8 @@ class Encoder(_Model):
 
     def _prepare(self, images, resize, bits):
         if resize:
-            images, bits = fit(images, self.image_shape, bits), False
-        batch = as_batch(images, self.image_shape, _RESIZE)
+            images, bits = resize_images(images, self.image_shape, bits), False
+        batch = as_batch(images, self.image_shape)
         return prepare_images(batch, self.card["preprocessing"], bits)
 
     def _check(self, kind, seed):
@@ -256,14 +255,14 @@ class Decoder(_Model):
             return np.concatenate([block["mean"] for block in blocks])
         return _concatenate(blocks)
 
-    def probabilities(self, z, images, batch_size=256):
+    def probabilities(self, z, images, batch_size=256, resize=False, bits=None):
         """Returns p(x_i = 1 | x_1 .. x_{i-1}, z) of each pixel, float32 [N, H, W, C].
 
-        Of an autoregressive decoder, for which `decode` has no answer.
+        It is for autoregressive decoders, for which `decode` has no answer.
 
         Args:
             z: Latents [N, Z].
-            images: N images; see `prepare_images` for dtypes. The card's preprocessing is applied.
+            images, resize, bits: N images, as `Encoder.features` takes them.
             batch_size: As in `decode`.
 
         Raises:
@@ -271,18 +270,14 @@ class Decoder(_Model):
         """
         if "image" not in self._graph.inputs:
             raise ValueError("Expected an autoregressive decoder. Received: one for `decode(z)`")
-        z, images = self._latents(z), as_batch(images, self.image_shape)
-        if len(z) != len(images):
+        z, batch = self._latents(z), as_batch(images, self.image_shape, resize)
+        if len(z) != len(batch):
             raise ValueError(
-                f"Expected as many images as latents. Received: {len(images)} and {len(z)}"
+                f"Expected as many images as latents. Received: {len(batch)} and {len(z)}"
             )
-        size, bits = positive_int("batch_size", batch_size), are_bits([images])
-        blocks = []
-        for start in range(0, len(z), size):
-            rows = slice(start, start + size)
-            x = prepare_images(images[rows], self.card["preprocessing"], bits)
-            blocks.append(self._graph(z=z[rows], image=x)["mean"])
-        return np.concatenate(blocks)
+        size = positive_int("batch_size", batch_size)
+        blocks = prepare_blocks(batch, self.card, size, resize, bits)
+        return np.concatenate([self._graph(z=z[rows], image=x)["mean"] for rows, x in blocks])
 
     def draw(self, z, seed=SEED, batch_size=64):
         """Returns a draw of d(x|z) for each latent, float32 [N, H, W, C] of zeros and ones.

@@ -3,6 +3,7 @@
 import argparse
 import sys
 
+from export import pictures
 from export.explorer.build import build
 
 
@@ -15,11 +16,11 @@ def main(arguments=None):
     parser.add_argument("models", nargs="+", help="one or two released names, folders or URLs")
     parser.add_argument("--out", required=True, help="the folder to write")
     parser.add_argument("--images", help="images for the page: folder, .npy, .npz or IDX file")
-    parser.add_argument("--fit", action="store_true", help="crop and resize pictures to the model")
+    pictures.add_resize(parser)
     parser.add_argument("--ort", help="folder of onnxruntime-web; fetched by npm if not given")
     options = parser.parse_args(arguments)
     try:
-        page = build(options.models, options.out, options.images, options.fit, options.ort)
+        page = build(options.models, options.out, options.images, options.resize, options.ort)
     except (ImportError, OSError, TypeError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -26,14 +26,14 @@ SIGNATURES = {
 }
 
 
-def build(models, out, images=None, fit=False, ort=None):
+def build(models, out, images=None, resize=False, ort=None):
     """Writes a page that explores one model or two, whole or not at all.
 
     Args:
         models: One or two released names, artifacts' folders or URLs.
         out: The folder. One that is there is replaced if it is empty or an earlier page.
         images: Images that the page carries, a folder or file; None for the golden file's.
-        fit: Whether pictures are brought to the model's size.
+        resize: Whether images are brought to the model's size and channels.
         ort: A folder of onnxruntime-web; None for the cache, filled through npm.
 
     Returns:
@@ -48,7 +48,7 @@ def build(models, out, images=None, fit=False, ort=None):
         raise ValueError(f"Expected one or two models. Received: models={list(models)}")
     out = Path(out).expanduser()
     _require_ours(out)
-    parts = [_read(model, images, fit) for model in models]
+    parts = [_read(model, images, resize) for model in models]
     runtime_folder, version = vendor.onnxruntime_web(ort)
     with files.atomic_folder(out) as folder:
         shutil.copytree(PAGE, folder, dirs_exist_ok=True)
@@ -86,7 +86,7 @@ def _require_ours(out):
         )
 
 
-def _read(model, images, fit):
+def _read(model, images, resize):
     """Returns the card, the graphs' bytes, the stored images and their codes of one model."""
     folder = catalogue.resolve(model)
     card = cards.read_card(folder)
@@ -100,7 +100,7 @@ def _read(model, images, fit):
     if images is None:
         kept = stored.from_golden(folder, card)
     else:
-        kept = stored.from_path(images, tuple(card["image_shape"]), fit)
+        kept = stored.from_path(images, tuple(card["image_shape"]), resize)
     codes = load_encoder(folder).features(kept.images)
     return card, graphs, kept, codes
 

@@ -39,18 +39,18 @@ def _is_random(card):
     return str(card.get("data", {}).get("golden", "")).startswith("random")
 
 
-def from_path(path, image_shape, fit=False, limit=LIMIT):
+def from_path(path, image_shape, resize=False, limit=LIMIT):
     """Returns at most `limit` images, evenly spaced through all, and their labels if it has any.
 
     Args:
         path: Folder or file; see `export.pictures.open_images`. An npz file may hold integer
             `labels` beside `images`.
         image_shape: (H, W, C) of the model.
-        fit: Whether pictures are brought to the model's size.
+        resize: Whether images are brought to the model's size and channels.
         limit: How many at most.
     """
     path = Path(path).expanduser()
-    source = pictures.open_images(path, image_shape, fit)
+    source = pictures.open_images(path, image_shape, resize)
     images, chosen = pictures.evenly_spaced(source, limit, image_shape)
     of_all = "" if len(chosen) == source.count else f" of {source.count}"
     text = f"{len(chosen)}{of_all} given images"

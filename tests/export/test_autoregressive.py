@@ -15,6 +15,7 @@ from trainers import runs
 from zoo import runtime
 from zoo.backend import to_numpy
 from zoo.decoders.autoregressive import draw_slowly
+from zoo.images import resize_images
 
 LATENTS = 3
 
@@ -53,6 +54,10 @@ def test_the_light_decoder_gives_probabilities_and_says_what_it_cannot_do(artifa
     z = rng.normal(size=(5, LATENTS)).astype("float32")
     found = decoder.probabilities(z, images, batch_size=2)
     assert relative_error(found, to_numpy(model.decode(z, x)["mean"])) < 1e-5
+    double = np.repeat(np.repeat(images, 2, axis=1), 2, axis=2)
+    resized = decoder.probabilities(z, double, resize=True)
+    expected = decoder.probabilities(z, resize_images(double, decoder.image_shape))
+    np.testing.assert_array_equal(resized, expected)
     with pytest.raises(ValueError, match=r"depend on one another.*Use `draw\(z\)`"):
         decoder.decode(z)
     with pytest.raises(ValueError, match="as many images as latents. Received: 4 and 5"):

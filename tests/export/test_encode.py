@@ -4,6 +4,7 @@ import gzip
 import sys
 import zipfile
 
+import light_artifact
 import numpy as np
 import pytest
 import tiny_artifact
@@ -137,14 +138,68 @@ def test_pictures_of_another_size_need_fit(artifact, tmp_path):
     folder.mkdir()
     big = np.random.default_rng(3).integers(0, 256, (40, 50, 3), np.uint8)
     Image.fromarray(big).save(folder / "big.png")
-    text = r"8 x 6 with 1 channel.*--fit.*Received: '.*big.png' of shape \(40, 50, 3\)"
+    text = r"8 x 6 with 1 channel.*--resize.*Received: '.*big.png' of shape \(40, 50, 3\)"
     with pytest.raises(ValueError, match=text):
         run(artifact, folder, tmp_path)
     assert not (tmp_path / "features.npz").exists()
-    found = run(artifact, folder, tmp_path, fit=True)
+    found = run(artifact, folder, tmp_path, resize=True)
     prepared = pictures.Preparation((8, 6), 1)(big[None])
     expected = runtime.load_encoder(artifact).features(prepared)
     np.testing.assert_allclose(found["features"], expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["npy", "npz", "idx3-ubyte.gz"])
+def test_arrays_of_another_size_are_resized_as_by_the_encoder(artifact, tmp_path, kind):
+    big = np.random.default_rng(3).integers(0, 256, (7, 20, 30, 1), np.uint8)
+    source = write(kind, tmp_path, big)
+    with pytest.raises(ValueError, match="resize=True brings images of any size to the model"):
+        run(artifact, source, tmp_path)
+    expected = runtime.load_encoder(artifact).features(big, resize=True)
+    received = run(artifact, source, tmp_path, resize=True, batch_size=3)["features"]
+    np.testing.assert_allclose(received, expected, atol=1e-6)
+    write(kind, tmp_path, big % 2)  # bits
+    expected = runtime.load_encoder(artifact).features(big % 2, resize=True)
+    received = run(artifact, source, tmp_path, resize=True, batch_size=3)["features"]
+    np.testing.assert_allclose(received, expected, atol=1e-6)
+
+
+def test_fit_is_the_earlier_name_of_resize(artifact, images, tmp_path, capsys):
+    write_pictures(tmp_path / "pictures", np.repeat(images, 3, axis=1))
+    arguments = [f"--model={artifact}", f"--images={tmp_path}/pictures", "--out"]
+    for word in ("--fit", "--resize"):
+        assert encode.main([*arguments, f"{tmp_path}/{word}.npz", word]) == 0
+    with np.load(tmp_path / "--fit.npz") as fit, np.load(tmp_path / "--resize.npz") as resize:
+        np.testing.assert_array_equal(fit["features"], resize["features"])
+    with pytest.warns(DeprecationWarning, match="`fit` is now `resize`"):
+        encode.encode(artifact, tmp_path / "pictures", tmp_path / "o.npz", fit=True)
+    with pytest.raises(SystemExit):
+        encode.main(["--help"])
+    assert "--resize" in capsys.readouterr().out
+
+
+def test_integers_of_any_width_are_bytes(artifact, images, expected, tmp_path):
+    np.save(tmp_path / "images.npy", images.astype(np.int64))
+    received = run(artifact, tmp_path / "images.npy", tmp_path, batch_size=2)["features"]
+    np.testing.assert_allclose(received, expected, atol=1e-6)
+
+
+def test_a_model_of_four_channels_takes_arrays_and_its_pictures_are_refused(tmp_path, rng):
+    model = light_artifact.make(tmp_path, "four", image_shape=(8, 6, 4))
+    colours = rng.integers(0, 256, (3, 8, 6, 4), np.uint8)
+    (tmp_path / "pictures").mkdir()
+    Image.fromarray(colours[0]).save(tmp_path / "pictures" / "0.png")
+    for resize in (False, True):
+        with pytest.raises(ValueError, match=r"an .npy or .npz file for a model of 4 channels"):
+            run(model, tmp_path / "pictures", tmp_path, resize=resize)
+    # What the message says.
+    np.savez(tmp_path / "images.npz", images=colours)
+    received = run(model, tmp_path / "images.npz", tmp_path)["features"]
+    encoder = runtime.load_encoder(model)
+    np.testing.assert_array_equal(received, encoder.features(colours))
+    big = rng.integers(0, 256, (3, 16, 12, 4), np.uint8)
+    np.savez(tmp_path / "images.npz", images=big)
+    received = run(model, tmp_path / "images.npz", tmp_path, resize=True)["features"]
+    np.testing.assert_array_equal(received, encoder.features(big, resize=True))
 
 
 def test_only_one_block_is_in_memory(images, tmp_path):
@@ -202,8 +257,8 @@ def test_values_that_are_refused_write_nothing(artifact, tmp_path):
     np.save(tmp_path / "images.npy", np.full((2, 8, 6), 3.0))
     with pytest.raises(ValueError, match=r"values in \[0, 1\]"):
         run(artifact, tmp_path / "images.npy", tmp_path)
-    np.save(tmp_path / "images.npy", np.zeros((2, 8, 6), np.int32))
-    with pytest.raises(TypeError, match="Received: dtype=int32"):
+    np.save(tmp_path / "images.npy", np.full((2, 8, 6), -1, np.int32))
+    with pytest.raises(ValueError, match="Received: dtype=int32, values from -1 to -1"):
         run(artifact, tmp_path / "images.npy", tmp_path)
     np.save(tmp_path / "images.npy", np.array([{}], object))
     with pytest.raises(ValueError, match="Cannot read images from .*images.npy"):
@@ -233,7 +288,6 @@ def test_paths_and_arguments_that_are_refused(artifact, tmp_path, images):
             "or an IDX file of bytes. Received",
         ),
         ((source, tmp_path / "o.npy"), ValueError, "ends in .npz. Received: out="),
-        ((source, tmp_path / "o.npz", True), ValueError, "`fit` is for picture files"),
         ((own, own), ValueError, "another file than the images'"),
         ((source, tmp_path / "o.npz", False, 0), ValueError, "`batch_size` must be a positive int"),
     ):

@@ -12,6 +12,7 @@ from export.report import TOLERANCE, relative_error
 from trainers import runs
 from zoo import files
 from zoo.backend import to_numpy
+from zoo.images import resize_images
 from zoo.probability import Probability, load_probability
 from zoo.runtime import Graph
 
@@ -187,6 +188,27 @@ def test_light_numbers_are_keras_s(artifact):
     found = light.density(images, z)
     for key, value in to_numpy(probability.functions(model)["density"](x, z)).items():
         np.testing.assert_allclose(found[key], value, rtol=TOLERANCE)
+
+
+def test_images_of_other_sizes_have_the_densities_of_what_they_become(artifact):
+    light, rng = load_probability(artifact[0]), np.random.default_rng(7)
+    big = rng.integers(0, 256, (4, 20, 30, 3), np.uint8)
+    small, z = resize_images(big, light.image_shape), rng.normal(size=(4, Z))
+    received = light.nll(big, num_samples=3, resize=True)
+    np.testing.assert_array_equal(received, light.nll(small, num_samples=3))
+    for call in (light.rate_distortion, lambda *a, **k: light.density(*a, z, **k)):
+        expected = call(small)
+        for key, value in call(big, resize=True).items():
+            np.testing.assert_array_equal(value, expected[key])
+    with pytest.raises(ValueError, match="; resize=True brings images of any size to the model"):
+        light.nll(big)
+
+
+def test_integers_and_bits_are_those_of_the_encoder(artifact):
+    light, dark = load_probability(artifact[0]), tiny_artifact.images(3) % 2
+    as_bits, black = light.nll(dark.astype(bool), 2), light.nll(np.zeros_like(dark), 2)
+    np.testing.assert_array_equal(light.nll(dark.astype(int), 2), as_bits)
+    np.testing.assert_array_equal(light.nll(dark, 2, bits=False), black)
 
 
 def test_light_results_do_not_depend_on_how_the_work_is_cut(artifact, monkeypatch):

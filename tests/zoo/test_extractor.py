@@ -7,12 +7,14 @@ from pathlib import Path
 
 import light_artifact
 import numpy as np
+import pandas
 import pytest
 from sklearn.base import clone
+from sklearn.compose import ColumnTransformer
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GridSearchCV
+from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.utils.estimator_checks import check_estimator
 
 import zoo
@@ -115,7 +117,9 @@ def test_images_are_resized_only_when_asked(model, rng):
         (np.full((3, 48), 2.0), ValueError, r"values in \[0, 1\].*Received: values from 2 to 2"),
         (np.full((3, 48), -1.0), ValueError, "Negative values in data passed to FeatureExtractor"),
         (np.full((3, 8, 6), np.nan), ValueError, "NaN"),
-        (np.zeros((3, 48), np.int64), TypeError, "Received: dtype=int64"),
+        (np.full((3, 48), 256), ValueError, "dtype=int64, values from 256 to 256; images / 65535"),
+        (np.eye(3, 48) * 2 - 1, ValueError, r"values from -1.0 to 1.0; \(images \+ 1\) / 2"),
+        (np.ma.masked_less(np.ones((3, 48)), 0), TypeError, "without a mask"),
         ([np.zeros((8, 6)), np.zeros((9, 6))], ValueError, "of one size.*images that differ"),
     ],
 )
@@ -214,3 +218,57 @@ def test_without_scikit_learn_the_rest_works_and_this_says_what_is_needed(model)
     done = run(code, model)
     assert done.stdout.strip() == "(1, 3)"
     assert "pip install scikit-learn" in done.stderr.splitlines()[-1]
+
+
+# Data as scikit-learn gives it.
+
+
+@pytest.fixture
+def frame(images):
+    """Integer columns, as `fetch_openml("mnist_784")` has them."""
+    names = [f"pixel{i + 1}" for i in range(48)]
+    return pandas.DataFrame(images.reshape(40, -1).astype(np.int64), columns=names)
+
+
+def test_integer_columns_are_taken_as_bytes_are(model, images, frame):
+    expected = runtime.load_encoder(model).features(images)
+    for form in (frame, frame.to_numpy(), frame.astype("int16"), frame.to_numpy().tolist()):
+        received = zoo.FeatureExtractor(model).fit(form).transform(form)
+        np.testing.assert_array_equal(received, expected)
+    dark = frame % 2  # a block of zeros and ones
+    bits = runtime.load_encoder(model).features((images % 2).astype(bool))
+    np.testing.assert_array_equal(zoo.FeatureExtractor(model).fit_transform(dark), bits)
+    grey = zoo.FeatureExtractor(model, bits=False).fit_transform(dark)
+    np.testing.assert_array_equal(grey, runtime.load_encoder(model).features(images % 2 / 255))
+
+
+def test_float_columns_are_refused_and_the_remedy_works(model, frame):
+    floats = frame.astype(float)
+    floats.iloc[0] = 0  # the range is that of all images, not of the first
+    with pytest.raises(
+        ValueError, match=r"from 0 to 25\d; images / 255 if white is 255"
+    ) as refused:
+        zoo.FeatureExtractor(model).fit(floats)
+    assert "\n" not in str(refused.value)
+    scaled = make_pipeline(FunctionTransformer(lambda X: X / 255), zoo.FeatureExtractor(model))
+    expected = zoo.FeatureExtractor(model).fit_transform(floats.astype(int))
+    np.testing.assert_allclose(scaled.fit_transform(floats), expected, atol=1e-6)
+    object_columns = frame.astype(object)
+    with pytest.raises(ValueError, match="images / 255 if white is 255"):
+        zoo.FeatureExtractor(model).fit(object_columns)
+
+
+def test_in_a_column_transformer_with_frames_out(model, frame, images):
+    pixels = list(frame.columns)
+    frame["age"] = np.arange(40.0)
+    columns = ColumnTransformer(
+        [("code", zoo.FeatureExtractor(model), pixels), ("rest", StandardScaler(), ["age"])]
+    )
+    received = columns.set_output(transform="pandas").fit(frame).transform(frame)
+    assert list(received.columns) == ["code__z0", "code__z1", "code__z2", "rest__age"]
+    assert list(columns.get_feature_names_out()) == list(received.columns)
+    expected = runtime.load_encoder(model).features(images)
+    np.testing.assert_array_equal(received.iloc[:, :3].to_numpy(np.float32), expected)
+    labels = np.where(expected[:, 0] > 0, "even", "odd")
+    pipeline = make_pipeline(clone(columns), LogisticRegression(C=1e4))
+    assert cross_val_score(pipeline, frame, labels, cv=3).mean() > 0.5

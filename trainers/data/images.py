@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from zoo.images import from_pillow
+
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, as Pillow's mode "L"
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp")
 
@@ -149,13 +151,13 @@ def read_image(path):
         ValueError: If it cannot be read; the file is named.
     """
     try:
-        from PIL import Image, ImageOps
+        from PIL import Image
     except ImportError as error:
         raise ImportError(f"Pictures need Pillow: pip install pillow ({path})") from error
 
     try:
         with Image.open(path) as picture:
-            return _array(ImageOps.exif_transpose(picture))
+            return from_pillow(picture)
     except (OSError, SyntaxError, ValueError, EOFError, struct.error) as error:
         raise ValueError(
             f"Expected a readable image. Received: path={str(path)!r} ({error})"
@@ -164,20 +166,3 @@ def read_image(path):
         raise ValueError(
             f"Expected an image of ordinary size. Received: path={str(path)!r} ({error})"
         ) from error
-
-
-def _array(picture):
-    from PIL import Image
-
-    if picture.mode == "F":
-        raise ValueError("floating-point pictures have no known white level")
-    if picture.mode.startswith("I"):
-        levels = np.asarray(picture, np.float64)
-        return np.rint(levels / 257).clip(0, 255).astype(np.uint8)[..., None]
-    grey = picture.mode in ("1", "L", "LA", "La")
-    if "transparency" in picture.info or picture.mode in ("LA", "La", "PA", "RGBA", "RGBa"):
-        picture = picture.convert("RGBA")
-        black = Image.new("RGBA", picture.size, (0, 0, 0, 255))
-        picture = Image.alpha_composite(black, picture)
-    array = np.asarray(picture.convert("L" if grey else "RGB"))
-    return array[..., None] if grey else array
