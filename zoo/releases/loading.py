@@ -2,6 +2,7 @@
 
 from zoo.releases import catalogue
 from zoo.releases.card import check_file, read_card
+from zoo.releases.sizes import check_sizes
 
 WEIGHTS = "model.weights.h5"
 
@@ -24,6 +25,7 @@ def load(model):
     card = read_card(folder)
     weights = check_file(folder, card, WEIGHTS)
     _require_names(card["model"])
+    check_sizes(card["model"], card["files"][WEIGHTS]["bytes"])
     import zoo
 
     vae = zoo.build(card["model"])
