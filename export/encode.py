@@ -24,7 +24,8 @@ def encode(model, images, out, resize=False, batch_size=256, progress=True, fit=
     folder; only for pictures) and `encoder_sha256`.
 
     Args:
-        model: A released name, an artifact's folder, or a URL with its hash.
+        model: A released name, an artifact's folder, a URL with its hash, or an encoder's ONNX
+            file; see `zoo.load_encoder`.
         images: A folder or file; see `export.pictures.open_images`.
         out: The npz file.
         resize: Whether images are brought to the model's size and channels; see
@@ -57,7 +58,8 @@ def encode(model, images, out, resize=False, batch_size=256, progress=True, fit=
     if progress and source.left_out:
         some = ", ".join(source.left_out[:5])
         print(f"{len(source.left_out)} files are no pictures: {some}", file=sys.stderr)
-    extra = {"encoder_sha256": encoder.card["files"]["encoder.onnx"]["sha256"]}
+    file = encoder.card["graphs"]["encoder"]["file"]
+    extra = {"encoder_sha256": encoder.card["files"][file]["sha256"]}
     if source.files is not None:
         extra["files"] = source.files
     with files.atomic_path(out) as path, zipfile.ZipFile(path, "w") as packed:

@@ -1,5 +1,6 @@
 """An encoder in 8 bits: `python -m export.quantize MODEL --images=FOLDER_OR_FILE --out=FILE.onnx`.
 
+The file carries the card of its model: `zoo.load_encoder(FILE)` opens it like any encoder.
 Weights and activations of products and convolutions become int8, by ONNX Runtime's static
 quantisation; ranges of activations are those of the images given. Weights take 7 of the 8 bits:
 with all of them, sums overflow 16 bits on processors without VNNI. What int8 costs is measured, on
@@ -18,7 +19,7 @@ from zoo import files, runtime
 from zoo.graph import Graph
 from zoo.images import prepare_images
 from zoo.releases import card as cards
-from zoo.releases import catalogue
+from zoo.releases import catalogue, standalone
 
 NUM_CALIBRATION = 256
 
@@ -73,6 +74,20 @@ def quantize(content, images):
         return out.read_bytes()
 
 
+def with_card(content, card):
+    """Returns the bytes of a changed encoder that carries its model's card.
+
+    Args:
+        content: The bytes of the changed graph.
+        card: The card of the model that it was made from.
+    """
+    import onnx
+
+    model = onnx.load_model_from_string(content)
+    model.metadata_props.add(key=standalone.METADATA, value=standalone.embed(card, content))
+    return model.SerializeToString()
+
+
 def _in_float32(model):
     """Puts casts of float16 constants back into the constants, as `export.half` found them."""
     from onnx import numpy_helper
@@ -116,8 +131,8 @@ def main(arguments=None):
     pictures.add_resize(parser)
     options = parser.parse_args(arguments)
     try:
-        content, images = read(options.model, options.images, options.resize)
-        changed = quantize(content, images)
+        encoder, content, images = read(options.model, options.images, options.resize)
+        changed = with_card(quantize(content, images), encoder.card)
         files.atomic_write(options.out, changed)
     except (ImportError, OSError, TypeError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
@@ -130,9 +145,9 @@ def main(arguments=None):
 
 
 def read(model, images, resize=False):
-    """Returns the bytes of a model's encoder, and images as it takes them.
+    """Returns a model's encoder, the bytes of its graph, and images as the graph takes them.
 
-    At most 256, evenly spaced through all: files are often sorted by class.
+    The images are at most 256, evenly spaced through all: files are often sorted by class.
     """
     encoder = runtime.load_encoder(model)
     source = pictures.open_images(images, encoder.image_shape, resize)
@@ -141,7 +156,7 @@ def read(model, images, resize=False):
     chosen, _ = pictures.evenly_spaced(source, NUM_CALIBRATION, encoder.image_shape)
     folder = catalogue.resolve(model)
     content = cards.read_file(folder, encoder.card, encoder.card["graphs"]["encoder"]["file"])
-    return content, prepare_images(chosen, encoder.card["preprocessing"])
+    return encoder, content, prepare_images(chosen, encoder.card["preprocessing"])
 
 
 if __name__ == "__main__":

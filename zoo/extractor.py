@@ -68,7 +68,8 @@ class FeatureExtractor(TransformerMixin, BaseEstimator):
     the reason, for `check_estimator(..., expected_failed_checks=...)`.
 
     Args:
-        model: A released name, an artifact's folder, or a URL with its hash.
+        model: A released name, an artifact's folder, a URL with its hash, or an encoder's ONNX
+            file; see `zoo.load_encoder`.
         kind: "mean", "sample" or "params"; the last puts all arrays side by side.
         seed: Int for kind="sample", 17 where it is not given.
         resize: Whether images of another size or number of channels are brought to the model's.

@@ -11,6 +11,7 @@ class Graph:
     Attributes:
         name: As given.
         inputs, outputs: Name -> shape, a list of ints and, for a dynamic dimension, its name.
+        metadata: Key -> text, what the file says of itself.
     """
 
     def __init__(self, content, name):
@@ -27,6 +28,7 @@ class Graph:
             )
         except Exception as error:  # ONNX Runtime has no public root of its errors.
             raise ValueError(f"Expected an ONNX graph in {name}. Received: {error}") from error
+        self.metadata = dict(self._runtime.get_modelmeta().custom_metadata_map)
         self.inputs = {item.name: list(item.shape) for item in self._runtime.get_inputs()}
         self.outputs = {item.name: list(item.shape) for item in self._runtime.get_outputs()}
 

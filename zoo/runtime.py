@@ -9,7 +9,7 @@ from zoo.arguments import positive_int
 from zoo.graph import Graph
 from zoo.images import as_array, as_batch, prepare_blocks, prepare_images, resize_images
 from zoo.releases import card as cards
-from zoo.releases import catalogue
+from zoo.releases import catalogue, standalone
 
 SEED = 17
 __all__ = [
@@ -22,16 +22,29 @@ def load_encoder(model):
 
     Args:
         model: A released name, an artifact's folder, or a URL with its hash; see
-            `zoo.releases.resolve`.
+            `zoo.releases.resolve`. Or an encoder's ONNX file, `#sha256=HEX` after it or not: one
+            that `python -m export.quantize` wrote, or one in its artifact's folder.
 
     Raises:
         FileNotFoundError: If there is no such model, or its encoder is absent.
         ValueError: If the encoder is not the file that was published.
     """
+    file = standalone.split(model)
+    if file is not None:
+        return _of_file(*file)
     folder = catalogue.resolve(model)
     card, graph = _open(folder, "encoder")
     sampler = card["posterior"].get("sampler")
     return Encoder(card, graph, _open(folder, sampler)[1] if sampler else None)
+
+
+def _of_file(path, sha256):
+    """Returns the encoder of an ONNX file; a flow's samples need its artifact's folder."""
+    card, graph = standalone.read(path, sha256)
+    sampler = card["posterior"].get("sampler")
+    return Encoder(
+        card, graph, _open(path.parent, sampler)[1] if sampler in card["graphs"] else None
+    )
 
 
 def load_decoder(model):
@@ -207,13 +220,18 @@ class Encoder(_Model):
         return self._sampler(**gaussian, noise=noise)["sample"]
 
     def _require_known(self, kind):
-        family = self.card["posterior"].get("family")
+        posterior = self.card["posterior"]
+        family, sampler = posterior.get("family"), posterior.get("sampler")
         known = ("diagonal_normal",) if kind == "sample" else ("diagonal_normal", "deterministic")
-        if kind != "params" and family not in known and self._sampler is None:
-            raise ValueError(
-                f"kind={kind!r} needs a posterior of the family {' or '.join(map(repr, known))}. "
-                f"Received: family={family!r}"
-            )
+        if kind == "params" or family in known or self._sampler is not None:
+            return
+        if sampler and kind == "mean":  # the code of a flow
+            return
+        text = " or ".join(map(repr, known))
+        text += f", or the graph {sampler!r} of its artifact's folder" if sampler else ""
+        raise ValueError(
+            f"kind={kind!r} needs a posterior of the family {text}. Received: family={family!r}"
+        )
 
 
 class Decoder(_Model):

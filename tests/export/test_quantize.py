@@ -8,8 +8,9 @@ import onnx
 import pytest
 import tiny_artifact
 
-from export import half, quantize
-from zoo import runtime
+import zoo
+from export import encode, half, quantize
+from zoo import files, runtime
 from zoo.graph import Graph
 
 
@@ -83,10 +84,93 @@ def test_the_command(tmp_path, capsys):
     expected = runtime.load_encoder(run / "artifact").features(x)
     found = Graph(out.read_bytes(), "int8")(image=binary)["loc"]
     assert np.abs(found - expected).max() < 0.2 * np.abs(expected).max()
+    # The file is loaded like any encoder.
+    encoder = zoo.load_encoder(out)
+    np.testing.assert_array_equal(encoder.features(x), found)
+    assert repr(encoder) == repr(zoo.load_encoder(run / "artifact"))
+    np.testing.assert_array_equal(zoo.FeatureExtractor(str(out)).fit_transform(x), found)
+    np.savez(tmp_path / "four.npz", images=x)
+    assert encode.encode(out, tmp_path / "four.npz", tmp_path / "codes.npz") == 4
+    with np.load(tmp_path / "codes.npz") as codes:
+        np.testing.assert_array_equal(codes["features"], found)
+        assert codes["encoder_sha256"] == files.sha256(out)
     for place, wrong in ((1, f"--images={tmp_path}/absent.npz"), (2, f"--out={tmp_path}")):
         changed = [*given[:place], wrong, *given[place + 1 :]]
         assert quantize.main(changed) == 1
         assert "error: " in capsys.readouterr().err
+
+
+def quantised(model, rng, folder, **changes):
+    encoder = runtime.load_encoder(model)
+    content = (model / "encoder.onnx").read_bytes()
+    changed = quantize.quantize(content, rng.random((20, *encoder.image_shape), np.float32))
+    path = folder / "encoder.int8.onnx"
+    path.write_bytes(quantize.with_card(changed, {**encoder.card, **changes}))
+    return path
+
+
+def test_a_file_of_an_encoder_has_the_preprocessing_and_hash_of_its_card(tmp_path, rng):
+    card = {"preprocessing": {"scale": "uint8/255", "binarise": "threshold 0.5", "multiply": 2}}
+    model = light_artifact.make(tmp_path, "light", **card)
+    path, x = quantised(model, rng, tmp_path), rng.integers(0, 256, (4, 8, 6), np.uint8)
+    twos = 2 * (x[..., None] >= 128).astype("f4")
+    expected = Graph(path.read_bytes(), "int8")(image=twos)["loc"]
+    for name in (path, str(path), f"{path}#sha256={files.sha256(path).upper()}"):
+        np.testing.assert_array_equal(zoo.load_encoder(name).features(x), expected)
+    assert zoo.load_encoder(path).card["metrics"] == {}  # those were of the float encoder
+    with pytest.raises(ValueError, match=f"not the file that was published.*{'0' * 64}"):
+        zoo.load_encoder(f"{path}#sha256={'0' * 64}")
+
+
+def test_a_flow_in_8_bits_gives_its_code_and_needs_its_folder_to_draw(tmp_path, rng):
+    flow = {"posterior": {"family": "iaf", "sampler": "posterior"}}
+    model = light_artifact.make(tmp_path)
+    path = quantised(model, rng, tmp_path, **flow)
+    encoder, x = zoo.load_encoder(path), rng.random((2, 8, 6))
+    assert encoder.features(x).shape == (2, 3)
+    card = files.read_json(model / "card.json")
+    sampler = {"file": "decoder.onnx", "inputs": {"z": ["batch", 3]}}
+    sampler["outputs"] = {"mean": ["batch", 8, 6, 1]}  # any graph of the folder
+    card = {**card, **flow, "graphs": {**card["graphs"], "posterior": sampler}}
+    light_artifact.write_card(model, card)
+    path.rename(model / path.name)
+    assert zoo.load_encoder(model / path.name)._sampler.name == "decoder.onnx"
+    with pytest.raises(ValueError, match="the graph 'posterior' of its artifact's folder"):
+        encoder.features(x, kind="sample")
+
+
+def test_files_in_an_artifact_s_folder_have_its_card(tmp_path, rng):
+    model = light_artifact.make(tmp_path)
+    x = rng.integers(0, 256, (4, 8, 6), np.uint8)
+    expected = runtime.load_encoder(model).features(x)
+    np.testing.assert_array_equal(zoo.load_encoder(model / "encoder.onnx").features(x), expected)
+    images = rng.random((20, 8, 6, 1), np.float32)
+    changed = quantize.quantize((model / "encoder.onnx").read_bytes(), images)
+    (model / "old.int8.onnx").write_bytes(changed)  # without a card inside
+    received = zoo.load_encoder(model / "old.int8.onnx").features(x)
+    expected = Graph(changed, "int8")(image=(x / np.float32(255))[..., None])["loc"]
+    np.testing.assert_array_equal(received, expected)
+    with pytest.raises(ValueError, match="Expected inputs .*'image'.* in decoder.onnx"):
+        zoo.load_encoder(model / "decoder.onnx")
+    content = (model / "encoder.onnx").read_bytes()
+    (tmp_path / "alone.onnx").write_bytes(content)
+    with pytest.raises(ValueError, match="with its card inside.*or in its artifact's folder"):
+        zoo.load_encoder(tmp_path / "alone.onnx")
+    with pytest.raises(FileNotFoundError, match="ONNX file. Received: 'absent.onnx', absent"):
+        zoo.load_encoder("absent.onnx")
+    (model / "encoder.onnx").write_bytes(content + b" ")
+    with pytest.raises(ValueError, match="(is not the file|an ONNX graph)"):
+        zoo.load_encoder(model / "encoder.onnx")
+
+
+def test_a_card_inside_a_file_is_checked(tmp_path, rng):
+    path = quantised(light_artifact.make(tmp_path), rng, tmp_path)
+    model = onnx.load(path)
+    for text, error in (("{", "a card as JSON"), ('{"format": "x"}', "Expected format=")):
+        model.metadata_props[-1].value = text
+        onnx.save(model, path)
+        with pytest.raises(ValueError, match=error):
+            zoo.load_encoder(path)
 
 
 def test_images_are_spread_over_all_of_a_file(tmp_path, monkeypatch):
@@ -96,7 +180,7 @@ def test_images_are_spread_over_all_of_a_file(tmp_path, monkeypatch):
     images[11:] = 0
     np.savez(tmp_path / "images.npz", images=images)
     monkeypatch.setattr(quantize, "NUM_CALIBRATION", 3)
-    _, chosen = quantize.read(run / "artifact", tmp_path / "images.npz")
+    _, _, chosen = quantize.read(run / "artifact", tmp_path / "images.npz")
     np.testing.assert_array_equal(chosen[:, 0, 0, 0], [1, 1, 0])  # 0, 10 and 20, binarised
 
 

@@ -46,7 +46,19 @@ def read_card(folder):
             f"Expected an artifact's folder, which holds {CARD}. Received: folder={str(folder)!r}"
             f"{_run_hint(Path(folder))}"
         )
-    card = files.read_json(path)
+    return check(files.read_json(path), path)
+
+
+def check(card, path):
+    """Returns a card if it is one.
+
+    Args:
+        card: What was read from JSON.
+        path: The file that it was read from, for messages.
+
+    Raises:
+        ValueError: If the card is not of this format, or lacks a key.
+    """
     if not isinstance(card, dict) or card.get("format") != FORMAT:
         received = card.get("format") if isinstance(card, dict) else type(card).__name__
         raise ValueError(f"Expected format={FORMAT!r} in {path}. Received: format={received!r}")
