@@ -28,6 +28,7 @@ SLOW_TESTS = [
     "zoo/test_mmd.py",
     "zoo/test_mu.py",
     "zoo/test_pixelcnn.py",
+    "zoo/test_terms.py",
     "zoo/test_vae.py",
     "zoo/test_vamp.py",
     "zoo/evaluation/test_jacobian.py",

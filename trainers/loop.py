@@ -70,6 +70,7 @@ def train(config, workdir, splits, progress=True):
         check_likelihood(model, train_set)
         watched = splits["validation"] or splits["test"] or train_set
         check_labels(model, train_set, watched)
+        check_batch_size(model, train_set, batch_size)
         # An execution starts where the last one ended, in the middle of an epoch as well.
         remaining = math.gcd(steps, first_step)
         model.compile(
@@ -180,6 +181,18 @@ def check_labels(model, *datasets):
             raise ValueError(
                 f"The objective {kind(model.objective)!r} needs labels. Received: "
                 f"data.name={dataset.name!r}, whose split {dataset.split!r} has none"
+            )
+
+
+def check_batch_size(model, dataset, batch_size):
+    """Raises ValueError if no batch is large enough for a term of the objective."""
+    size = min(batch_size, len(dataset))
+    for term, smallest in model.objective.smallest_batches().items():
+        if term in model.terms and size < smallest:
+            raise ValueError(
+                f"Expected batches of at least {smallest} examples for the {term} of the objective "
+                f"{kind(model.objective)!r}. Received: train.batch_size={batch_size}, "
+                f"{len(dataset)} training examples"
             )
 
 

@@ -30,7 +30,7 @@ NOT_TERMS = ("epoch", "step", "seconds")
 # Words in the names of terms that are not in nats; every other term is.
 UNITLESS = (
     *("accuracy", "beta", "learning_rate", "active_units", "mmd", "divergence", "lambda"),
-    *("prior_trace", "regulariser", "frechet", "probe", "svm", "reconstruction_l2"),
+    *("layer_losses", "prior_trace", "regulariser", "frechet", "probe", "svm", "reconstruction_l2"),
 )
 STYLE = {
     "font.size": 9,

@@ -9,7 +9,7 @@ from zoo import registry
 from zoo.backend import fold_in, tfp_seed, to_numpy
 from zoo.encoders.encoder import Encoder
 from zoo.layers.part import kind, part_config
-from zoo.metrics import FirstNonFinite
+from zoo.metrics import FirstNonFinite, TermMean
 from zoo.registry import DECODERS, ENCODERS, MARGINALS, OBJECTIVES
 
 ROOMS = {"encoder": ENCODERS, "decoder": DECODERS, "marginal": MARGINALS, "objective": OBJECTIVES}
@@ -57,11 +57,14 @@ class VAE(keras.Model):
         self.step = self.add_weight(
             name="step", shape=(), dtype="int32", initializer="zeros", trainable=False
         )
+        smallest = self.objective.smallest_batches()
         self.terms = {
-            name: keras.metrics.Mean(name=name)
-            for name in self.objective.term_names
+            name: TermMean(name, smallest.get(name, 1))
+            for name in self.objective.logged_terms(self.decoder)
             if name != "loss"
         }
+        self.layer_losses = TermMean("layer_losses")
+        self._has_layer_losses = False
         self.first_non_finite = {
             name: FirstNonFinite(name=f"first_non_finite_{name}") for name in ("loss", *self.terms)
         }
@@ -209,16 +212,20 @@ class VAE(keras.Model):
                 "Expected no weights of examples: an objective's loss is of the batch as a whole. "
                 "Received: sample_weight or class_weight"
             )
-        loss = y_pred["loss"]
+        loss, examples = y_pred["loss"], ops.shape(x)[0]
         if len(loss.shape) != 0:
             raise ValueError(
                 f"Expected a scalar loss of the objective {kind(self.objective)!r}, the batch's "
                 f"mean. Received: shape={tuple(loss.shape)}"
             )
-        for extra in self.losses:
-            loss = loss + extra
         for name, metric in self.terms.items():
-            metric.update_state(y_pred[name])
+            metric.update_state(y_pred[name], examples)
+        extras = self.losses
+        if extras:
+            self._has_layer_losses = True
+            self.layer_losses.update_state(sum(extras), examples)
+        for extra in extras:
+            loss = loss + extra
         for name, metric in self.first_non_finite.items():
             metric.update_state(y_pred[name], step=ops.convert_to_tensor(self.step))
         if training:
@@ -229,9 +236,20 @@ class VAE(keras.Model):
         return loss
 
     def get_metrics_result(self):
-        """Returns the means of loss and terms; the first-bad-step counters are for callbacks."""
+        """Returns the means over examples of loss and terms.
+
+        The terms, each times its weight of `objective.loss_weights()`, add up to the loss, with
+        `layer_losses` if layers have losses of their own. A batch that is too small for a term
+        counts neither in the term's mean nor in that part of the loss.
+        """
         result = super().get_metrics_result()
-        return {key: value for key, value in result.items() if "first_non_finite" not in key}
+        for name, weight in self.objective.loss_weights().items():
+            if name in self.terms and self.terms[name].smallest_batch > 1 and weight:
+                result["loss"] = result["loss"] + weight * self.terms[name].shortfall()
+        hidden = {metric.name for metric in self.first_non_finite.values()}  # for callbacks
+        if not self._has_layer_losses:
+            hidden.add("layer_losses")
+        return {name: value for name, value in result.items() if name not in hidden}
 
     def adapt(self, images, seed=17):
         """Estimates over `images`, the training set, what training leaves to be estimated.

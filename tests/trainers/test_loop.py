@@ -10,6 +10,7 @@ import small_run
 from ml_collections import ConfigDict
 
 from trainers import callbacks, checkpoints, loop
+from trainers import history as histories
 from trainers.config import complete, default_config, model_config
 from zoo.backend import BACKEND, to_numpy
 
@@ -49,6 +50,39 @@ def test_tensorboard_reads_the_scalars_and_pictures(run):
     assert events.Scalars("loss")[-1].value == pytest.approx(run[2].history[-1]["loss"], rel=1e-6)
     assert set(events.Tags()["images"]) == {"reconstructions", "samples"}
     assert events.Images("samples")[0].width > 6
+
+
+@pytest.mark.parametrize("steps", [1, 5])
+def test_records_of_an_epoch_add_up_to_its_loss(tmp_path, steps):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    # The last of the five batches holds a single image, of which there is no divergence.
+    config = small_run.config(tmp_path, epochs=1, train__steps_per_execution=steps)
+    with config.unlocked():
+        config.objective = ConfigDict({"name": "infovae", "lambda_": 100.0})
+        config.train.pictures_every = 0
+    splits = loop.data.load_splits(config.data)
+    assert len(splits["train"]) == 33
+    loop.train(config, tmp_path / "run", splits, progress=False)
+    (row,) = histories.read(tmp_path / "run")
+    events = EventAccumulator(str(tmp_path / "run" / "tensorboard"))
+    events.Reload()
+    for prefix in ("", "val_"):
+        names = [f"{prefix}{name}" for name in ("loss", "distortion", "rate", "divergence")]
+        scalars = [events.Scalars(name)[0].value for name in names]
+        for loss, distortion, rate, divergence in ([row[name] for name in names], scalars):
+            assert divergence != 0
+            assert loss == pytest.approx(distortion + rate + 99.0 * divergence, rel=2e-5)
+
+
+def test_batches_too_small_for_a_term_are_refused(tmp_path):
+    config = small_run.config(tmp_path, epochs=1, train__batch_size=1)
+    with config.unlocked():
+        config.objective = ConfigDict({"name": "infovae"})
+    splits = loop.data.load_splits(config.data)
+    with pytest.raises(ValueError, match="at least 2 .*divergence.*train.batch_size=1, 33 "):
+        loop.train(config, tmp_path / "run", splits, progress=False)
+    assert not (tmp_path / "run").exists()
 
 
 def test_stopped_and_resumed_is_the_same_run_bit_for_bit(run, tmp_path, monkeypatch):

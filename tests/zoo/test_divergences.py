@@ -335,15 +335,37 @@ def test_the_prior_is_a_target_without_a_gradient(rng):
     assert np.all(_gradient(loss, np.zeros(Z, "float32")) == 0)
 
 
-def test_a_batch_of_one_is_finite(rng):
+@pytest.mark.parametrize("name", registry.DIVERGENCES.names())
+def test_a_batch_of_one_is_finite(name, rng):
     z, _ = gaussians.draws(rng, 1)
-    for name in registry.DIVERGENCES.names():
-        divergence = registry.DIVERGENCES.create(name)
-        divergence.build((None, Z))
-        found = divergence.estimate(
-            ops.convert_to_tensor(z), NORMAL, fold_in(tfp_seed(1), 2), training=True
-        )
-        assert all(np.isfinite(to_numpy(value)) for value in found.values()), name
+    divergence, seed = registry.DIVERGENCES.create(name), fold_in(tfp_seed(1), 2)
+    divergence.build((None, Z))
+    estimate = divergence.of_batch(ops.convert_to_tensor(z), NORMAL, seed, training=True)
+    assert all(np.isfinite(to_numpy(value)) for value in estimate.values())
+    gradient = _gradient(
+        lambda z: divergence.of_batch(z, NORMAL, seed)["loss"] + 0.0 * ops.sum(z), z
+    )
+    assert np.all(np.isfinite(gradient))
+
+
+@pytest.mark.parametrize(
+    "spec", [{"name": "mmd"}, {"name": "mmd", "estimator": "v"}, {"name": "stein"}]
+)
+def test_what_takes_pairs_has_no_value_for_a_batch_of_one(spec, rng):
+    divergence, seed = registry.DIVERGENCES.create(spec), fold_in(tfp_seed(1), 2)
+    for count in (1, 2):
+        z, _ = gaussians.draws(rng, count)
+        loss = divergence.of_batch(ops.convert_to_tensor(z), NORMAL, seed)["loss"]
+        gradient = _gradient(lambda z: divergence.of_batch(z, NORMAL, seed)["loss"], z)
+        assert (float(to_numpy(loss)) != 0) == (count == 2)
+        assert np.any(gradient != 0) == (count == 2)
+
+
+def test_the_u_statistic_of_one_sample_is_no_number(rng):
+    one, two = (ops.convert_to_tensor(gaussians.draws(rng, count)[0]) for count in (1, 2))
+    for pair in ((one, one), (one, two), (two, one)):
+        assert np.isnan(to_numpy(mmd(*pair)))
+    assert np.isfinite(to_numpy(mmd(two, two)))
 
 
 @pytest.mark.parametrize("size", [2, 64])

@@ -182,13 +182,20 @@ def test_fit_logs_the_objective_s_terms_and_loss(x):
     model = _model(zoo.Beta(0.5, anneal_steps=1))
     model.compile(keras.optimizers.SGD(0.0))
     history = model.fit(x, epochs=1, batch_size=4, verbose=0).history
-    assert set(history) == {"loss", "distortion", "rate", "elbo", "beta"}
+    assert set(history) == {"loss", "distortion", "rate", "elbo", "beta", "weighted_rate"}
     assert history["loss"][0] == pytest.approx(
-        history["distortion"][0] + 0.5 * history["rate"][0], rel=0.05
+        history["distortion"][0] + history["weighted_rate"][0], rel=1e-5
     )
+    # The first of the three batches has no weight, the others 0.5.
+    assert 0 < history["weighted_rate"][0] < 0.5 * history["rate"][0]
     assert 0 < history["beta"][0] < 0.5
     assert _model(zoo.Beta(0.5)).terms.keys() == {"distortion", "rate", "elbo"}
     assert model.evaluate(x, verbose=0, return_dict=True).keys() == history.keys()
+
+
+def _evaluated(model, x):
+    model.compile()
+    return model.evaluate(x, verbose=0, return_dict=True)
 
 
 def test_regularisers_of_a_part_count(x):
@@ -203,6 +210,8 @@ def test_regularisers_of_a_part_count(x):
     logs = model.evaluate(x, verbose=0, return_dict=True)
     penalty = 1000 * float((to_numpy(model.encoder.hidden[0].kernel) ** 2).sum())
     assert logs["loss"] == pytest.approx(-logs["elbo"] + penalty, rel=1e-4)
+    assert logs["layer_losses"] == pytest.approx(penalty, rel=1e-5)
+    assert "layer_losses" not in _evaluated(_model(), x)
 
 
 def test_the_step_is_counted_while_training_only(x):

@@ -14,6 +14,11 @@ class Divergence(Part):
     if it has any, learn from the rate.
     """
 
+    # The fewest draws that say something of q(z): two, where the estimate takes pairs of them.
+    smallest_batch = 1
+    # Whether the `loss` of `estimate` has another value than its `divergence`.
+    follows_another_loss = False
+
     def __init__(self, **kwargs):
         super().__init__(**{**kwargs, "dtype": "float32"})
 
@@ -32,6 +37,14 @@ class Divergence(Part):
             training: Whether weights of the divergence's own may learn.
         """
         raise NotImplementedError
+
+    def of_batch(self, z, prior, seed, training=False):
+        """Returns what `estimate` does, and zeros for fewer draws than `smallest_batch`."""
+        estimate = self.estimate(z, prior, seed, training=training)
+        if self.smallest_batch == 1:
+            return estimate
+        is_enough = ops.shape(z)[0] >= self.smallest_batch
+        return {name: ops.where(is_enough, value, 0.0) for name, value in estimate.items()}
 
 
 def draw_like(z, prior, seed):

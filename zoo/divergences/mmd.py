@@ -29,7 +29,7 @@ class MMD(Divergence):
         kernel: "rbf" or "imq"; see `zoo.divergences.kernels`.
         estimator: "u", without the diagonals k(z, z), k(y, y): unbiased, so below zero at times;
             or "v", with them: never below zero, too large by about 2 (k(0) - E k) / B. A batch of
-            one has no pairs, and counts their mean as zero.
+            one has no pairs, and no divergence.
         bandwidth: "paper", "median", "median_over_log" or a positive number.
 
     Raises:
@@ -38,6 +38,8 @@ class MMD(Divergence):
     Reference:
         `infovae`, Divergences Families; Gretton et al., 2012, lemma 6.
     """
+
+    smallest_batch = 2
 
     def __init__(self, kernel="rbf", estimator="u", bandwidth="paper", **kwargs):
         kernels.check_kernel(kernel)
@@ -56,12 +58,18 @@ class MMD(Divergence):
 def mmd(z, y, kernel="rbf", estimator="u", bandwidth="paper"):
     """Returns MMD^2 of samples z [N, Z] and y [M, Z], a tensor [], for what fits in memory.
 
+    The U-statistic of one sample, which has no pairs, is NaN.
+
     Args: as `MMD`.
     """
     h = kernels.bandwidth(bandwidth, kernel, z, y)
     pairs = ((z, z), (y, y), (z, y))
     totals = [ops.sum(kernel_sums(a, b, kernel, h)[0]) for a, b in pairs]
-    return _combine(*totals, _count(z), _count(y), kernel, estimator)
+    n, m = _count(z), _count(y)
+    value = _combine(*totals, n, m, kernel, estimator)
+    if estimator == "v":
+        return value
+    return ops.where(ops.logical_and(n > 1, m > 1), value, float("nan"))
 
 
 def mmd_of_sets(z, y, kernel="rbf", estimator="u", bandwidth="paper", chunk=CHUNK):

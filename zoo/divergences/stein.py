@@ -16,7 +16,8 @@ class Stein(Divergence):
         loss gradient by z_i = -phi(z_i) / B,   so that all examples together weigh one
 
     The first part climbs to where p is large, the second keeps the samples apart. Its norm in that
-    space, the kernelised Stein discrepancy, is what is reported, zero only where q = p:
+    space, the kernelised Stein discrepancy, is what is reported, zero only where q = p. One z alone
+    says nothing of q, so a batch of one has no divergence:
 
         divergence = KSD^2 = (1/B^2) sum_ij [ s_i . s_j k + s_i . grad_j k + s_j . grad_i k
                                               + tr grad_i grad_j k ]
@@ -32,6 +33,8 @@ class Stein(Divergence):
         Liu and Wang, 2016, algorithm 1; Liu, Lee and Jordan, 2016, theorem 3.6; `infovae`,
         Divergences Families.
     """
+
+    smallest_batch = 2
 
     def __init__(self, bandwidth="median_over_log", **kwargs):
         kernels.check_bandwidth(bandwidth)

@@ -14,7 +14,8 @@ class Beta(RateDistortion):
         z ~ e(z|x);  D = -log d(x|z);  R = KL(e(z|x) || m(z));  elbo = -(D + R)
 
     `beta=1` is the negative ELBO. With `anneal_steps`, beta rises linearly from 0 to its value
-    over that many batches; terms report R itself, unweighted, so `elbo` stays a bound.
+    over that many batches. Terms report R itself, unweighted, so `elbo` stays a bound, and then
+    also `weighted_rate`, beta R, whose mean over an epoch is no product of means.
 
     Args:
         beta: Non-negative number, the weight of the rate.
@@ -43,13 +44,18 @@ class Beta(RateDistortion):
         self.anneal_steps = anneal_steps
         if anneal_steps:
             # A constant weight is in the config; only one that changes is worth a curve.
-            self.term_names = (*self.term_names, "beta")
+            self.term_names = (*self.term_names, "beta", "weighted_rate")
+
+    def loss_weights(self):
+        rate = {"weighted_rate": 1.0} if self.anneal_steps else {"rate": self.beta}
+        return {"cost": 1.0, **rate}
 
     def call(self, x, encoder=None, decoder=None, marginal=None, training=False, step=None):
-        """Returns `loss` [], `beta` [] and what `terms` gives."""
+        """Returns `loss` [], `beta` [], `weighted_rate` [B] and what `terms` gives."""
         terms = self.terms(x, encoder, decoder, marginal, training)
         beta = self.beta * ops.ones(())
         if training and step is not None:
             beta = beta * linear_ramp(step, self.anneal_steps)
-        loss = ops.mean(terms["cost"] + beta * terms["rate"])
-        return {"loss": loss, **terms, "beta": beta}
+        weighted_rate = beta * terms["rate"]
+        loss = ops.mean(terms["cost"] + weighted_rate)
+        return {"loss": loss, **terms, "beta": beta, "weighted_rate": weighted_rate}

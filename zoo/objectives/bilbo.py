@@ -31,6 +31,9 @@ class Bilbo(RateDistortion):
     def __init__(self, seed=17, **kwargs):
         super().__init__(rate="analytic", seed=seed, **kwargs)
 
+    def loss_weights(self):
+        return {"cost": 1.0, "rate": 1.0}
+
     def check_parts(self, encoder, decoder, marginal):
         """Checks the parts.
 

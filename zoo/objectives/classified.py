@@ -70,6 +70,16 @@ class Classified(Objective):
     def check_parts(self, encoder, decoder, marginal):
         self.base.check_parts(encoder, decoder, marginal)
 
+    def logged_terms(self, decoder):
+        own = self.term_names[len(self.base.term_names) :]
+        return (*self.base.logged_terms(decoder), *own)
+
+    def loss_weights(self):
+        return {**self.base.loss_weights(), "classifier_loss": 1.0}
+
+    def smallest_batches(self):
+        return self.base.smallest_batches()
+
     def released(self):
         """Returns the base: the classifier is a measure of the codes, not a part of the model."""
         return self.base.released()

@@ -20,7 +20,9 @@ class InfoVAE(RateDistortion):
     alpha = 1, lambda = 0 is the autoencoder without any regularisation.
 
     The divergence is of the batch's z, and has no gradient into p(z), whose weights, if it has any,
-    learn from R alone.
+    learn from R alone. A batch with too few examples for the divergence (one, for "mmd" and
+    "stein") has a loss without it and takes no part in its logged mean. Where what z follows is not
+    the divergence itself, as with "adversarial", it is logged as `divergence_loss`.
 
     Args:
         alpha: Number of at most 1. The authors advise 0 with a simple decoder, and 1 with one that
@@ -59,7 +61,19 @@ class InfoVAE(RateDistortion):
         self.lambda_ = lambda_
         self.divergence = DIVERGENCES.create(divergence)
         terms = ("distortion",) if rate == "none" else self.term_names
-        self.term_names = (*terms, "divergence")
+        followed = ("divergence_loss",) if self.divergence.follows_another_loss else ()
+        self.term_names = (*terms, "divergence", *followed)
+
+    def _divergence_weight(self):
+        return max(self.alpha + self.lambda_ - 1.0, 0.0)
+
+    def loss_weights(self):
+        rate = {} if self.rate == "none" else {"rate": 1.0 - self.alpha}
+        followed = "divergence_loss" if self.divergence.follows_another_loss else "divergence"
+        return {"cost": 1.0, **rate, followed: self._divergence_weight()}
+
+    def smallest_batches(self):
+        return dict.fromkeys(("divergence", "divergence_loss"), self.divergence.smallest_batch)
 
     def check_parts(self, encoder, decoder, marginal):
         """Checks the parts.
@@ -79,7 +93,7 @@ class InfoVAE(RateDistortion):
             self.divergence.build((None, encoder.latent_dim))
 
     def call(self, x, encoder=None, decoder=None, marginal=None, training=False, step=None):
-        """Returns `loss`, `divergence` [], and what `terms` gives, all in nats."""
+        """Returns `loss`, `divergence`, `divergence_loss` [], and what `terms` gives."""
         posterior, z, seed = self.draw(x, encoder, training)
         prior = marginal.batch_distribution(posterior, z)
         if self.rate == "none":
@@ -90,6 +104,7 @@ class InfoVAE(RateDistortion):
         loss = ops.mean(terms["cost"])
         if self.alpha != 1:
             loss = loss + (1.0 - self.alpha) * ops.mean(terms["rate"])
-        estimate = self.divergence.estimate(z, prior, fold_in(seed, 1), training=training)
-        loss = loss + max(self.alpha + self.lambda_ - 1.0, 0.0) * estimate["loss"]
-        return {"loss": loss, **terms, "divergence": estimate["divergence"]}
+        estimate = self.divergence.of_batch(z, prior, fold_in(seed, 1), training=training)
+        loss = loss + self._divergence_weight() * estimate["loss"]
+        divergence = {"divergence": estimate["divergence"], "divergence_loss": estimate["loss"]}
+        return {"loss": loss, **terms, **divergence}

@@ -62,6 +62,9 @@ class Mu(RateDistortion):
         self.mean_term = mean_term
         self.variance_term = variance_term
 
+    def loss_weights(self):
+        return {"cost": 1.0, "regulariser": 1.0}
+
     def check_parts(self, encoder, decoder, marginal):
         """Checks the parts.
 

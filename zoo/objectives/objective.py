@@ -10,9 +10,10 @@ class Objective(Part):
 
     `call` returns a dict: `loss` [], minimised, and the terms named by `term_names`, shape [B]
     where they are per example (nats), [] where they are batch statistics; those are logged, and
-    `call` may return more. It is given the other three parts rather than tensors made from them,
-    so that it may sample, differentiate or train beside them as it needs. `step`, the number of
-    batches trained on, is what schedules read.
+    `call` may return more. Logs are means over examples: a batch of B examples has the weight B,
+    and the terms of `loss_weights` add up to the loss. `call` gets the other three parts rather
+    than tensors made from them, so that it may sample, differentiate or train networks as it
+    needs. `step`, the number of batches trained on, is what schedules read.
 
     Args:
         seed: Int; seeds the draws of `next_seed(self.seed_generator)`.
@@ -35,6 +36,24 @@ class Objective(Part):
 
     def connect(self, encoder, image_shape):
         """Called when a model is composed; builds layers of its own that need the parts' sizes."""
+
+    def logged_terms(self, decoder):
+        """Returns the names of the terms that are logged with this decoder."""
+        return self.term_names
+
+    def loss_weights(self):
+        """Returns name -> weight: the loss is the sum of weight times batch mean of these terms.
+
+        `cost` stands for `distortion` where it is not logged. An empty dict declares nothing.
+        """
+        return {}
+
+    def smallest_batches(self):
+        """Returns name -> the fewest examples of a batch that give the term a value; 1 if absent.
+
+        A smaller batch takes no part in the mean of the term, and its loss is without the term.
+        """
+        return {}
 
     def released(self):
         """Returns the objective of a published model: without networks that judge from beside."""

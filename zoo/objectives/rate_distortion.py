@@ -37,6 +37,11 @@ class RateDistortion(Objective):
         super().__init__(seed=seed, **kwargs)
         self.rate = rate
 
+    def logged_terms(self, decoder):
+        """Returns the names of the terms, with `cost` where it is not the distortion."""
+        bounded = isinstance(decoder.likelihood, Baggins)
+        return (*self.term_names, "cost") if bounded else self.term_names
+
     def terms(self, x, encoder, decoder, marginal, training):
         """Returns `distortion`, `rate`, `elbo` and `cost`, each [B], in nats, and `z` [B, Z]."""
         posterior, z, _ = self.draw(x, encoder, training)

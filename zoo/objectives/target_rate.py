@@ -13,7 +13,8 @@ class TargetRate(RateDistortion):
         z ~ e(z|x);  D = -log d(x|z);  R = KL(e(z|x) || m(z));  elbo = -(D + R)
 
     Below the target the rate is rewarded, above it is paid for, so that a powerful decoder cannot
-    ignore its latents. With a weight of at least |dD/dR| the optimum has the target's rate.
+    ignore its latents. With a weight of at least |dD/dR| the optimum has the target's rate. The
+    distance |target - E[R]| of a batch is logged as `rate_gap`.
 
     Args:
         target: Non-negative number, the rate wanted, in nats.
@@ -29,6 +30,8 @@ class TargetRate(RateDistortion):
         `vimae`, eq. 4, and `broken_elbo`, E: the rate target of the toy model.
     """
 
+    term_names = (*RateDistortion.term_names, "rate_gap")
+
     def __init__(self, target, weight=1.0, rate="auto", seed=17, **kwargs):
         for name, value in (("target", target), ("weight", weight)):
             if not value >= 0:
@@ -39,8 +42,11 @@ class TargetRate(RateDistortion):
         self.target = target
         self.weight = weight
 
+    def loss_weights(self):
+        return {"cost": 1.0, "rate_gap": self.weight}
+
     def call(self, x, encoder=None, decoder=None, marginal=None, training=False, step=None):
-        """Returns `loss` [] and what `terms` gives."""
+        """Returns `loss` [], `rate_gap` [] and what `terms` gives."""
         terms = self.terms(x, encoder, decoder, marginal, training)
-        distance = ops.abs(self.target - ops.mean(terms["rate"]))
-        return {"loss": ops.mean(terms["cost"]) + self.weight * distance, **terms}
+        gap = ops.abs(self.target - ops.mean(terms["rate"]))
+        return {"loss": ops.mean(terms["cost"]) + self.weight * gap, **terms, "rate_gap": gap}
