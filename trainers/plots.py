@@ -10,10 +10,13 @@ import math
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
+from trainers.class_names import class_name
 from trainers.grids import check_count
 
 # Okabe and Ito's blue and vermilion: distinct under every common colour blindness and in grey.
@@ -179,7 +182,8 @@ def latent_scatter(codes, labels=None, class_names=None):
     """Draws codes in the plane, coloured by class.
 
     Two units are drawn as they are, more by their first two principal components, one as a
-    histogram. Up to ten classes are coloured; each name also stands at its class's median.
+    histogram. Up to ten classes are coloured; each name also stands at its class's median. Names
+    are any text; one that no installed font can draw is "class 3", see `substitutes`.
 
     Args:
         codes: [N, Z], for example posterior means.
@@ -204,10 +208,42 @@ def latent_scatter(codes, labels=None, class_names=None):
     else:
         _scatter(panel, codes, labels, classes)
     if classes:
-        room = 50 // (5 + max(map(len, classes.values())))  # names in a row, by their letters
-        columns = min(5, len(classes), max(1, room))
-        figure.legend(loc="outside lower center", ncols=columns, handletextpad=0.3)
+        _legend(figure, list(classes.items()), has_points=min(codes.shape) > 1)
     return figure
+
+
+def substitutes(labels=None, class_names=None):
+    """Returns which names `latent_scatter` cannot draw, as a sentence for its caption, or "".
+
+    Args:
+        labels, class_names: As in `latent_scatter`.
+    """
+    classes = {} if labels is None else _classes(len(labels), labels, class_names)
+    if len(classes) > len(CLASSES):
+        return ""
+    drawn = {label: class_name(label, name) for label, name in classes.items()}
+    names = [f"{drawn[i].text} is {classes[i]!r}" for i in classes if drawn[i].is_substitute]
+    return f" Names that no installed font can draw: {', '.join(names)}." if names else ""
+
+
+def _legend(figure, classes, has_points):
+    """Adds a legend of all classes; Matplotlib itself leaves out names that begin with "_"."""
+    names = [class_name(label, name) for label, name in classes]
+    round_ = {"marker": "o", "linestyle": "", "markersize": 6}
+    handles = [
+        Line2D([], [], color=colour, **round_) if has_points else Patch(color=colour)
+        for colour, _ in zip(CLASSES, names)
+    ]
+    room = 50 // (5 + max(name.width for name in names))  # names in a row, by their letters
+    columns = min(5, len(names), max(1, room))
+    rows = math.ceil(len(names) / columns)
+    figure.set_figheight(
+        figure.get_figheight() + 0.18 * max(0, rows - 2)
+    )  # the plot keeps its size
+    place = {"loc": "outside lower center", "ncols": columns, "handletextpad": 0.3}
+    legend = figure.legend(handles, ["class"] * len(names), **place)
+    for name, text in zip(names, legend.get_texts()):
+        name.style(text)
 
 
 def _classes(count, labels, class_names):
@@ -223,9 +259,9 @@ def _classes(count, labels, class_names):
     present = np.unique(labels).tolist()
     if class_names is None:
         return {label: str(label) for label in present}
-    # A label without a name, -1 where there is none say, is its own. A dollar begins a formula.
+    # A label without a name is its own: -1, for example, where there is none.
     known = dict(enumerate(class_names))
-    return {label: str(known.get(label, label)).replace("$", r"\$") for label in present}
+    return {label: str(known.get(label, label)) for label in present}
 
 
 def _scatter(panel, codes, labels, classes):
@@ -241,10 +277,10 @@ def _scatter(panel, codes, labels, classes):
     panel.scatter(*codes.T, s=size, c=colours, alpha=0.75, linewidths=0)
     halo = [withStroke(linewidth=3, foreground="white")]
     for label, name in classes.items():
-        panel.scatter([], [], s=36, color=colour[label], label=name)
         middle = np.median(codes[np.asarray(labels) == label], axis=0)
         centred = {"ha": "center", "va": "center", "path_effects": halo}
-        panel.annotate(name, middle, weight="bold", fontsize=9, **centred)
+        text = panel.annotate("", middle, weight="bold", fontsize=9, **centred)
+        class_name(label, name).style(text)
     panel.set(xlabel=axes[0], ylabel=axes[1])
     panel.set_aspect("equal", adjustable="datalim")
 
@@ -254,7 +290,7 @@ def _histogram(panel, values, labels, classes):
     groups = [values[np.asarray(labels) == label] for label in classes] if classes else [values]
     colours = CLASSES[: len(classes)] if classes else [TRAINING]
     bins = np.histogram_bin_edges(values, 40)
-    panel.hist(groups, bins, stacked=True, color=colours, label=list(classes.values()) or None)
+    panel.hist(groups, bins, stacked=True, color=colours)
     panel.set(xlabel="latent unit 1", ylabel="examples")
 
 

@@ -295,7 +295,8 @@ def _pictures(model, split, seed):
         ),
         "latent": (
             plots.latent_scatter(codes, labels, class_names=split.class_names),
-            f"Posterior means of {len(codes)} images of the {split.split} split.",
+            f"Posterior means of {len(codes)} images of the {split.split} split."
+            f"{plots.substitutes(labels, split.class_names)}",
         ),
         "active units": (
             plots.active_units(codes),

@@ -1,14 +1,17 @@
 """Pictures of a run: pixel positions, shares of variance, refusals."""
 
 import io
+import warnings
 
 import matplotlib
 import numpy as np
 import pytest
+from fontTools.fontBuilder import FontBuilder
+from fontTools.pens.ttGlyphPen import TTGlyphPen
 from matplotlib.colors import to_hex, to_rgba
 from PIL import Image
 
-from trainers import plots
+from trainers import class_names, plots
 
 HISTORY = {
     "epoch": [3, 4, 5],
@@ -108,9 +111,113 @@ def test_a_label_without_a_name_is_its_own():
     assert plots._classes(3, np.array([-1, 0, 2]), ["zero", "one"]) == {-1: "-1", 0: "zero", 2: "2"}
 
 
-def test_class_names_are_no_formulas():
-    figure = plots.latent_scatter(np.eye(2), np.array([0, 1]), ["5$", r"$\wrong$"])
+NAMES = ["_neg", "__", "5$", r"$\\wrong$", "$a_1$", "pos"]
+
+
+@pytest.mark.parametrize("units", [1, 2, 5])
+def test_every_class_is_in_the_legend_whatever_its_name(rng, units):
+    labels = np.arange(12) % 6
+    figure = plots.latent_scatter(rng.normal(size=(12, units)), labels, NAMES)
+    legend = figure.legends[0]
+    assert [text.get_text() for text in legend.get_texts()] == NAMES
+    colours = [
+        to_hex(handle.get_facecolor() if units == 1 else handle.get_color())
+        for handle in legend.legend_handles
+    ]
+    assert colours == [colour.lower() for colour in plots.CLASSES[:6]]
+    texts = [*legend.get_texts(), *figure.axes[0].texts]
+    assert not any(text.get_parse_math() for text in texts)  # a dollar begins no formula
+    assert [text.get_text() for text in figure.axes[0].texts] == (NAMES if units > 1 else [])
     assert plots.png_bytes(figure).startswith(b"\x89PNG")
+
+
+def test_names_are_one_short_line():
+    for name, text in (
+        ("a\tb\n c ", "a b c"),
+        ("x" * 24, "x" * 24),
+        ("a_very_long_name_of_a_folder_0001", "a_very_long_…folder_0001"),
+        ("bad \udcff byte", "bad \ufffd byte"),
+        ("u\u0308ber", "\u00fcber"),
+    ):
+        assert class_names.class_name(3, name) == class_names.ClassName(text, ("sans-serif",))
+    assert len(class_names.class_name(3, "long" * 50).text) == class_names.LONGEST
+    assert class_names.class_name(3, " ").text == "class 3"
+
+
+@pytest.fixture
+def no_fonts_of_the_system(monkeypatch):
+    """Matplotlib's own fonts alone, whatever this machine has."""
+    manager = class_names.font_manager.fontManager
+    own = [font for font in manager.ttflist if "mpl-data" in font.fname]
+    monkeypatch.setattr(manager, "ttflist", own)
+    return manager
+
+
+def test_letters_that_no_font_has_are_named_in_the_caption(no_fonts_of_the_system, caplog):
+    labels, names = np.array([0, 1, 2]), ["ant", "\u732b", "_\u72ac"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # Matplotlib warns where it draws a box
+        figure = plots.latent_scatter(np.eye(3)[:, :2], labels, names)
+        plots.png_bytes(figure)
+    texts = ["ant", "class 1", "class 2"]
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == texts
+    assert [text.get_text() for text in figure.axes[0].texts] == texts
+    assert plots.substitutes(labels, names) == (
+        " Names that no installed font can draw: class 1 is '\u732b', class 2 is '_\u72ac'."
+    )
+    assert plots.substitutes(labels, ["a", "b", "c"]) == plots.substitutes() == ""
+    assert plots.substitutes(np.arange(30), ["\u732b"] * 30) == ""  # too many to draw
+
+
+def test_an_installed_font_that_has_the_letters_draws_them(no_fonts_of_the_system, tmp_path):
+    def square(pen):
+        for i, at in enumerate([(0, 0), (0, 700), (700, 700), (700, 0)]):
+            (pen.lineTo if i else pen.moveTo)(at)
+        pen.closePath()
+
+    builder, glyphs = FontBuilder(1000, isTTF=True), {}
+    for glyph in (".notdef", "cat"):
+        pen = TTGlyphPen(None)
+        square(pen)
+        glyphs[glyph] = pen.glyph()
+    builder.setupGlyphOrder(list(glyphs))
+    builder.setupCharacterMap({0x732B: "cat"})
+    builder.setupGlyf(glyphs)
+    builder.setupHorizontalMetrics(dict.fromkeys(glyphs, (1000, 0)))
+    builder.setupHorizontalHeader(ascent=800, descent=-200)
+    builder.setupNameTable({"familyName": "Cats", "styleName": "Regular"})
+    builder.setupOS2()
+    builder.setupPost()
+    builder.save(tmp_path / "cats.ttf")
+    no_fonts_of_the_system.addfont(tmp_path / "cats.ttf")
+    name = class_names.class_name(1, "5 \u732b")
+    assert name == class_names.ClassName("5 \u732b", ("sans-serif", "Cats")) and name.width == 4
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        figure = plots.latent_scatter(np.eye(2), np.array([0, 1]), ["ant", "5 \u732b"])
+        plots.png_bytes(figure)
+    (_, text) = figure.legends[0].get_texts()
+    assert text.get_text() == "5 \u732b" and text.get_fontfamily() == ["sans-serif", "Cats"]
+    assert class_names.class_name(1, "\u732b\u72ac").text == "class 1"  # half of a name is none
+
+
+@pytest.mark.parametrize("shapes", [True, False])
+def test_right_to_left_names_need_a_matplotlib_that_orders_them(monkeypatch, shapes):
+    monkeypatch.setattr(class_names, "_can_shape", lambda: shapes)
+    name = "\u05e9\u05dc\u05d5\u05dd"
+    assert class_names.class_name(2, name).text == (name if shapes else "class 2")
+
+
+def test_a_legend_of_many_rows_leaves_the_plot_its_height(rng):
+    codes, labels = rng.normal(size=(20, 2)), np.arange(20) % 10
+    long = [f"a_rather_long_class_{i}" for i in range(10)]
+    heights = []
+    for names in (None, long):
+        figure = plots.latent_scatter(codes, labels, names)
+        plots.png_bytes(figure)
+        box = figure.axes[0].get_window_extent()
+        heights.append(box.height / figure.dpi)
+    assert heights[1] > 0.9 * heights[0]
 
 
 def test_scatter_without_labels_has_no_legend(rng):
