@@ -55,7 +55,7 @@ class FeatureExtractor(TransformerMixin, BaseEstimator):
 
         make_pipeline(zoo.FeatureExtractor("bilbo-mnist-z2"), LogisticRegression())
 
-    Grey levels are integers from 0 to 255, of any integer dtype, or floats in [0, 1]. Data of
+    Grey levels are integers from 0 to 255, of any dtype but uint16, or floats in [0, 1]. Data of
     another range is divided first, floats from 0 to 255 for example by
     `FunctionTransformer(lambda X: X / 255)`.
 

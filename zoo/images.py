@@ -206,7 +206,8 @@ def prepare_images(images, preprocessing, bits=None):
     """Returns images as the encoder's graph takes them: float32 in [0, 1].
 
         uint8            x / 255, or as it is where these are bits
-        other integers   as uint8, and must lie in [0, 255]
+        other integers   as uint8, and must lie in [0, 255]; uint16 is refused, as its white is
+                         65535 for the trainers
         bool             0 or 1
         float            as it is, and must lie in [0, 1]
         others           refused: their range is not known
@@ -295,6 +296,12 @@ def check_values(images):
         raise TypeError(
             "Expected images of integers from 0 to 255 (uint8), bool, or floats in [0, 1]. "
             f"Received: dtype={images.dtype}; images.astype('uint8') if these are such integers"
+        )
+    if kind == "u" and images.dtype.itemsize == 2:
+        raise TypeError(
+            "Expected images of integers from 0 to 255 (uint8), bool, or floats in [0, 1]. "
+            f"Received: dtype={images.dtype}; images / 65535 if white is 65535, "
+            "images.astype('uint8') if it is 255"
         )
     low, high = images.min().item(), images.max().item()
     if kind == "f" and not (low >= -ROUNDING and high <= 1.0 + ROUNDING):
