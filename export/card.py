@@ -27,7 +27,8 @@ def make_card(model, name, data, golden, config, step, evaluation, training=None
     (`family`; for a flow posterior also `sampler`, the graph that draws from it; for a logistic
     prior and a Gaussian one of another scale than 1 also `scale` [Z]); `data`;
     `preprocessing` (see `zoo.runtime.prepare_images`); `metrics` (name -> {"value", "stderr",
-    ...}) and `evaluation` (split, number of examples, seed, command); `training` (command,
+    ...}) and `evaluation` (split, number of examples, seed, command; `again`: metrics that
+    `export.remeasure` measured later, and its command); `training` (command,
     epochs, seconds, hardware, what was cut); `step` (optimiser steps taken) and `run_config`;
     `graphs` (encoder, decoder, for a flow encoder posterior, and where they were asked for
     probability and density, see `export.probability`; for autoregressive decoders sampler, for
@@ -77,7 +78,7 @@ def make_card(model, name, data, golden, config, step, evaluation, training=None
         },
         "versions": {"elbo-zoo": zoo.__version__, **versions()},
     }
-    return _without_paths(card)
+    return without_paths(card)
 
 
 def signatures(model, with_probability=False):
@@ -197,10 +198,10 @@ def _graph(model, part, golden):
     return {"file": f"{part}.onnx", "signature": signature, "inputs": inputs, "outputs": shapes}
 
 
-def _without_paths(value):
+def without_paths(value):
     """Returns JSON types with folders cut from absolute paths, and without `data_dir`."""
     if isinstance(value, dict):
-        return {str(k): _without_paths(v) for k, v in value.items() if k != "data_dir"}
+        return {str(k): without_paths(v) for k, v in value.items() if k != "data_dir"}
     if isinstance(value, (list, tuple)):
-        return [_without_paths(item) for item in value]
+        return [without_paths(item) for item in value]
     return _PATH.sub(r"\1", value) if isinstance(value, str) else value

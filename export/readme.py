@@ -279,4 +279,7 @@ def _metrics(card):
     where = f"{about.get('num_examples', '?')} examples of the split {about.get('split', '?')!r}"
     command = f", by `{about['command']}`" if about.get("command") else ""
     lines += ["", f"On {where}, seed {about.get('seed', '?')}{command}."]
+    for again in about.get("again", []):
+        names = ", ".join(f"`{name}`" for name in again["metrics"])
+        lines.append(f"Measured again by `{again['command']}`: {names}.")
     return "\n".join(lines)

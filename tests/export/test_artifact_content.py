@@ -116,7 +116,7 @@ def test_paths_are_cut_and_nothing_else():
         "b": ("uint8/255", "a / b", 1, None, "/single"),
         "data_dir": "/home/me",
     }
-    assert export_card._without_paths(given) == {
+    assert export_card.without_paths(given) == {
         "a": ["--x=run", "run", "folder:faces", "see https://example.org/a/b"],
         "b": ["uint8/255", "a / b", 1, None, "/single"],
     }
