@@ -2,14 +2,20 @@
 
     python -m benchmarks.features --out=docs/models.json --table=docs/models.md --readme=README.md
 
-Two tables, through `zoo.load_encoder` alone. The first has every released model: its card's NLL or
-bound, the accuracy of probes on labelled images of its own data, and images encoded per second.
-The second has the encoders of 28 x 28 images on data that they were and were not trained on, beside
-raw pixels and beside the first principal components, as many as the encoder has latents.
+Two tables. The first has every released model: from its card its NLL or bound and the accuracy of
+its probes, and images encoded per second by `zoo.load_encoder`. The second has the encoders of
+28 x 28 images on data that they were and were not trained on, with raw pixels and with the first
+principal components, as many as the encoder has latents.
 
-With `--models=NAME,NAME` these alone are measured; the lines of the others are those of `--out`.
+The probes are those of `zoo.evaluation.probes`, judged on all test images. In the first table they
+learn from all training images of the model's own split. A card has them, and the table takes them
+from there; models of data without labels are probed here, on the same images with labels. In the
+second table all features get the same labels, the first 10,000 training images, and its columns say
+so.
 
-Probes: the first 10,000 training images, all test images; see `zoo.evaluation.probes`.
+`--models=NAME,NAME` measures these models alone, `--parts=probes` or `--parts=speed` measures these
+parts alone, and `--parts=` measures nothing. What is not measured is taken from `--out`. Numbers of
+cards are always read again.
 """
 
 import argparse
@@ -28,11 +34,15 @@ from zoo import files
 from zoo.arguments import check_names
 from zoo.evaluation import probes
 
-NUM_TRAIN, NUM_LABELLED = 10000, 1000
+NUM_LABELLED = 1000
+# Training images of the second table.
+NUM_TRANSFER = 10000
+# Column -> the metric of a card.
+PROBES = {"linear": "linear_probe", "kNN": "knn_probe", "SVM, 1000 labels": "svm_1000"}
+# What `--parts` may name -> the key of a row that holds it.
+PARTS = {"probes": "probes", "speed": "images_per_second"}
 # A data set without labels -> the same images with them.
 LABELLED = {"binarized_mnist": "mnist"}
-# Omniglot's test characters are not those of training: a probe has no classes to learn.
-WITHOUT_CLASSES = ("omniglot",)
 TRANSFER = ("mnist", "fashion_mnist")
 COMMAND = (
     "python -m benchmarks.features --out=docs/models.json --table=docs/models.md --readme=README.md"
@@ -40,24 +50,44 @@ COMMAND = (
 BEGIN, END = "<!-- models: python -m benchmarks.features -->", "<!-- end of models -->"
 
 
-def load(name, num_train=NUM_TRAIN, num_test=None):
+def load(name):
     """Returns `((images, labels), (images, labels))` of training and test, images float32."""
     config = default_config().data
     config.name = name
     splits = data.load_splits(config)
-    chosen = [(splits["train"], num_train), (splits["test"], num_test)]
-    return [(s.float_images(slice(0, n)), np.asarray(s.labels)[:n]) for s, n in chosen]
+    chosen = splits["train"], splits["test"]
+    return [(s.float_images(slice(None)), np.asarray(s.labels)) for s in chosen]
 
 
 def score(train, test):
-    """Returns name -> (accuracy, standard error) of the three probes on codes with labels."""
+    """Returns column -> entry of the three probes on (codes, labels) of training and test."""
     rows = probes.labelled_subset(train[1], min(NUM_LABELLED, len(train[1])))
-    found = {
+    measured = {
         "linear": probes.linear_probe(*train, *test),
         "kNN": probes.knn_probe(*train, *test),
         "SVM, 1000 labels": probes.svm_probe(train[0][rows], train[1][rows], *test),
     }
-    return {name: (probe["accuracy"], probe["stderr"]) for name, probe in found.items()}
+    return {name: entry({**probe, "value": probe["accuracy"]}) for name, probe in measured.items()}
+
+
+def entry(metric):
+    """Returns what a row keeps of a metric: its value, its error and what they are of."""
+    keys = ("value", "stderr", "num_train", "num_examples", "note")
+    return {key: metric[key] for key in keys if key in metric}
+
+
+def own_probes(model, splits, kept=None):
+    """Returns the probes of a model on its own data, which are those of its card.
+
+    Args:
+        model: As `zoo.list_models` describes it.
+        splits: Name of a data set -> what `load` returns. Data without labels is probed on the
+            same images with labels.
+        kept: Probes on those that were measured before, or None.
+    """
+    if model["data"] in LABELLED:
+        return kept or score(*encode_by(model["name"], *splits(LABELLED[model["data"]])))
+    return {column: entry(model["metrics"].get(name, {})) for column, name in PROBES.items()}
 
 
 def speed(encoder, batch_size, seconds=1.0, rounds=5):
@@ -75,14 +105,16 @@ def speed(encoder, batch_size, seconds=1.0, rounds=5):
     return statistics.median(rates)
 
 
-def encode(encoder, *splits):
-    """Returns (codes, labels) of each (images, labels)."""
-    return [(encoder.features(images), labels) for images, labels in splits]
+def speeds(name, seconds):
+    """Returns batch size -> images per second of a released model."""
+    encoder = zoo.load_encoder(name)
+    return {str(size): speed(encoder, size, seconds) for size in (1, 256)}
 
 
 def encode_by(name, *splits):
-    """Returns `encode` of a released model, which is loaded for it."""
-    return encode(zoo.load_encoder(name), *splits)
+    """Returns (codes, labels) by a released model of each (images, labels)."""
+    encoder = zoo.load_encoder(name)
+    return [(encoder.features(images), labels) for images, labels in splits]
 
 
 def flat(*splits):
@@ -105,48 +137,40 @@ def measure_models(splits, seconds, kept=()):
     Args:
         splits: Name of a data set -> what `load` returns.
         seconds: For each speed.
-        kept: Rows of models that are not measured again.
+        kept: Rows of an earlier table; what they hold is not measured again.
     """
     rows, kept = [], {row["name"]: row for row in kept}
     for model in zoo.list_models():
-        if model["name"] in kept:
-            rows.append(kept[model["name"]])
-            continue
-        encoder = zoo.load_encoder(model["name"])
-        name = LABELLED.get(model["data"], model["data"])
-        has_classes = name not in WITHOUT_CLASSES
-        found = score(*encode(encoder, *splits(name))) if has_classes else {}
-        rates = {str(size): speed(encoder, size, seconds) for size in (1, 256)}
+        old = kept.get(model["name"], {})
         bound = next((k for k in ("nll", "elbo") if _value(model, k) is not None), None)
-        rows.append(
-            {
-                **{key: model[key] for key in ("name", "paper", "data", "latent_dim", "bytes")},
-                "bound": bound and {"metric": bound, **_short(model["metrics"][bound])},
-                "probes": found,
-                "images_per_second": rates,
-            }
-        )
-        print(f"{model['name']}: {found} {rates}", flush=True)
+        row = {
+            **{key: model[key] for key in ("name", "paper", "data", "latent_dim", "bytes")},
+            "bound": bound and {"metric": bound, **_short(model["metrics"][bound])},
+            "probes": own_probes(model, splits, old.get("probes")),
+            "images_per_second": old.get("images_per_second") or speeds(model["name"], seconds),
+        }
+        print(f"{model['name']}: {row['probes']} {row['images_per_second']}", flush=True)
+        rows.append(row)
     return rows
 
 
 def measure_transfer(splits, names, kept=()):
-    """Returns dicts `data`, `features`, `size`, `probes`: encoders beside pixels and PCA.
+    """Returns dicts `data`, `features`, `size`, `probes`: encoders, raw pixels and PCA.
 
     Args:
         splits: Name of a data set -> what `load` returns.
         names: Of data sets.
-        kept: Rows of features that are not measured again.
+        kept: Rows of an earlier table; those with probes are not measured again.
     """
     rows, kept = [], {(row["data"], row["features"], row["size"]): row for row in kept}
     for name in names:
-        train, test = splits(name)
-        for about, make in _candidates(train[0].shape[1:]):
-            row = kept.get((name, about["features"], about["size"]))
-            if row is None:
-                row = {"data": name, **about, "probes": score(*make(train, test))}
-                print(f"{about['features']} on {name}: {row['probes']}", flush=True)
-            rows.append(row)
+        (images, labels), test = splits(name)
+        train = images[:NUM_TRANSFER], labels[:NUM_TRANSFER]
+        for about, make in _candidates(images.shape[1:]):
+            old = kept.get((name, about["features"], about["size"]), {})
+            entries = old.get("probes") or score(*make(train, test))
+            rows.append({"data": name, **about, "probes": entries})
+            print(f"{about['features']} on {name}: {entries}", flush=True)
     return rows
 
 
@@ -168,23 +192,34 @@ def _candidates(side):
         yield {**about, "size": model["latent_dim"]}, make
 
 
-def read_kept(path, measured, here):
-    """Returns the rows of both tables of an earlier `--out`, but those of `measured` models.
+def read_kept(path, models=(), parts=tuple(PARTS), here=""):
+    """Returns what an earlier `--out` holds, without what is measured again.
 
     Args:
         path: Of the JSON file.
-        measured: Names of released models.
-        here: This hardware, which must be that of the file.
+        models: Names of the released models that are measured again; all of them, and raw pixels
+            and PCA too, if empty.
+        parts: What is measured again, of `PARTS`.
+        here: This hardware, which must be that of the file where a part of its speeds is kept.
 
     Raises:
-        ValueError: If a name is not that of a released model, or the file is of other hardware.
+        ValueError: If a name is not that of a released model or of a part, or the file's speeds are
+            of other hardware.
     """
-    check_names(measured, [model["name"] for model in zoo.list_models()], "released models")
-    found = files.read_json(path)
-    if found["hardware"] != here:
-        raise ValueError(f"Expected a file of {here!r}. Received: {found['hardware']!r}")
-    models = [row for row in found["models"] if row["name"] not in measured]
-    return models, [row for row in found["transfer"] if row["features"] not in measured]
+    check_names(models, [model["name"] for model in zoo.list_models()], "released models")
+    check_names(parts, PARTS, "--parts")
+    if not models and set(parts) == set(PARTS):
+        return {"models": [], "transfer": []}
+    content = files.read_json(path)
+    if models and "speed" in parts and content["hardware"] != here:
+        raise ValueError(f"Expected a file of {here!r}. Received: {content['hardware']!r}")
+    dropped = {PARTS[part] for part in parts}
+    for table, name in (("models", "name"), ("transfer", "features")):
+        for row in content[table]:
+            if not models or row[name] in models:
+                for key in dropped & set(row):
+                    del row[key]
+    return content
 
 
 def _value(model, metric):
@@ -195,9 +230,12 @@ def _short(metric):
     return {key: metric.get(key) for key in ("value", "stderr", "num_examples", "num_samples")}
 
 
-def percent(pair):
-    """Returns `(accuracy, standard error)` in percent, as text."""
-    return "-" if pair is None else f"{100 * pair[0]:.1f} ± {100 * pair[1]:.1f}"
+def percent(entry):
+    """Returns an accuracy and its standard error in percent, as text."""
+    if entry.get("value") is None:
+        return "-"
+    error = "" if entry.get("stderr") is None else f" ± {100 * entry['stderr']:.1f}"
+    return f"{100 * entry['value']:.1f}{error}"
 
 
 def _bound(bound):
@@ -219,7 +257,7 @@ def models_table(rows):
         "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for row in rows:
-        accuracies = (percent(row["probes"].get(k)) for k in ("linear", "kNN", "SVM, 1000 labels"))
+        accuracies = (percent(row["probes"][column]) for column in PROBES)
         rates = row["images_per_second"]
         cells = [
             f"`{row['name']}`",
@@ -238,14 +276,17 @@ def models_table(rows):
 
 def transfer_table(rows):
     """Returns the second table as Markdown."""
-    lines = ["| data | features | size | linear, % | kNN, % | SVM, 1000 labels, % |"]
-    lines.append("|---|---|---|---|---|---|")
+    few = f"{NUM_TRANSFER:,} images"
+    lines = [
+        f"| data | features | size | linear, {few}, % | kNN, {few}, % | SVM, 1000 of them, % |",
+        "|---|---|---|---|---|---|",
+    ]
     for row in rows:
         about = row["features"]
         if "trained_on" in row:
             own = LABELLED.get(row["trained_on"], row["trained_on"]) == row["data"]
             about = f"`{about}`" + ("" if own else f", trained on {row['trained_on']}")
-        accuracies = " | ".join(percent(pair) for pair in row["probes"].values())
+        accuracies = " | ".join(percent(row["probes"][column]) for column in PROBES)
         lines.append(f"| {row['data']} | {about} | {row['size']} | {accuracies} |")
     return "\n".join(lines)
 
@@ -256,13 +297,18 @@ def document(models, transfer, where):
         [
             "# Released models",
             f"Written by\n\n```sh\n{COMMAND}\n```",
-            f"on {where}. NLL: importance-weighted bound, or -ELBO where the card has no NLL; "
-            f"accuracies on the test images, from the first {NUM_TRAIN:,} training images; speed "
-            "in batches of 256 and of one, from uint8 to features. ± one standard error.",
+            "NLL: importance-weighted bound, or -ELBO where the card has no NLL. Accuracies: "
+            "probes that learn from all training images of the model's own split and are judged on "
+            "its test images, as in its card; models of binarised MNIST, which has no labels, are "
+            "probed on MNIST. A model whose test images have other classes than its training "
+            f"images has none. Speed: on {where}, in batches of 256 and of one, from uint8 to "
+            "features. ± one standard error.",
             models_table(models),
             "## On data that they were not trained on",
-            "Beside raw pixels, and principal components of the same training images, as many as "
-            "the encoder has latents.",
+            f"The same probes, but all features get the same labels: probes learn from the first "
+            f"{NUM_TRANSFER:,} training images. They are lower than those of the first table, "
+            "which learn from all. Raw pixels, and principal components of the same training "
+            "images, as many as the encoder has latents, stand for comparison.",
             transfer_table(transfer) + "\n",
         ]
     )
@@ -284,16 +330,19 @@ def main():
     parser.add_argument("--out", default="", help="a JSON file")
     parser.add_argument("--table", default="", help="a Markdown file")
     parser.add_argument("--readme", default="", help="a Markdown file with the two marks")
-    parser.add_argument("--models", default="", help="measure these alone, and keep the others")
+    parser.add_argument("--models", default="", help="measure these alone")
+    parser.add_argument("--parts", default=",".join(PARTS), help="measure these alone, or nothing")
     parser.add_argument("--seconds", type=float, default=1.0, help="for each speed")
     flags = parser.parse_args()
     splits = functools.cache(load)
-    kept = [], []
-    if flags.models:
-        kept = read_kept(flags.out, flags.models.split(","), hardware())
-    models = measure_models(splits, flags.seconds, kept[0])
-    transfer = measure_transfer(splits, TRANSFER, kept[1])
+    names, parts = (tuple(filter(None, f.split(","))) for f in (flags.models, flags.parts))
+    kept = read_kept(flags.out, names, parts, hardware())
+    models = measure_models(splits, flags.seconds, kept["models"])
+    transfer = measure_transfer(splits, TRANSFER, kept["transfer"])
+    # Of the speeds: accuracies are the same on any machine but for a few images.
     where = {"hardware": hardware(), "versions": versions()}
+    if "speed" not in parts:
+        where = {key: kept[key] for key in where}
     text = document(models, transfer, where["hardware"])
     print(text)
     if flags.out:

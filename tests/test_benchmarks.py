@@ -278,7 +278,7 @@ def test_both_forms_of_a_convolution_to_few_maps_give_the_same(maps, rng):
 
 def test_variants_of_named_models_stand_beside_the_lines_that_were_there(monkeypatch, tmp_path):
     def measured(model, splits, seconds):
-        entry = {"linear": (0.5, 0.01), "images_per_second": 1000.0}
+        entry = {"linear": {"value": 0.5, "stderr": 0.01}, "images_per_second": 1000.0}
         found = {"name": model["name"], "bytes": (2e6, 1e6), "error": {"loc": 0.02}}
         return {**found, "float": entry, "int8": entry}
 
