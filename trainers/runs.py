@@ -7,6 +7,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
+from absl import logging
 
 import zoo
 from trainers import (
@@ -79,24 +80,45 @@ def _entries(folder):
 
 
 def check_data(workdir, splits):
-    """Raises ValueError if the run in `workdir` was begun on other numbers of examples.
+    """Raises ValueError if the data of the run in `workdir` is not what the run was begun on.
 
-    Data without splits of its own is cut by how many pictures there are: with one more, training
-    images would become test images. Runs that noted no numbers pass.
+    The numbers of examples and the fingerprints of images and labels are compared. Data without
+    splits is cut by how many pictures there are: with one more, training images would become test
+    images. Runs of earlier versions noted less: what they did not note passes, with a warning.
 
     Args:
         workdir: A folder, of a run or not.
         splits: From `data.load_splits`.
     """
     path = Path(workdir) / "config.json"
-    noted = files.read_json(path).get("num_examples") if path.is_file() else None
-    found = _sizes(splits)
+    if not path.is_file():
+        return
+    origin = files.read_json(path)
+    noted, found = origin.get("num_examples"), _sizes(splits)
+    where = f"data.name={splits['train'].name!r}, workdir={str(workdir)!r}"
+    advice = "Bring the data back to what it was, or use another --workdir."
     if noted and noted != {key: found.get(key) for key in noted}:  # an older run noted fewer
         raise ValueError(
-            "The data has changed since this run was begun: its splits would be others. Bring the "
-            f"data back to what it was, or use another --workdir. Expected: {noted}. "
-            f"Received: {found} in data.name={splits['train'].name!r}, workdir={str(workdir)!r}"
+            "The data has changed since this run was begun: its splits would be others. "
+            f"{advice} Expected: {noted}. Received: {found} in {where}"
         )
+    if "fingerprint" not in origin:
+        logging.warning(
+            "%s was begun by an earlier version and has no fingerprint of its data: whether images "
+            "and labels are the same is not checked.",
+            workdir,
+        )
+        return
+    changes = data.changes(origin["fingerprint"], _fingerprints(splits))
+    if changes:
+        raise ValueError(
+            f"The data has changed since this run was begun: {' and '.join(changes)} differ. "
+            f"{advice} Received: {where}"
+        )
+
+
+def _fingerprints(splits):
+    return {role: data.fingerprint(split) for role, split in splits.items() if split is not None}
 
 
 def _sizes(splits):
@@ -118,6 +140,7 @@ def claim(workdir, config, splits):
             "config": configs.plain(config),
             "image_shape": list(splits["train"].image_shape),
             "num_examples": _sizes(splits),
+            "fingerprint": _fingerprints(splits),
             "is_limited": splits["train"].split.startswith("first "),
             "command": environment.command(),
             "versions": environment.versions(),

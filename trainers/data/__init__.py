@@ -7,6 +7,7 @@ Only TFDS names need TensorFlow; everything else runs on NumPy and Pillow.
 """
 
 from trainers.data.dataset import BINARISATIONS, EVALUATION_SEED, Dataset
+from trainers.data.fingerprint import changes, fingerprint
 from trainers.data.pipeline import (
     evaluation_batches,
     steps_per_epoch,
@@ -20,7 +21,9 @@ __all__ = [
     "EVALUATION_SEED",
     "Dataset",
     "binarisation_of",
+    "changes",
     "evaluation_batches",
+    "fingerprint",
     "load",
     "load_splits",
     "steps_per_epoch",
