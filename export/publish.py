@@ -3,6 +3,7 @@
 python -m export.publish --workdir=DIR --name=NAME [--out=DIR] [--noprobability] [--storage=float16]
 """
 
+import contextlib
 import os
 import re
 import sys
@@ -54,6 +55,7 @@ def publish(
             no ONNX form (named), or a runtime does not give Keras's numbers.
             Or if the run's data has changed since it was begun.
         FileNotFoundError: If there is no run.
+        FolderInUse: If another process works in the run's folder.
     """
     _check_name(name)
     if storage not in ("float32", "float16"):
@@ -61,19 +63,21 @@ def publish(
     out = Path(workdir) / "artifact" if out is None else Path(out)
     _check_replaceable(out)
     _check_backend()
-    from trainers import runs
+    from trainers import run_lock, runs
 
-    run = workdir if isinstance(workdir, runs.Run) else runs.load_run(workdir)
-    data, images = describe_data(run.config, None if run is workdir else workdir)
-    stored = None
-    if storage == "float16":
-        from export import half
+    is_run = isinstance(workdir, runs.Run)
+    with contextlib.nullcontext() if is_run else run_lock.hold(workdir):
+        run = workdir if is_run else runs.load_run(workdir)
+        data, images = describe_data(run.config, None if is_run else workdir)
+        stored = None
+        if storage == "float16":
+            from export import half
 
-        stored = half.halve(run)
-    with files.atomic_folder(out) as folder:
-        graphs = (saved_model, probability)
-        write_artifact(folder, run, name, data, images, *graphs, stored, licence)
-        _verify(folder, saved_model)
+            stored = half.halve(run)
+        with files.atomic_folder(out) as folder:
+            graphs = (saved_model, probability)
+            write_artifact(folder, run, name, data, images, *graphs, stored, licence)
+            _verify(folder, saved_model)
     return out
 
 

@@ -101,7 +101,7 @@ def _evaluated(source, data_dir):
     What is measured of a run is kept in its folder; of an artifact, in the new one alone.
     """
     from configs.releases import METRICS, NLL_EXAMPLES
-    from trainers import runs
+    from trainers import run_lock, runs
     from trainers.data import load_splits
 
     is_run = (source / "config.json").is_file()
@@ -119,9 +119,10 @@ def _evaluated(source, data_dir):
     asked = dataclasses.replace(run, config=config)
     with tempfile.TemporaryDirectory() as scratch:
         folder = source if is_run else scratch
-        splits = load_splits(config["data"])
-        runs.check_data(folder, splits)
-        found = runs.evaluate_run(folder, asked, splits, missing, sys.stderr.isatty())
+        with run_lock.hold(folder):
+            splits = load_splits(config["data"])
+            runs.check_data(folder, splits)
+            found = runs.evaluate_run(folder, asked, splits, missing, sys.stderr.isatty())
     return dataclasses.replace(run, evaluation=found)
 
 

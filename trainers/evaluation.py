@@ -4,7 +4,7 @@ import copy
 import dataclasses
 from pathlib import Path
 
-from trainers import evaluation_record, runs
+from trainers import evaluation_record, run_lock, runs
 from trainers.data import binarisation_of, load_splits
 from zoo.arguments import check_names
 from zoo.evaluation.evaluate import ALL_METRICS
@@ -75,26 +75,33 @@ def evaluate(
             f"its folder. Received: workdir={str(workdir)!r}, out={str(out)!r}"
         )
     target = Path(workdir if in_place else out or ".")
+    with run_lock.hold(target, make=True):
+        splits = None
+        try:
+            if in_place:
+                splits = load_splits(config["data"])
+                runs.check_data(workdir, splits)
+            else:
+                _check_free(target, asked)
+            result = runs.evaluate_run(target, asked, splits, metrics, progress)
+        except FileNotFoundError as error:
+            raise FileNotFoundError(
+                f"{error}. Name the data with --data=NAME_OR_PATH, or --data_dir where TensorFlow "
+                "Datasets keeps it."
+            ) from error
+        if in_place:
+            runs.write_report(workdir, dataclasses.replace(run, evaluation=result), splits)
+    return result
+
+
+def _check_free(target, asked):
+    """Raises ValueError if `target` holds another evaluation than an unfinished one of `asked`."""
     is_there = (target / "evaluation.json").is_file()
-    if not in_place and is_there and not evaluation_record.is_unfinished(target, asked):
+    if is_there and not evaluation_record.is_unfinished(target, asked):
         raise ValueError(
             "Expected an --out folder without evaluation.json, so that no result is lost. "
             f"Received: out={str(target)!r}"
         )
-    splits = None
-    try:
-        if in_place:
-            splits = load_splits(config["data"])
-            runs.check_data(workdir, splits)
-        result = runs.evaluate_run(target, asked, splits, metrics, progress)
-    except FileNotFoundError as error:
-        raise FileNotFoundError(
-            f"{error}. Name the data with --data=NAME_OR_PATH, or --data_dir where TensorFlow "
-            "Datasets keeps it."
-        ) from error
-    if in_place:
-        runs.write_report(workdir, dataclasses.replace(run, evaluation=result), splits)
-    return result
 
 
 def _check_positive(settings):

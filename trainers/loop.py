@@ -8,7 +8,7 @@ import keras
 from absl import logging
 
 import zoo
-from trainers import callbacks, checkpoints, data, runs, stopping
+from trainers import callbacks, checkpoints, data, run_lock, runs, stopping
 from trainers import config as configs
 from trainers.tensorboard import Writer
 from zoo import backend
@@ -30,22 +30,25 @@ def train_and_evaluate(config, workdir, progress=True):
         ValueError: If a number of the config is out of range, if `workdir` belongs to another
             config, if its data has changed, or if a checkpoint is damaged.
         NonFiniteError: If training diverges; the last good checkpoint stays.
+        FolderInUse: If another process works in `workdir`.
+        Stopped: If SIGTERM or Ctrl-C asked the process to end.
     """
     workdir = Path(workdir)
     configs.check_numbers(config)
-    runs.check_folder(workdir, config)
-    splits = data.load_splits(config.data)
-    runs.check_data(workdir, splits)
-    train(config, workdir, splits, progress)
-    run = runs.load_run(workdir)
-    missing = runs.unmeasured(run)
-    if missing or run.last_evaluation is None:
-        evaluation = runs.evaluate_run(
-            workdir, run, splits=splits, metrics=missing, progress=progress
-        )
-        run = dataclasses.replace(run, evaluation=evaluation)
-    runs.write_report(workdir, run, splits)
-    return run
+    with run_lock.hold(workdir, make=True):
+        runs.check_folder(workdir, config)
+        splits = data.load_splits(config.data)
+        runs.check_data(workdir, splits)
+        train(config, workdir, splits, progress)
+        run = runs.load_run(workdir)
+        missing = runs.unmeasured(run)
+        if missing or run.last_evaluation is None:
+            evaluation = runs.evaluate_run(
+                workdir, run, splits=splits, metrics=missing, progress=progress
+            )
+            run = dataclasses.replace(run, evaluation=evaluation)
+        runs.write_report(workdir, run, splits)
+        return run
 
 
 def train(config, workdir, splits, progress=True):

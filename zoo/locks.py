@@ -10,14 +10,14 @@ except ImportError:  # Windows has no such locks.
 SUPPORTED = fcntl is not None
 
 
-def try_lock(file: IO) -> bool:
+def try_lock(file: IO | int) -> bool:
     """Takes an exclusive lock on an open file, without waiting.
 
     The lock belongs to the open file: child processes that inherit it hold it too, and the system
     releases it when the last of them ends, however it ends. Closing the file releases it as well.
 
     Args:
-        file: An open file of this process.
+        file: An open file of this process, or its descriptor, also of a folder.
 
     Returns:
         False if another process holds the lock, else True. Systems without such locks (Windows,
