@@ -79,6 +79,14 @@ def test_the_twelve_families_by_name(path):
     assert _load(path, "").family == "---"
 
 
+@pytest.mark.parametrize("path", FAMILY_CONFIGS)
+@pytest.mark.parametrize("mode", ["", ",reduced", ",tiny"])
+def test_every_latent_of_a_flow_sees_all_latents_before_it(path, mode):
+    config = _load(path, f"+-+{mode}")
+    for part in (config.encoder, config.marginal):
+        assert min(part.hidden_units) >= config.latent_dim - 1
+
+
 def test_arguments_of_a_family_config():
     path = "configs/broken_elbo/mnist.py"
     config = _load(path, "tiny,+--,target_rate")
