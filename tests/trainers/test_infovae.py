@@ -20,6 +20,7 @@ from trainers.experiments.item import SCALES, Context
 from trainers.sweeps import grid
 from zoo import files
 from zoo.evaluation import latents
+from zoo.evaluation.entries import share_stderr
 
 
 @pytest.fixture
@@ -219,7 +220,7 @@ def test_an_svm_on_draws_finds_nothing_in_means_far_narrower_than_the_posterior(
         head.loc_layer.kernel.assign(loc)
         error, stderr, note = infovae_latents.svm_error(context, fake, row)
         assert note == "200 labels; on posterior means 0.7500"
-        assert stderr == pytest.approx((error * (1 - error) / 400) ** 0.5)
+        assert stderr == pytest.approx(share_stderr(error, 400))
         errors.append(error)
     assert errors[0] == pytest.approx(0.5, abs=0.12) and errors[1] < 0.05
     z, _, test_z, _ = given[0]  # all but noise, of which both splits have their own

@@ -21,6 +21,7 @@ from trainers.experiments.mu_vae import runs as mu_vae_runs
 from trainers.experiments.mu_vae import table as mu_vae_table
 from trainers.experiments.mu_vae import toy as mu_vae_toy
 from zoo import files
+from zoo.evaluation.entries import share_stderr
 
 EACH = ("fig1", "fig2", "fig3", "fig4", "fig5", "fig6", "fig7", "table1", "readings")
 
@@ -128,7 +129,8 @@ def test_a_run_of_other_settings_in_the_folder_is_not_taken(tmp_path):
 
 def test_share_of_codes_that_clipping_keeps_on_its_circle():
     codes = np.array([[3.0, 4.0], [0.0, -5.0], [4.9, 0.0], [0.0, 0.0], [1.0, 1.0]])
-    assert mu_vae_toy._share_clipped(codes, 5.0) == (0.4, pytest.approx(math.sqrt(0.24 / 5)))
+    assert mu_vae_toy._share_clipped(codes, 5.0) == (0.4, share_stderr(0.4, 5))
+    assert mu_vae_toy._share_clipped(codes[:3], 1.0)[1] == pytest.approx(0.25)  # 3 of 3
 
 
 def test_table_1_is_in_per_cent_beside_the_paper(pretended, tmp_path):
@@ -198,7 +200,8 @@ def test_spread_of_codes_is_a_root_mean_square_over_latents():
 def test_neighbours_of_the_same_class():
     points = np.repeat(np.eye(3) * 100, 6, axis=0) + np.arange(18)[:, None] * 0.01
     labels = np.repeat([0, 1, 2], 6)
-    assert mu_vae_codes.same_class_neighbours(points, labels) == (1.0, 0.0)
+    # All 18 of 18: the Wilson interval at one standard error is [18 / 19, 1].
+    assert mu_vae_codes.same_class_neighbours(points, labels) == (1.0, pytest.approx(1 / 19))
     share, stderr = mu_vae_codes.same_class_neighbours(points, np.tile([0, 1], 9))
     # Of the five others of a point's six, two have its label.
     assert share == pytest.approx(2 / 5) and stderr == pytest.approx(0)

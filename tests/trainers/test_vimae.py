@@ -212,6 +212,10 @@ def test_few_characters_have_a_hundred_labels_and_an_error_over_draws(monkeypatc
     accuracies = [0.1, 0.2, 0.4]
     error = vimae_tables._mean(accuracies)["stderr"]
     assert error == pytest.approx(scipy.stats.sem(accuracies))
+    for alike in ([1.0, 1.0, 1.0], [0.3]):
+        entry = vimae_tables._mean(alike)
+        assert entry["value"] == alike[0] and entry["stderr"] is None
+        assert "do not differ" in entry["note"]
 
 
 @pytest.mark.slow

@@ -4,6 +4,7 @@ import numpy as np
 
 from zoo.backend import to_numpy
 from zoo.evaluation import information, latents, nll
+from zoo.evaluation.entries import share_stderr
 from zoo.evaluation.views import as_labels
 
 
@@ -21,7 +22,7 @@ def classified_accuracy(model, images, labels, seed=17, batch_size=None):
 
     Returns:
         `{"value": float, "stderr": float, "num_examples": N, "at_mean": float}`, the error
-        binomial.
+        by `entries.share_stderr`.
 
     Raises:
         ValueError: If labels are no integers, one for each image.
@@ -35,8 +36,8 @@ def classified_accuracy(model, images, labels, seed=17, batch_size=None):
     z = latents.aggregated_samples(model, images, seed, batch_size)
     means, _ = information.posterior_means(model, images, seed=seed, batch_size=batch_size)
     value, at_mean = (_accuracy(model.objective, codes, labels) for codes in (z, means))
-    stderr = float(np.sqrt(value * (1 - value) / len(z)))
-    return {"value": value, "stderr": stderr, "num_examples": len(z), "at_mean": at_mean}
+    error = {"stderr": share_stderr(value, len(z)), "num_examples": len(z)}
+    return {"value": value, **error, "at_mean": at_mean}
 
 
 def why_not(model, labels):

@@ -16,6 +16,28 @@ def mean(name, values, unit="nats"):
     return {**entry, "unit": unit}
 
 
+def share_stderr(share: float, number: int) -> float:
+    """Returns the standard error of a share of examples, from the Wilson interval.
+
+        centre = (p + 1 / 2N) / (1 + 1/N),  half width = sqrt(p (1 - p) / N + 1 / 4N^2) / (1 + 1/N)
+        stderr = half width + |p - centre|
+
+    So p +- stderr holds the Wilson interval at one standard error. For large N it is the binomial
+    error sqrt(p (1 - p) / N), which would be zero where all examples, or none, are counted.
+
+    Args:
+        share: p, in [0, 1].
+        number: N, a positive int.
+
+    Reference:
+        Wilson, 1927.
+    """
+    centre = (share + 0.5 / number) / (1.0 + 1.0 / number)
+    variance = share * (1.0 - share) / number + 0.25 / number**2
+    half_width = np.sqrt(variance) / (1.0 + 1.0 / number)
+    return float(half_width + abs(share - centre))
+
+
 def left_out(unit, note):
     """Returns the entry of a metric that has no value here, and why."""
     return {"value": None, "stderr": None, "num_examples": 0, "unit": unit, "note": note}

@@ -135,11 +135,11 @@ def evaluate(
 
     Returns:
         For each metric a dict with `value`, `stderr` (over examples, sd / sqrt(N) with N - 1 in
-        the variance, binomial for an accuracy, None where there is none), `num_examples`,
-        `unit`, and what else the number needs: `num_samples`, `num_train`, .... A probe without
-        labels has the value None and a `note` that says so. So has a probe whose training and
-        test examples share no class. Test examples of a class without training examples count as
-        errors; a `note` gives their number.
+        the variance, by the Wilson interval for an accuracy, None where there is none),
+        `num_examples`, `unit`, and what else the number needs: `num_samples`, `num_train`, .... A
+        probe without labels has the value None and a `note` that says so. So has a probe whose
+        training and test examples share no class. Test examples of a class without training
+        examples count as errors; a `note` gives their number.
 
     Raises:
         ValueError: If a metric is unknown.

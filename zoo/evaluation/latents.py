@@ -59,11 +59,12 @@ def log_det_cov(z):
 
         stderr = sd((z - mean)^T Cov^-1 (z - mean)) / sqrt(N)
 
-    by the delta method; sqrt(2 Z / N) for a Gaussian.
+    by the delta method; sqrt(2 Z / N) for a Gaussian. With N < 2 Z the method says nothing (for
+    N = Z + 1 these distances are all equal), and there is no error.
 
     Returns:
-        `{"value": float, "stderr": float, "per_dimension": float, "variances": [Z]}`; the value is
-        -inf where a direction of z does not vary.
+        `{"value": float, "stderr": float or None, "per_dimension": float, "variances": [Z]}`; the
+        value is -inf where a direction of z does not vary.
 
     Raises:
         ValueError: If there are no more draws than latents.
@@ -78,7 +79,7 @@ def log_det_cov(z):
     covariance = centred.T @ centred / (len(z) - 1)
     sign, value = np.linalg.slogdet(covariance)
     result = {"value": float(value) if sign > 0 else -np.inf, "stderr": None}
-    if np.isfinite(result["value"]):
+    if np.isfinite(result["value"]) and len(z) >= 2 * z.shape[1]:
         distances = np.sum(centred * np.linalg.solve(covariance, centred.T).T, axis=1)
         result["stderr"] = float(np.std(distances, ddof=1) / np.sqrt(len(z)))
     result["per_dimension"] = result["value"] / z.shape[1]

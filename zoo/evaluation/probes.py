@@ -4,6 +4,8 @@ import warnings
 
 import numpy as np
 
+from zoo.evaluation.entries import share_stderr
+
 # Enough for the codes of ten thousands of images to converge after standardisation.
 MAX_ITERATIONS = 1000
 # Neighbours that vote: scikit-learn's default, and odd, so that two classes never tie.
@@ -26,7 +28,7 @@ def linear_probe(train_codes, train_labels, test_codes, test_labels, seed=17):
         seed: Int, the classifier's `random_state`.
 
     Returns:
-        `accuracy`, its binomial standard error `stderr` = sqrt(a (1 - a) / M), `num_examples` M,
+        `accuracy`, its standard error `stderr` (`entries.share_stderr`), `num_examples` M,
         `num_train` N, `num_classes`, and `converged`. If some test examples have a class without
         training examples, also their number `num_unseen` and a `note`: they count as errors.
 
@@ -226,7 +228,7 @@ def _score(probe, test_codes, test_labels, train_labels):
     accuracy = float(np.mean(probe.predict(test_codes) == test_labels))
     return {
         "accuracy": accuracy,
-        "stderr": float(np.sqrt(accuracy * (1.0 - accuracy) / len(test_labels))),
+        "stderr": share_stderr(accuracy, len(test_labels)),
         "num_examples": len(test_labels),
         "num_train": len(train_labels),
         "num_classes": len(np.unique(train_labels)),

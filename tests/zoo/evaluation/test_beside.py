@@ -6,6 +6,7 @@ import pytest
 import zoo
 from zoo.backend import to_numpy
 from zoo.evaluation import classified_accuracy, evaluate, latents
+from zoo.evaluation.entries import share_stderr
 
 SHAPE = (4, 4, 1)
 
@@ -33,8 +34,7 @@ def test_accuracy_at_samples_and_at_means(model, x, rng, seed):
     for codes, key in ((z, "value"), (model.predict_codes(x), "at_mean")):
         right = np.argmax(to_numpy(model.objective.classify(codes)), axis=1) == labels
         assert found[key] == pytest.approx(right.mean())
-    value = found["value"]
-    assert found["stderr"] == pytest.approx(np.sqrt(value * (1 - value) / 200))
+    assert found["stderr"] == share_stderr(found["value"], 200)
     assert found["num_examples"] == 200
 
 

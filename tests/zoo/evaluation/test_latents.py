@@ -119,6 +119,14 @@ def test_log_det_cov_of_few_draws_is_unbiased_in_its_covariance(rng):
     assert found["stderr"] == pytest.approx(sem([d @ inverse @ d for d in centred]), rel=1e-9)
 
 
+def test_log_det_cov_of_hardly_more_draws_than_latents_has_no_error(rng):
+    # Of Z + 1 draws all distances are equal: their spread is zero whatever the draws.
+    for count, has_error in ((4, False), (5, False), (6, True)):
+        found = latents.log_det_cov(rng.normal(size=(count, 3)))
+        assert np.isfinite(found["value"])
+        assert (found["stderr"] is not None) == has_error
+
+
 def test_a_direction_that_does_not_vary_has_no_volume():
     z = np.zeros((10, 2))
     z[:, 0] = np.arange(10)

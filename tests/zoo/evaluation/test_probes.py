@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from zoo.evaluation import entries
 from zoo.evaluation.probes import (
     few_classes,
     knn_probe,
@@ -24,9 +25,10 @@ def test_accuracy_is_that_of_the_best_linear_classifier(rng, seed):
     train, test = blobs(rng, 4000, 2.0), blobs(rng, 4000, 2.0)
     probe = linear_probe(*train, *test, seed=seed)
     assert abs(probe["accuracy"] - 0.8413) < 5 * probe["stderr"] + 0.002
-    np.testing.assert_allclose(
-        probe["stderr"], np.sqrt(probe["accuracy"] * (1 - probe["accuracy"]) / 4000)
-    )
+    # By the Wilson interval, 1 / 2N more than the binomial error at most.
+    binomial = np.sqrt(probe["accuracy"] * (1 - probe["accuracy"]) / 4000)
+    assert probe["stderr"] == entries.share_stderr(probe["accuracy"], 4000)
+    assert 0 < probe["stderr"] - binomial < 0.5 / 4000
     assert (probe["num_examples"], probe["num_train"], probe["num_classes"]) == (4000, 4000, 2)
     assert probe["converged"]
 
@@ -56,7 +58,18 @@ def test_separable_classes_and_a_constant_latent(rng):
     codes, labels = blobs(rng, 200, 50.0)
     codes[:, 0] = 3.0
     probe = linear_probe(codes, labels, codes, labels)
-    assert (probe["accuracy"], probe["stderr"]) == (1.0, 0.0)
+    # The Wilson interval of 200 right of 200 is [200 / 201, 1] at one standard error.
+    assert (probe["accuracy"], probe["stderr"]) == (1.0, pytest.approx(1 / 201))
+
+
+@pytest.mark.parametrize("probe", [linear_probe, knn_probe, svm_probe])
+@pytest.mark.parametrize(("right", "stderr"), [(3, 0.25), (0, 0.25)])
+def test_accuracy_on_three_examples_has_an_error(probe, right, stderr):
+    codes, labels = np.array([[0.0], [0.1], [0.2], [9.0], [9.1], [9.2]]), [0, 0, 0, 1, 1, 1]
+    test, wanted = np.array([[0.05], [9.05], [9.15]]), [0, 1, 1]
+    found = probe(codes, labels, test, wanted if right else [1, 0, 0])
+    assert found["accuracy"] == right / 3
+    assert found["stderr"] == pytest.approx(stderr)
 
 
 def test_classes_of_the_test_split_alone_count_as_errors():
@@ -119,9 +132,7 @@ def test_a_support_vector_machine_bends_where_a_line_cannot(rng):
     found = svm_probe(*split)
     assert found["accuracy"] > 0.9 > 0.7 > linear_probe(*split)["accuracy"]
     assert (found["num_train"], found["transductive"]) == (300, False)
-    np.testing.assert_allclose(
-        found["stderr"], np.sqrt(found["accuracy"] * (1 - found["accuracy"]) / 300)
-    )
+    assert found["stderr"] == entries.share_stderr(found["accuracy"], 300)
     assert svm_probe(*split) == found
 
 

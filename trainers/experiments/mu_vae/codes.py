@@ -7,6 +7,7 @@ from trainers.experiments import training
 from trainers.experiments.item import Outcome
 from trainers.experiments.mu_vae import pictures, runs
 from zoo.evaluation import aggregated_samples
+from zoo.evaluation.entries import share_stderr
 
 TSNE_IMAGES = {"tiny": 100, "reduced": 2000, "full": 10000}
 NEIGHBOURS = 5
@@ -62,7 +63,10 @@ def same_class_neighbours(points, labels, count=NEIGHBOURS):
 
     found = NearestNeighbors(n_neighbors=count).fit(points).kneighbors(return_distance=False)
     shares = np.mean(labels[found] == labels[:, None], axis=1)
-    return float(shares.mean()), float(shares.std(ddof=1) / np.sqrt(len(shares)))
+    share = float(shares.mean())
+    if share in (0.0, 1.0):  # no spread among these points does not mean none among all
+        return share, share_stderr(share, len(shares))
+    return share, float(shares.std(ddof=1) / np.sqrt(len(shares)))
 
 
 def draw_tsne(drawn):

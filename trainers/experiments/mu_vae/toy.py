@@ -6,6 +6,7 @@ from configs.mu_vae import toy
 from trainers import plots
 from trainers.experiments.item import Outcome
 from trainers.experiments.mu_vae import pictures, runs
+from zoo.evaluation.entries import share_stderr
 
 TITLES = {"vae": "ELBO", "vae_clipped": "ELBO, clipped", "mu_vae": "mu-VAE, clipped"}
 ACTIVATIONS = {"tanh": "tanh", "relu": "ReLU", "leaky_relu": "leaky ReLU"}
@@ -45,7 +46,7 @@ def run(context):
 def _share_clipped(codes, radius):
     """Returns the share of codes [N, Z] as long as clipping lets them be, and its error."""
     share = float(np.mean(np.linalg.norm(codes, axis=-1) > 0.999 * radius))
-    return share, float(np.sqrt(share * (1 - share) / len(codes)))
+    return share, share_stderr(share, len(codes))
 
 
 def draw(drawn):

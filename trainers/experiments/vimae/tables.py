@@ -103,8 +103,12 @@ def _svm(clean, codes, labels, train, test):
 
 
 def _mean(values):
-    stderr = float(np.std(values, ddof=1) / len(values) ** 0.5)
-    return {"value": float(np.mean(values)), "stderr": stderr}
+    """Returns the entry of a mean over draws; without an error where the draws do not differ."""
+    spread = float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
+    entry = {"value": float(np.mean(values)), "stderr": None}
+    if spread == 0.0:
+        return {**entry, "note": "no error: the draws do not differ"}
+    return {**entry, "stderr": spread / len(values) ** 0.5}
 
 
 def frechet(context):
