@@ -85,7 +85,9 @@ def _can_show():
 
 def main(arguments=None):
     """Encodes what the command line names; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m export.encode", description=encode.__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m export.encode", description=__doc__.partition("\n")[0]
+    )
     parser.add_argument("--model", required=True, help="released name, folder or URL")
     parser.add_argument("--images", required=True, help="folder, picture, .npy, .npz or IDX file")
     parser.add_argument("--out", required=True, help="the npz file to write")

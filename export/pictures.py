@@ -11,7 +11,8 @@ import numpy as np
 
 from trainers.data.images import SUFFIXES, Preparation, is_picture, read_image, walk
 from zoo.arrays import DAMAGE, idx_header, npy_header, plain
-from zoo.images import BLOCK, are_bits, as_batch, resize_images
+from zoo.axes import as_batch
+from zoo.images import BLOCK, are_bits, resize_images
 
 _IDX = b"\0\0\x08"  # the first three bytes of an IDX file of unsigned bytes
 

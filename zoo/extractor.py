@@ -15,7 +15,8 @@ except ImportError as missing:
     ) from missing
 
 from zoo import runtime
-from zoo.images import ROUNDING, as_array, check_values, remedy
+from zoo.axes import as_array
+from zoo.images import ROUNDING, check_values, remedy
 
 # What `check_estimator` feeds is rows of any length and sign. Images of a model have its size and
 # values in [0, 1], so the checks that begin with other rows end with the message that says so.
@@ -165,7 +166,8 @@ class FeatureExtractor(TransformerMixin, BaseEstimator):
             raise ValueError(
                 f"Expected rows of {' x '.join(map(str, shape))} = {np.prod(shape)} pixels, or "
                 f"images [N, H, W] or [N, H, W, C]. Received: n_samples = {X.shape[0]}, "
-                f"n_features = {X.shape[1]}"
+                f"n_features = {X.shape[1]}; X.reshape(-1, H, W) and resize=True if these are "
+                "images of another size"
             )
         return X.reshape(-1, *shape)
 

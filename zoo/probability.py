@@ -3,8 +3,9 @@
 import numpy as np
 
 from zoo.arguments import positive_int
+from zoo.axes import as_batch
 from zoo.graph import Graph
-from zoo.images import as_batch, prepare_blocks
+from zoo.images import prepare_blocks
 from zoo.releases import card as cards
 from zoo.releases import catalogue
 

@@ -6,8 +6,9 @@ import numpy as np
 
 from zoo import streaming
 from zoo.arguments import positive_int
+from zoo.axes import as_array, as_batch
 from zoo.graph import Graph
-from zoo.images import as_array, as_batch, prepare_blocks, prepare_images, resize_images
+from zoo.images import prepare_blocks, prepare_images, resize_images
 from zoo.releases import card as cards
 from zoo.releases import catalogue, standalone
 
@@ -106,7 +107,7 @@ class Encoder(_Model):
 
         Args:
             images: [N, H, W, C], [H, W, C], and [N, H, W] or [H, W] of one channel; see
-                `zoo.images.as_batch` for axes and `zoo.images.prepare_images` for dtypes. The
+                `zoo.axes.as_batch` for axes and `zoo.images.prepare_images` for dtypes. The
                 card's preprocessing is applied.
             kind: "mean", `loc`: the posterior's mean, or the code of a flow or a deterministic
                 encoder; "sample", a draw of the posterior; "params", all that the encoder

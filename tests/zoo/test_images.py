@@ -10,7 +10,7 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 from trainers.data.images import read_image
-from zoo import images, runtime
+from zoo import axes, images, runtime
 
 GREY, COLOUR, FOUR = (8, 6, 1), (8, 6, 3), (8, 6, 4)
 PLAIN = {"scale": "uint8/255", "binarise": None}
@@ -40,7 +40,7 @@ OF_THE_MODEL = [
 @pytest.mark.parametrize(("model", "shape", "expected"), OF_THE_MODEL)
 def test_shapes_of_the_model_mean_the_same_with_and_without_resize(model, shape, expected, resize):
     x = np.arange(np.prod(shape)).reshape(shape)
-    batch = images.as_batch(x, model, resize)
+    batch = axes.as_batch(x, model, resize)
     assert batch.shape == expected and np.shares_memory(batch, x)
     np.testing.assert_array_equal(batch.ravel(), x.ravel())
 
@@ -65,10 +65,10 @@ RESIZED = [
 @pytest.mark.parametrize(("model", "shape", "expected"), RESIZED)
 def test_shapes_of_other_sizes_are_taken_with_resize_alone(model, shape, expected):
     x = np.zeros(shape, np.uint8)
-    assert images.as_batch(x, model, resize=True).shape == expected
+    assert axes.as_batch(x, model, resize=True).shape == expected
     assert images.resize_images(x, model).shape == (expected[0], *model)
     with pytest.raises(ValueError, match=r"; resize=True brings images of any size to the model$"):
-        images.as_batch(x, model)
+        axes.as_batch(x, model)
 
 
 REFUSED = [
@@ -108,7 +108,7 @@ REFUSED = [
 @pytest.mark.parametrize(("model", "shape", "resize", "text"), REFUSED)
 def test_shapes_that_could_be_two_things_are_refused_with_what_to_write(model, shape, resize, text):
     with pytest.raises(ValueError, match=text) as refused:
-        images.as_batch(np.zeros(shape), model, resize)
+        axes.as_batch(np.zeros(shape), model, resize)
     assert "\n" not in str(refused.value)
 
 
@@ -128,7 +128,7 @@ def test_shapes_that_could_be_two_things_are_refused_with_what_to_write(model, s
 def test_what_to_write_is_right(model, shape, remedy):
     x = np.zeros(shape, np.uint8)
     with pytest.raises(ValueError, match="Received: shape="):
-        images.as_batch(x, model, resize=True)
+        axes.as_batch(x, model, resize=True)
     assert images.resize_images(remedy(x), model).shape[1:] == model
 
 
@@ -153,16 +153,16 @@ def test_lists_columns_and_frames_are_arrays(rng):
     column = np.empty(4, object)
     column[:] = list(x)
     for form in (list(x), tuple(x), column, pandas.Series(list(x)), x.tolist()):
-        np.testing.assert_array_equal(images.as_batch(form, GREY)[..., 0], x)
+        np.testing.assert_array_equal(axes.as_batch(form, GREY)[..., 0], x)
     frame = pandas.DataFrame(x.reshape(4, -1))
     with pytest.raises(ValueError, match=r"reshape\(-1, 8, 6, 1\) if these are flat rows"):
-        images.as_batch(frame, GREY)
+        axes.as_batch(frame, GREY)
     with pytest.raises(ValueError, match=r"shape=\(\), text; `python -m export.encode` reads"):
-        images.as_batch("picture.png", GREY)
+        axes.as_batch("picture.png", GREY)
     with pytest.raises(ValueError, match="text; `python -m export.encode` reads files"):
-        images.as_batch(["a.png", "b.png"], GREY)
+        axes.as_batch(["a.png", "b.png"], GREY)
     with pytest.raises(ValueError, match="of one size and one number of channels"):
-        images.as_batch(pandas.Series([x[0], x[0, :5]]), GREY)
+        axes.as_batch(pandas.Series([x[0], x[0, :5]]), GREY)
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16", "CMYK"])
@@ -176,8 +176,8 @@ def test_a_pillow_image_is_read_as_its_file(mode, rng):
     file = io.BytesIO()
     picture.save(file, format="TIFF" if mode == "CMYK" else "PNG")
     expected = read_image(file)
-    np.testing.assert_array_equal(images.as_array(picture), expected)
-    np.testing.assert_array_equal(images.as_array([picture, picture]), [expected, expected])
+    np.testing.assert_array_equal(axes.as_array(picture), expected)
+    np.testing.assert_array_equal(axes.as_array([picture, picture]), [expected, expected])
     assert expected.shape[-1] == (1 if mode in ("1", "L", "LA", "I;16") else 3)
 
 
