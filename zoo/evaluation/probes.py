@@ -247,6 +247,8 @@ def _check_classes(train_labels, test_labels):
 
 def _check(codes, labels, what):
     codes, labels = np.asarray(codes), np.asarray(labels)
+    if labels.dtype.kind == "O":  # scikit-learn reads no objects: NumPy finds their common dtype
+        labels = np.asarray(labels.tolist())
     if codes.ndim != 2 or labels.shape != codes.shape[:1]:
         raise ValueError(
             f"Expected {what} codes [N, Z] and labels [N]. "

@@ -71,9 +71,24 @@ def why_no_classes(dataset, train_dataset):
     for data, what in ((dataset, "dataset"), (train_dataset, "train_dataset")):
         if data.labels is None:
             return f"left out: {what} has no labels"
+        if not len(data.labels):
+            return f"left out: {what} has no examples"
+        if not are_classes(data.labels):
+            return f"left out: not all labels of {what} are classes, integers or text"
     if len(np.unique(train_dataset.labels)) < 2:
         return "left out: train_dataset has a single class"
     return None
+
+
+def are_classes(labels):
+    """Returns whether all labels are integers, of whatever dtype, or all are text."""
+    labels = np.asarray(labels)
+    if labels.dtype.kind == "O":
+        kinds = {str if isinstance(label, str) else type(label) for label in labels.tolist()}
+        return kinds in ({str}, {int})
+    if labels.dtype.kind == "f":
+        return bool(np.all(np.isfinite(labels)) and np.all(labels == np.rint(labels)))
+    return labels.dtype.kind in "biuUS"
 
 
 def spread(dataset, number):

@@ -4,7 +4,7 @@ import pytest
 
 from zoo.evaluation import evaluate, information, probes, probing
 from zoo.evaluation.corruption import Corrupted
-from zoo.evaluation.views import Arrays, Subset
+from zoo.evaluation.views import Arrays, Subset, are_classes
 
 
 @pytest.fixture
@@ -112,3 +112,30 @@ def test_test_examples_of_unseen_classes_are_counted_in_a_note(setting):
     entry = entry["linear_probe"]
     assert 0 < entry["value"] <= 0.75 and entry["num_unseen"] == 15
     assert entry["note"].startswith("15 of 60 test examples have a class without")
+
+
+@pytest.mark.parametrize(
+    ("labels", "note"),
+    [
+        (np.array([0.0, np.nan] * 100), "not all labels of train_dataset are classes"),
+        (np.linspace(0, 1, 200), "not all labels of train_dataset are classes"),
+        (np.array([None, 1] * 100, object), "not all labels of train_dataset are classes"),
+        (np.array([], int), "train_dataset has no examples"),
+        (np.array([0.0, 1.0] * 100), None),
+        (np.array([0, 1] * 100, object), None),
+    ],
+)
+def test_labels_that_are_no_classes_leave_out_the_probes_alone(setting, labels, note):
+    model, test, train = setting
+    train = Arrays(train.images[: len(labels)], labels)
+    names = ["reconstruction_l2", "knn_probe"]
+    found = evaluate(model, test, train, metrics=names, progress=False)
+    assert found["reconstruction_l2"]["value"] > 0
+    assert (found["knn_probe"]["value"] is None) == (note is not None)
+    assert note is None or note in found["knn_probe"]["note"]
+
+
+def test_classes_are_integers_or_text():
+    assert are_classes(["a", "b"]) and are_classes(np.array(["a"], object))
+    assert are_classes([True, False]) and are_classes(np.array([3], "uint8"))
+    assert not are_classes(np.array(["a", 1], object)) and not are_classes([1.5])
