@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from export.node import NodeGraph
+from zoo.protobuf import require_self_contained
 from zoo.releases import card as cards
 from zoo.runtime import Graph
 
@@ -91,6 +92,7 @@ def opened(runtime, folder, card, node_modules="", rebuild=False):
 
         def open_graph(graph):
             content = cards.read_file(folder, card, graph["file"])
+            require_self_contained(content, graph["file"])
             if runtime == "openvino":
                 return OpenVINOGraph(content, graph["outputs"])
             if runtime == "onnxruntime":
@@ -105,17 +107,20 @@ def _saved_model(stack, folder, card, rebuild):
     """Returns the artifact's SavedModel, or one made from its weights."""
     if not card["saved_model"] and not rebuild:
         raise ValueError("this artifact was published without a SavedModel")
-    prefix = f"{card['saved_model']}/"
-    if card["saved_model"]:
-        for name in (f"{prefix}saved_model.pb", *card["files"]):
-            if name.startswith(prefix):
-                cards.check_file(folder, card, name)
     from export import saved_model
 
+    made = Path(stack.enter_context(tempfile.TemporaryDirectory())) / cards.SAVED_MODEL
+    prefix = f"{card['saved_model']}/"
     if card["saved_model"]:
-        return saved_model.SavedModel(Path(folder) / card["saved_model"])
+        # TensorFlow gets a copy of the bytes that were hashed, and no file that the card lacks.
+        for name in dict.fromkeys((f"{prefix}saved_model.pb", *card["files"])):
+            if name.startswith(prefix):
+                content = cards.read_file(folder, card, name)
+                path = made.joinpath(*cards.parts_inside(name.removeprefix(prefix)))
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(content)
+        return saved_model.SavedModel(made)
     from zoo import releases
 
-    made = Path(stack.enter_context(tempfile.TemporaryDirectory())) / cards.SAVED_MODEL
     saved_model.export(releases.load(Path(folder)), made, "probability" in card["graphs"])
     return saved_model.SavedModel(made)

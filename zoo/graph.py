@@ -1,8 +1,14 @@
 """ONNX graphs in ONNX Runtime, called by names."""
 
+import tempfile
+
+from zoo.protobuf import require_self_contained
+
+FOLDER_OPTION = "session.model_external_initializers_file_folder_path"
+
 
 class Graph:
-    """An ONNX graph that is called by names, never by order.
+    """An ONNX graph that is called by names, never by order, and reads no other file.
 
     Args:
         content: The bytes of the ONNX file.
@@ -19,13 +25,17 @@ class Graph:
             import onnxruntime
         except ImportError as error:
             raise ImportError("ONNX Runtime is needed: pip install onnxruntime") from error
-        self.name, self._content = name, bytes(content)
+        self.name, self._content = name, require_self_contained(content, name)
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3  # errors only
+        options.add_session_config_entry("session.load_model_format", "ONNX")
         try:
-            self._runtime = onnxruntime.InferenceSession(
-                content, options, providers=["CPUExecutionProvider"]
-            )
+            with tempfile.TemporaryDirectory() as empty:
+                # A second wall: files that a graph may name are looked for in here alone.
+                options.add_session_config_entry(FOLDER_OPTION, empty)
+                self._runtime = onnxruntime.InferenceSession(
+                    self._content, options, providers=["CPUExecutionProvider"]
+                )
         except Exception as error:  # ONNX Runtime has no public root of its errors.
             raise ValueError(f"Expected an ONNX graph in {name}. Received: {error}") from error
         self.metadata = dict(self._runtime.get_modelmeta().custom_metadata_map)
