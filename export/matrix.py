@@ -6,10 +6,11 @@ import sys
 from pathlib import Path
 
 from export import runtimes, verify
-from export.report import TOLERANCE, one_line
+from export.report import TOLERANCE, Check, Report, one_line
 from trainers import environment
 from zoo import files
 from zoo.arguments import check_names
+from zoo.escape import printable
 from zoo.releases import catalogue
 
 ABSENT = "not installed"
@@ -50,7 +51,7 @@ def verify_all(path="", node_modules="", models=()):
         reports[runtime], titles[runtime] = {}, f"{runtime}: {ABSENT}"
         for name, report in _verify(chosen, runtime, node_modules):
             reports[runtime][name] = report
-            titles[runtime] = report.runtime
+            titles[runtime] = report.runtime or titles[runtime]  # "" of a damaged card
             if head is not None and report.runtime not in head:
                 raise ValueError(f"Expected a table with {report.runtime}. Received: {path}")
     if head is not None and head != _head(titles):
@@ -68,8 +69,10 @@ def _at_hand(name):
     try:
         catalogue.resolve(name)
     except FileNotFoundError as error:
-        print(one_line(error), file=sys.stderr)
+        print(printable(one_line(error)), file=sys.stderr)
         return False
+    except (OSError, ValueError):
+        pass  # it is here and damaged, as its verification will say
     return True
 
 
@@ -80,8 +83,10 @@ def _verify(names, runtime, node_modules):
         try:
             report = verify.verify(name, runtime, node_modules, rebuild=True)
         except ImportError as error:
-            print(f"  {one_line(error)}", file=sys.stderr)
+            print(f"  {printable(one_line(error))}", file=sys.stderr)
             return
+        except (OSError, ValueError) as error:  # a damaged card hides no other model
+            report = Report(name, "", [Check("load", "card.json", False, one_line(error))])
         if not report.ok:
             print(report, file=sys.stderr)
         yield name, report

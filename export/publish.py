@@ -139,7 +139,7 @@ def write_artifact(
     content["saved_model"] = cards.SAVED_MODEL if with_saved_model else ""
     files.atomic_write(folder / "README.md", readme.make_readme(content))
     content["files"] = card.file_entries(folder)
-    files.write_json(folder / cards.CARD, content)
+    cards.write_card(folder, content)
 
 
 def released(model):

@@ -88,7 +88,7 @@ def write(folder, card):
     files.atomic_write(path, make_readme(card))
     entry = {"sha256": files.sha256(path), "bytes": path.stat().st_size}
     card = {**card, "files": {**card["files"], README: entry}}
-    files.write_json(Path(folder) / cards.CARD, card)
+    cards.write_card(folder, card)
 
 
 def _check_same_data(card, evaluation):

@@ -4,6 +4,8 @@ import dataclasses
 
 import numpy as np
 
+from zoo.escape import printable
+
 TOLERANCE = 1e-5
 
 
@@ -58,10 +60,13 @@ class Report:
     def __str__(self):
         rows = [("check", "subject", "result", "detail")]
         words = {True: "ok", False: "FAILED", None: "skipped"}
-        rows += [(c.check, c.subject, words[c.ok], c.detail) for c in self.checks]
+        # Subjects and details hold names from the card, which may hold anything.
+        rows += [
+            (c.check, printable(c.subject), words[c.ok], printable(c.detail)) for c in self.checks
+        ]
         widths = [max(len(row[i]) for row in rows) for i in range(3)]
         made_anew = ", by a SavedModel made from its weights" if self.remade else ""
-        lines = [f"{self.name} in {self.runtime}{made_anew}", ""]
+        lines = [f"{printable(self.name)} in {printable(self.runtime)}{made_anew}", ""]
         lines += [
             "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths)), row[3]])
             for row in rows

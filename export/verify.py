@@ -16,6 +16,8 @@ from export import runtimes
 from export.report import Report, one_line, relative_error
 from zoo import registry
 from zoo.arrays import read_npz
+from zoo.escape import printable
+from zoo.protobuf import require_self_contained
 from zoo.releases import card as cards
 from zoo.releases import catalogue
 
@@ -52,10 +54,10 @@ def verify(model, runtime="onnxruntime", node_modules="", rebuild=False):
             f"`runtime` must be one of {list(RUNTIMES)}. Received: runtime={runtime!r}."
             f"{registry.nearest(runtime, RUNTIMES)}"
         )
-    folder = catalogue.resolve(model)
-    card = cards.read_card(folder)
+    folder, card = catalogue.open_artifact(model)
     report = Report(card["name"], f"{runtime} {runtimes.version(runtime)}".strip(), [])
     report.remade = runtime == "tensorflow" and not card["saved_model"]
+    _check_card(report, folder)
     _check_files(report, folder, card)
     try:
         golden = _golden(folder, card)
@@ -64,7 +66,7 @@ def verify(model, runtime="onnxruntime", node_modules="", rebuild=False):
         return report
     with runtimes.opened(runtime, folder, card, node_modules, rebuild) as open_graph:
         for part in _parts(card):
-            if runtime == "tensorflow" and not card["graphs"][part]["signature"]:
+            if runtime == "tensorflow" and not card["graphs"][part].get("signature"):
                 continue
             _check_part(report, folder, card, part, golden, runtime, open_graph)
     return report
@@ -73,6 +75,16 @@ def verify(model, runtime="onnxruntime", node_modules="", rebuild=False):
 def _parts(card):
     """Returns the encoder and the decoder, and what else the card has: a flow's sampler."""
     return list(dict.fromkeys((*PARTS, *card["graphs"])))
+
+
+def _check_card(report, folder):
+    """Adds a failure for a card that does not prove that nobody has changed it."""
+    try:
+        text = cards.seal_error(folder)
+    except (OSError, ValueError) as error:  # it has changed since it was read
+        text = one_line(error)
+    if text:
+        report.add("card", cards.CARD, False, text)
 
 
 def _check_files(report, folder, card):
@@ -124,9 +136,13 @@ def _check_part(report, folder, card, part, golden, runtime, open_graph):
         report.runtime = f"{runtime} {run.version}"
     if hasattr(run, "inputs"):
         _check_names(report, graph, run)
-    inputs = {name: golden[f"{part}.{name}"] for name in graph["inputs"]}
-    name, shape = next(iter(graph["inputs"].items()))
-    rows = inputs[name].shape[_axis(shape)]
+    try:
+        inputs = {name: golden[f"{part}.{name}"] for name in graph["inputs"]}
+        name, shape = next(iter(graph["inputs"].items()))
+        rows = inputs[name].shape[_axis(shape)]
+    except Exception as error:
+        report.add("run", subject, False, one_line(error))
+        return
     for size in (rows, SMALL_BATCH):
         where = f"batch {size}"
         try:
@@ -198,6 +214,7 @@ def _check_graph(report, content, name):
         return
 
     def check():
+        require_self_contained(content, name)
         model = onnx.load_model_from_string(content)
         onnx.checker.check_model(model, full_check=True)
         return f"opset {model.opset_import[0].version}, IR version {model.ir_version}"
@@ -234,7 +251,7 @@ def main(arguments=None):
         # A model without a SavedModel is run in TensorFlow by one made from its weights.
         report = verify(options.model, options.runtime, options.node_modules, rebuild=True)
     except (ImportError, OSError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {printable(error)}", file=sys.stderr)
         return 1
     print(report)
     return 0 if report.ok else 1

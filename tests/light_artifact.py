@@ -81,7 +81,7 @@ def write_card(artifact, card=None):
         for path in paths
         if path.name != cards.CARD
     }
-    files.write_json(artifact / cards.CARD, card)
+    cards.write_card(artifact, card)
 
 
 def _graph(nodes, inputs, outputs, constants):

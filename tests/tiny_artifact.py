@@ -117,11 +117,12 @@ def rehash(artifact):
     """Makes the card agree with the files again, as someone who meant the change would."""
     from export import card as export_card
     from zoo import files
+    from zoo.releases import card as cards
 
     card = files.read_json(artifact / "card.json")
     (artifact / "card.json").unlink()
     card["files"] = export_card.file_entries(artifact)
-    files.write_json(artifact / "card.json", card)
+    cards.write_card(artifact, card)
 
 
 def content(folder):

@@ -238,7 +238,7 @@ def load_released(model):
     Args:
         model: A name or an artifact's folder; see `zoo.releases.resolve`.
     """
-    card = files.read_json(releases.resolve(model) / "card.json")
+    _, card = releases.open_artifact(model)
     evaluation = card.get("evaluation") and {**card["evaluation"], "metrics": card["metrics"]}
     training = card.get("training") or _noted(card)
     origin = (card["run_config"], evaluation, card["step"], [], training)

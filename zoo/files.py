@@ -2,11 +2,10 @@
 
 import contextlib
 import hashlib
-import json
 import os
 from pathlib import Path
 
-from zoo import exchange, workspaces
+from zoo import exchange, json_text, workspaces
 
 
 @contextlib.contextmanager
@@ -103,20 +102,43 @@ def write_json(path, value):
     Raises:
         ValueError: If it holds a NaN or an infinity, which JSON cannot say.
     """
-    atomic_write(path, json.dumps(value, indent=2, allow_nan=False, ensure_ascii=False) + "\n")
+    atomic_write(path, json_text.render(value))
 
 
 def read_json(path):
-    """Reads a JSON file.
+    """Reads a JSON file strictly; see `zoo.json_text.parse`.
 
     Raises:
         FileNotFoundError: If there is none.
-        ValueError: If it is not JSON; the message names the file and the place.
+        ValueError: If it is too large or not JSON; the message names the file and the place.
+    """
+    return parse_json(read_bytes(path), path)
+
+
+def parse_json(content, path):
+    """Returns the value of the bytes of a JSON file.
+
+    Raises:
+        ValueError: If they are not JSON; the message names the file and the place.
+    """
+    try:
+        return json_text.parse(content)
+    except ValueError as error:
+        raise ValueError(f"Expected JSON in {path}. Received: {error}") from error
+
+
+def read_bytes(path, most=json_text.LARGEST):
+    """Returns the content of a JSON file of at most `most` bytes.
+
+    Raises:
+        FileNotFoundError: If there is none.
+        ValueError: If it is larger; no more than `most` bytes are read.
     """
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"Expected a JSON file. Received: {str(path)!r}, which is absent")
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"Expected JSON in {path}. Received: {error}") from error
+    with open(path, "rb") as file:
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise ValueError(f"Expected at most {most:,} bytes in {path}. Received: more")
+    return content

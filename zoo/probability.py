@@ -26,8 +26,7 @@ def load_probability(model):
         ValueError: If the model was published without these graphs, or a file is not the one
             that was published.
     """
-    folder = catalogue.resolve(model).absolute()  # its graphs are opened when they are used
-    card = cards.read_card(folder)
+    folder, card = catalogue.open_artifact(model)
     if "probability" not in card["graphs"]:
         raise ValueError(
             "Expected a model that was published with probability graphs; use "
@@ -36,7 +35,7 @@ def load_probability(model):
         )
     for part in ("probability", "density"):
         cards.check_file(folder, card, card["graphs"][part]["file"])
-    return Probability(folder, card)
+    return Probability(folder.absolute(), card)  # its graphs are opened when they are used
 
 
 class Probability:

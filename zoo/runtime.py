@@ -33,35 +33,30 @@ def load_encoder(model):
     file = standalone.split(model)
     if file is not None:
         return _of_file(*file)
-    folder = catalogue.resolve(model)
-    card, graph = _open(folder, "encoder")
+    folder, card = catalogue.open_artifact(model)
     sampler = card["posterior"].get("sampler")
-    return Encoder(card, graph, _open(folder, sampler)[1] if sampler else None)
+    graph = _open_graph(folder, card, "encoder")
+    return Encoder(card, graph, _open_graph(folder, card, sampler) if sampler else None)
 
 
 def _of_file(path, sha256):
     """Returns the encoder of an ONNX file; a flow's samples need its artifact's folder."""
     card, graph = standalone.read(path, sha256)
     sampler = card["posterior"].get("sampler")
-    return Encoder(
-        card, graph, _open(path.parent, sampler)[1] if sampler in card["graphs"] else None
-    )
+    has_sampler = sampler in card["graphs"]
+    return Encoder(card, graph, _open_graph(path.parent, card, sampler) if has_sampler else None)
 
 
 def load_decoder(model):
     """Returns the `Decoder` of a published model; arguments and errors as `load_encoder`."""
     # Graphs that it opens later are of the same folder, wherever the process has gone then.
-    folder = catalogue.resolve(model).absolute()
-    card, graph = _open(folder, "decoder")
-    return Decoder(card, graph, functools.partial(_open_graph, folder))
+    folder, card = catalogue.open_artifact(model)
+    open_graph = functools.partial(_open_graph, folder.absolute(), card)
+    return Decoder(card, open_graph("decoder"), open_graph)
 
 
-def _open_graph(folder, part):
-    return _open(folder, part)[1]
-
-
-def _open(folder, part):
-    card = cards.read_card(folder)
+def _open_graph(folder, card, part):
+    """Returns the `Graph` of a part, checked against the card."""
     entry = card["graphs"].get(part)
     if entry is None:
         raise ValueError(
@@ -70,7 +65,7 @@ def _open(folder, part):
         )
     graph = Graph(cards.read_file(folder, card, entry["file"]), entry["file"])
     graph.require(entry)
-    return card, graph
+    return graph
 
 
 class _Model:

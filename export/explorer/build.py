@@ -88,8 +88,7 @@ def _require_ours(out):
 
 def _read(model, images, resize):
     """Returns the card, the graphs' bytes, the stored images and their codes of one model."""
-    folder = catalogue.resolve(model)
-    card = cards.read_card(folder)
+    folder, card = catalogue.open_artifact(model)
     graphs = {"encoder": _graph(folder, card, "encoder"), "decoder": _decoder(folder, card)}
     if "prior" in card["graphs"]:
         graphs["prior"] = _graph(folder, card, "prior")

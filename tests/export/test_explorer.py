@@ -38,7 +38,7 @@ def artifact(tmp_path):
 
 def change(artifact, **entries):
     card = files.read_json(artifact / "card.json")
-    files.write_json(artifact / "card.json", {**card, **entries})
+    cards.write_card(artifact, {**card, **entries})
     return artifact
 
 

@@ -13,6 +13,7 @@ import tiny_artifact
 from export import onnx as export_onnx
 from export import report, verify
 from zoo import files
+from zoo.releases import card as cards
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -99,7 +100,7 @@ def test_a_changed_saved_model_is_not_loaded(artifact):
 
 def test_a_saved_model_outside_the_artifact_is_not_loaded(artifact):
     card = files.read_json(artifact / "card.json")
-    files.write_json(artifact / "card.json", {**card, "saved_model": "../saved_model"})
+    cards.write_card(artifact, {**card, "saved_model": "../saved_model"})
     found = verify.verify(artifact, "tensorflow")
     assert ("load", "signature decode") in [row[:2] for row in failures(found)]
     assert found.max_error is None
@@ -186,7 +187,7 @@ def test_the_command_runs_in_tensorflow_what_has_no_saved_model(artifact, capsys
     if card["saved_model"]:
         card["files"] = {k: v for k, v in card["files"].items() if not k.startswith("saved_model/")}
         shutil.rmtree(artifact / card["saved_model"])
-        files.write_json(artifact / "card.json", {**card, "saved_model": ""})
+        cards.write_card(artifact, {**card, "saved_model": ""})
     assert verify.main([str(artifact), "--runtime=tensorflow"]) == 0
     assert "by a SavedModel made from its weights" in capsys.readouterr().out
 

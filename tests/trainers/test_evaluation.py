@@ -8,6 +8,7 @@ import tiny_artifact
 
 from trainers import evaluation
 from zoo import files
+from zoo.releases import card as cards
 
 
 @pytest.fixture
@@ -117,7 +118,7 @@ def test_an_artifact_s_evaluation_says_how_long_it_was_trained(workdir, tmp_path
     card = files.read_json(workdir / "artifact" / "card.json")
     card["training"]["epochs"] = 12
     shutil.copytree(workdir / "artifact", tmp_path / "model")
-    files.write_json(tmp_path / "model" / "card.json", card)
+    cards.write_card(tmp_path / "model", card)
     data = f"npz:{workdir.parent / 'other.npz'}"
     np.savez(workdir.parent / "other.npz", images=tiny_artifact.images(20))
     out = {"out": tmp_path / "out", "progress": False}

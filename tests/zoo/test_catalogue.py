@@ -247,6 +247,15 @@ def test_a_folder_at_an_address_is_fetched_once(artifacts, served, tmp_path):
     assert [path.name for path in (tmp_path / "cache").iterdir()] == [url.partition("=")[2]]
 
 
+def test_another_model_in_the_cache_s_place_of_a_folder_is_not_loaded(artifacts, served, tmp_path):
+    url = address(artifacts)
+    folder = releases.resolve(url)
+    shutil.rmtree(folder)
+    shutil.copytree(artifacts / "b", folder)
+    assert features(url) == (2, 2)
+    assert len(served) == 6
+
+
 def test_a_mirror_may_be_an_address(shipped, served, monkeypatch):
     monkeypatch.setenv("ELBO_ZOO_MIRROR", "https://example.org")
     assert features("c") == (2, 9)

@@ -1,5 +1,6 @@
 """`zoo.releases`: names and folders, cards and hashes, loading without running code."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -31,7 +32,7 @@ def artifacts(tmp_path, monkeypatch):
 
 def edit_card(artifact, **changes):
     card = {**files.read_json(artifact / "card.json"), **changes}
-    files.write_json(artifact / "card.json", {k: v for k, v in card.items() if v is not None})
+    cards.write_card(artifact, {k: v for k, v in card.items() if v is not None})
 
 
 # Names and folders.
@@ -108,12 +109,23 @@ def test_list_models_reads_cards_alone(artifacts):
     assert zoo.list_models(paper="infovae", data=row["data"]) == [row]
 
 
-def test_list_models_refuses_unknown_papers_and_broken_cards(artifacts):
+def test_list_models_refuses_unknown_papers(artifacts):
     with pytest.raises(ValueError, match="Received: paper='infovea'. Did you mean \"infovae\""):
         zoo.list_models(paper="infovea")
-    (artifacts / "tiny" / "card.json").write_text("{")
-    with pytest.raises(ValueError, match="Expected JSON in .*card.json"):
-        zoo.list_models()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["{", "[" * 100_000, '{"a": ' * 100_000, "[]", "{}", '{"a": 1, "a": 2}', '"\\ud800"', "\x00"],
+)
+def test_a_damaged_card_hides_no_other_model(artifacts, text):
+    (row,) = zoo.list_models()
+    shutil.copytree(artifacts / "tiny", artifacts / "bad")
+    (artifacts / "bad" / "card.json").write_text(text)
+    with pytest.warns(UserWarning, match="left out of the list: .*bad/card.json"):
+        assert zoo.list_models() == [row]
+    with pytest.raises(ValueError, match="bad/card.json"):
+        zoo.load_encoder("bad")
 
 
 def test_list_models_is_empty_without_artifacts(tmp_path, monkeypatch):

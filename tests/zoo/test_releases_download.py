@@ -5,6 +5,7 @@ import hashlib
 import http.server
 import io
 import os
+import shutil
 import tarfile
 import threading
 import time
@@ -12,6 +13,7 @@ import urllib.error
 import urllib.request
 import zipfile
 
+import light_artifact
 import pytest
 import tiny_artifact
 
@@ -95,6 +97,29 @@ def test_a_damaged_file_of_the_cache_is_fetched_again(artifact, serve, cache):
     kept.write_bytes(content)
     assert zoo.load_encoder(url).features(tiny_artifact.images(2)).shape == (2, 3)
     assert len(requests) == 2
+
+
+@pytest.mark.parametrize("with_origin", [False, True])
+def test_another_model_in_the_folder_of_the_cache_is_not_loaded(
+    artifact, serve, cache, tmp_path, with_origin
+):
+    url, requests = serve(pack(artifact, "zip"))
+    folder = releases.resolve(url)
+    other = light_artifact.make(tmp_path, "other")
+    if with_origin:  # moved from the place of another archive
+        shutil.copy(folder / download.ORIGIN, other)
+    shutil.rmtree(folder)
+    other.rename(folder)
+    assert zoo.load_encoder(url).card["name"] == "tiny"
+    assert len(requests) == 2
+    assert [path.name for path in cache.iterdir()] == [url.partition("=")[2]]
+
+
+def test_an_archive_cannot_say_where_it_came_from(artifact, serve, cache):
+    (artifact / download.ORIGIN).write_text('{"archive": "other"}')
+    url, requests = serve(pack(artifact, "zip"))
+    assert releases.resolve(url) == releases.resolve(url)
+    assert len(requests) == 1
 
 
 def test_a_released_name_is_fetched(artifact, serve, cache, monkeypatch, tmp_path):

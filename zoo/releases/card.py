@@ -3,7 +3,9 @@
 import hashlib
 from pathlib import Path, PurePosixPath
 
-from zoo import files
+from zoo import files, json_text, schema
+from zoo.json_text import SEAL
+from zoo.releases.card_keys import CARD_KEYS, GRAPH
 
 LARGEST = 4 << 30  # bytes of an artifact: those of this zoo have a few MB
 CARD = "card.json"
@@ -11,42 +13,77 @@ FORMAT = "elbo-zoo artifact"
 FORMAT_VERSION = 1
 SAVED_MODEL = "saved_model"
 
-# Keys that every reader relies on, and what each must be.
-_REQUIRED = {
-    "name": str,
-    "image_shape": list,
-    "latent_dim": int,
-    "model": dict,
-    "prior": dict,
-    "posterior": dict,
-    "preprocessing": dict,
-    "graphs": dict,
-    "saved_model": str,
-    "golden": dict,
-    "files": dict,
-}
+LARGEST_CARD = 16 << 20  # bytes; cards of the zoo have 20 thousand
 
 
-def read_card(folder):
+def read_card(folder, sha256=None, sealed=True):
     """Reads and checks `card.json` of an artifact.
 
     Args:
         folder: The artifact's folder.
+        sha256: The SHA-256 that the file must have, or None. The bytes that are hashed are the
+            bytes that are read.
+        sealed: Whether to refuse a card whose content is not what its own hash says. A card
+            without such a hash is read: earlier versions wrote none.
 
     Returns:
         The card, a dict; see `export.card` for its keys.
 
     Raises:
         FileNotFoundError: If `folder` or its card is absent.
-        ValueError: If the card is not JSON, not of this format, or lacks a key.
+        ValueError: If the card is not JSON, not of this format, lacks a key, was changed after it
+            was written, or has another hash than `sha256`.
     """
+    content, path = _read(folder)
+    card = _checked(content, path, sha256)
+    if sealed:
+        json_text.check_seal(card, path)
+    return card
+
+
+def seal_error(folder):
+    """Returns what an artifact's card lacks to prove that nobody has changed it, or "".
+
+    Reading refuses a card whose content is not what its own hash says. This also names a card
+    without a hash, and one whose text is not as `write_card` writes it.
+    """
+    content, path = _read(folder)
+    card = _checked(content, path)
+    json_text.check_seal(card, path)
+    if SEAL not in card:
+        return (
+            f"expected {SEAL}, received a card without it, from before cards had one or "
+            f"changed since: python -m export.seal {folder} writes it"
+        )
+    text = content.replace(b"\r\n", b"\n")
+    return "" if text == json_text.render(card).encode() else "text changed after it was written"
+
+
+def write_card(folder, card):
+    """Writes an artifact's card with the hash of its content, by which later edits are noticed."""
+    files.write_json(Path(folder) / CARD, json_text.seal(card))
+
+
+def _read(folder):
+    """Returns the bytes of the card, and its path."""
     path = Path(folder) / CARD
     if not path.is_file():
         raise FileNotFoundError(
             f"Expected an artifact's folder, which holds {CARD}. Received: folder={str(folder)!r}"
             f"{_run_hint(Path(folder))}"
         )
-    return check(files.read_json(path), path)
+    return files.read_bytes(path, LARGEST_CARD), path
+
+
+def _checked(content, path, sha256=None):
+    """Returns the card in `content`; raises as `read_card` does."""
+    received = hashlib.sha256(content).hexdigest()
+    if sha256 is not None and received != sha256.lower():
+        raise ValueError(
+            f"{path} is not the card that was published. Expected: sha256={sha256.lower()}. "
+            f"Received: sha256={received}"
+        )
+    return check(files.parse_json(content, path), path)
 
 
 def check(card, path):
@@ -61,23 +98,22 @@ def check(card, path):
     """
     if not isinstance(card, dict) or card.get("format") != FORMAT:
         received = card.get("format") if isinstance(card, dict) else type(card).__name__
-        raise ValueError(f"Expected format={FORMAT!r} in {path}. Received: format={received!r}")
+        raise ValueError(
+            f"Expected format={FORMAT!r} in {path}. Received: format={schema.shortened(received)}"
+        )
     if card.get("format_version") != FORMAT_VERSION:
         raise ValueError(
             f"This version of elbo-zoo reads format_version={FORMAT_VERSION} of {path}. "
-            f"Received: format_version={card.get('format_version')!r}"
+            f"Received: format_version={schema.shortened(card.get('format_version'))}"
         )
-    for key, kind in _REQUIRED.items():
-        if not isinstance(card.get(key), kind):
-            raise ValueError(
-                f"Expected {key!r} ({kind.__name__}) in {path}. Received: {key}={card.get(key)!r}"
-            )
+    schema.check(card, CARD_KEYS, path)
     _check_shapes(card, path)
     for name, entry in card["files"].items():
         size = entry.get("bytes") if isinstance(entry, dict) else None
-        if not isinstance(size, int) or not isinstance(entry.get("sha256"), str):
+        if not schema.COUNT.test(size) or not schema.SHA256.test(entry.get("sha256")):
             raise ValueError(
-                f"Expected `sha256` and `bytes` of each file in {path}. Received: {name}={entry!r}"
+                f"Expected `sha256` and `bytes` of each file in {path}. "
+                f"Received: {name}={schema.shortened(entry)}"
             )
     return card
 
@@ -93,6 +129,12 @@ def _check_shapes(card, path):
     for part, entry in card["graphs"].items():
         if not isinstance(entry, dict) or not isinstance(entry.get("file"), str):
             raise ValueError(f"Expected `file` of each graph in {path}. Received: {part}={entry!r}")
+        schema.check(entry, GRAPH, path, f"graphs.{part}")
+    if len(card["prior"].get("scale", [1] * card["latent_dim"])) != card["latent_dim"]:
+        raise ValueError(
+            f"Expected a `prior.scale` for each of {card['latent_dim']} latents in {path}. "
+            f"Received: {len(card['prior']['scale'])}"
+        )
     expected = {"encoder": ("image", card["image_shape"]), "decoder": ("z", [card["latent_dim"]])}
     for part, (name, shape) in expected.items():
         inputs = card["graphs"].get(part, {}).get("inputs")
@@ -154,24 +196,6 @@ def parts_of(folder, name):
             f"Received: name={name!r}"
         )
     return parts
-
-
-def check_card(folder, sha256):
-    """Returns `folder` if its card has this SHA-256, and with it the hash of every file.
-
-    Raises:
-        FileNotFoundError: If there is no card.
-        ValueError: If it is another one.
-    """
-    read_card(folder)
-    path = Path(folder) / CARD
-    received = files.sha256(path)
-    if received != sha256.lower():
-        raise ValueError(
-            f"{path} is not the card that was published. Expected: sha256={sha256.lower()}. "
-            f"Received: sha256={received}"
-        )
-    return Path(folder)
 
 
 def read_file(folder, card, name):

@@ -3,9 +3,11 @@
 import fnmatch
 import math
 import os
+import warnings
 from pathlib import Path
 
-from zoo import files, registry, workspaces
+from zoo import files, registry, schema, workspaces
+from zoo.escape import printable
 from zoo.releases import card as cards
 from zoo.releases import download, hub, shipping, summary
 
@@ -50,36 +52,62 @@ def resolve(model):
         model: A `str` or a `Path`.
 
     Returns:
-        A `Path` of a folder that holds a card. Its files are not yet checked.
+        A `Path` of a folder that holds a whole card. Its other files are not yet checked.
 
     Raises:
         FileNotFoundError: If there is no such name or folder; the nearest name is offered.
         ValueError: If a URL is not of that form, or what it gives is not what its hash says.
     """
+    return open_artifact(model)[0]
+
+
+def open_artifact(model):
+    """Returns the folder of an artifact, and its card.
+
+    The bytes of the card that are compared with a hash are the bytes that are read.
+
+    Args:
+        model: As for `resolve`.
+
+    Raises:
+        FileNotFoundError, ValueError: As `resolve`, and if the card is damaged.
+    """
+    folder, sha256 = _locate(model)
+    return folder, cards.read_card(folder, sha256)
+
+
+def _locate(model):
+    """Returns the folder that a model is in, and the SHA-256 that its card must have, or None."""
     if not isinstance(model, (str, os.PathLike)) or not str(model).strip():
         raise TypeError(f"Expected a model's name, folder or URL. Received: {model!r}")
     text = os.fspath(model)
     if text.startswith("hf://"):
         folder, sha256 = hub.fetch(text)
-        return cards.check_card(folder, sha256) if sha256 else _folder(folder)
+        return _folder(folder), sha256
     if "://" in text:
-        return download.fetch(*download.split_url(text))
+        return _downloaded(text)
     path, marked, sha256 = text.partition("#sha256=")
     if marked:
-        return cards.check_card(_folder(Path(path)), sha256)
+        return _folder(Path(path)), sha256
     if isinstance(model, os.PathLike) or os.sep in text or "/" in text or text in (".", ".."):
-        return _folder(Path(text))
+        return _folder(Path(text)), None
     return _named(text)
+
+
+def _downloaded(address):
+    url, sha256 = download.split_url(address)
+    # The hash of a folder is its card's; that of an archive was compared when it was fetched.
+    return download.fetch(url, sha256), sha256 if url.endswith("/") else None
 
 
 def _named(name):
     local = artifacts_folder() / name
     if (local / cards.CARD).is_file():
-        return local
+        return local, None
     if name in RELEASES:
-        return download.fetch(RELEASES[name]["url"], RELEASES[name]["sha256"])
+        return _downloaded(f"{RELEASES[name]['url']}#sha256={RELEASES[name]['sha256']}")
     if (Path(name) / cards.CARD).is_file():
-        return Path(name)
+        return Path(name), None
     if name in _index():
         return _mirrored(name, _index()[name]["sha256"])
     hint = f". {name!r} is a file" if Path(name).is_file() else ""
@@ -90,7 +118,7 @@ def _named(name):
 
 
 def _mirrored(name, sha256):
-    """Returns a released model that is too large for a wheel from where the user has them."""
+    """Returns the folder of a released model that is too large for a wheel, and its card's hash."""
     mirror = os.environ.get("ELBO_ZOO_MIRROR", "").rstrip("/")
     if not mirror:
         raise FileNotFoundError(
@@ -99,14 +127,18 @@ def _mirrored(name, sha256):
             f"address or folder in place of the name, with #sha256={sha256}. Received: {name!r}"
         )
     if "://" in mirror:
-        return download.fetch(*download.split_url(f"{mirror}/{name}/#sha256={sha256}"))
-    return cards.check_card(_folder(Path(mirror) / name), sha256)
+        return _downloaded(f"{mirror}/{name}/#sha256={sha256}")
+    return _folder(Path(mirror) / name), sha256
 
 
 def _index():
     """Returns name -> {"sha256", "summary"} of released models that this installation lacks."""
     path = artifacts_folder() / shipping.INDEX
-    return files.read_json(path) if path.is_file() else {}
+    if not path.is_file():
+        return {}
+    index = files.read_json(path)
+    schema.check(index, {str: shipping.ENTRY}, path)
+    return index
 
 
 def list_models(name=None, paper=None, data=None, latent_dim=None):
@@ -125,12 +157,13 @@ def list_models(name=None, paper=None, data=None, latent_dim=None):
         A list of dicts, sorted by `name`, with `name`, `paper`, `data` (a data set's name),
         `image_shape`, `latent_dim`, `bytes` (of all files), `encoder_bytes`, `metrics` (name ->
         {"value", "stderr", ...}) and `folder`, None where this installation does not hold it.
-        Filters that no model passes together give an empty list.
+        Filters that no model passes together give an empty list. A model whose card cannot be
+        read is left out, with a warning that names the file.
 
     Raises:
         TypeError: If `name`, `paper` or `data` is neither a string nor a list of strings.
-        ValueError: If no model has the name or the data set, `paper` is not one of `PAPERS`,
-            `latent_dim` is neither an int nor a pair, or a card cannot be read.
+        ValueError: If no model has the name or the data set, `paper` is not one of `PAPERS`, or
+            `latent_dim` is neither an int nor a pair.
     """
     least, most = _latents(latent_dim)
     rows = _rows()
@@ -151,10 +184,7 @@ def list_models(name=None, paper=None, data=None, latent_dim=None):
 
 def _rows():
     """Returns a line for each released model, sorted by name."""
-    here = [
-        {**summary.summarise(cards.read_card(path)), "folder": str(path)}
-        for path in _local_folders()
-    ]
+    here = list(filter(None, map(_summary, _local_folders())))
     held = {row["name"] for row in here}
     others = [entry["summary"] for name, entry in _index().items() if name not in held]
     away = [{**row, "image_shape": tuple(row["image_shape"]), "folder": None} for row in others]
@@ -197,6 +227,15 @@ def _nearest(pattern, valid):
     return registry.nearest(plain, sorted(begins))
 
 
+def _summary(folder):
+    """Returns the row of a folder's card, or None with a warning where the card is damaged."""
+    try:
+        return {**summary.summarise(cards.read_card(folder)), "folder": str(folder)}
+    except (OSError, ValueError) as error:
+        warnings.warn(f"A model is left out of the list: {printable(error)}", stacklevel=3)
+        return None
+
+
 def _latents(latent_dim):
     """Returns the least and the most latents."""
     if latent_dim is None:
@@ -211,12 +250,11 @@ def _latents(latent_dim):
 
 
 def _folder(path):
-    """Checks that a path that a user wrote is an artifact's folder."""
+    """Returns a path that a user wrote, if it is a folder."""
     workspaces.recover(path)
     if not path.is_dir():
         what = "a file" if path.is_file() else "absent"
         raise FileNotFoundError(f"Expected an artifact's folder. Received: {str(path)!r}, {what}")
-    cards.read_card(path)
     return path
 
 

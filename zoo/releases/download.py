@@ -17,14 +17,14 @@ import urllib.parse
 import urllib.request
 from pathlib import Path
 
-from zoo import workspaces
+from zoo import files, workspaces
 from zoo.releases import archives
 from zoo.releases import card as cards
-from zoo.releases.card import CARD
+from zoo.releases.card import CARD, LARGEST_CARD
 
+ORIGIN = ".origin.json"  # in a folder of the cache that an archive was unpacked to
 TIMEOUT = 30.0  # seconds without an answer
 PATIENCE, SLOWEST = 60.0, 1000  # after so many seconds, the least bytes a second on average
-LARGEST_CARD = 16 << 20  # bytes
 
 
 def cache_folder():
@@ -73,11 +73,20 @@ def fetch(url, sha256):
         ValueError: If a hash differs, it is no archive, or a name in it leads elsewhere.
     """
     target = cache_folder() / sha256
-    if not _whole(target):
-        get = _fetch_folder if url.endswith("/") else _fetch_archive
+    if not _whole(target, url, sha256):
         with _workspace(target.parent) as work:
-            _install(get(url, sha256, work), target, work)
+            if url.endswith("/"):
+                folder = _fetch_folder(url, sha256, work)
+            else:
+                folder = _fetch_archive(url, sha256, work)
+                files.write_json(folder / ORIGIN, _origin(folder, sha256))
+            _install(folder, target, work, url, sha256)
     return target
+
+
+def _origin(folder, sha256):
+    """Returns which archive a folder came from, and which card it had then."""
+    return {"archive": sha256, "card": files.sha256(folder / CARD)}
 
 
 @contextlib.contextmanager
@@ -97,10 +106,15 @@ def _workspace(cache):
         ) from error
 
 
-def _whole(folder):
-    """Whether all files of an artifact are there as its card says; others are fetched again."""
+def _whole(folder, url, sha256):
+    """Whether a cached folder is the one asked for, with all files; others are fetched again."""
     try:
-        card = cards.read_card(folder)
+        if url.endswith("/"):
+            card = cards.read_card(folder, sha256)
+        else:
+            card = cards.read_card(folder)
+            if files.read_json(folder / ORIGIN) != _origin(folder, sha256):
+                return False
         for name in card["files"]:
             cards.check_file(folder, card, name)
     except (OSError, ValueError):
@@ -206,7 +220,7 @@ def _top(folder, url):
     raise ValueError(f"Expected an archive that holds {CARD}. Received: {url}")
 
 
-def _install(folder, target, work):
+def _install(folder, target, work, url, sha256):
     """Renames `folder` to `target`, or leaves what another process put there meanwhile.
 
     What lies there and is not whole, a damaged file say, is moved to `work` and goes with it.
@@ -216,7 +230,7 @@ def _install(folder, target, work):
             os.rename(folder, target)
             return
         except OSError:
-            if _whole(target):
+            if _whole(target, url, sha256):
                 return
             with contextlib.suppress(FileNotFoundError):  # another process moved it first
                 os.rename(target, work / f"broken{attempt}")

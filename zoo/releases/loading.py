@@ -1,7 +1,10 @@
 """From an artifact to a Keras model."""
 
+import tempfile
+from pathlib import Path
+
 from zoo.releases import catalogue
-from zoo.releases.card import check_file, read_card
+from zoo.releases.card import read_file
 from zoo.releases.sizes import check_sizes
 
 WEIGHTS = "model.weights.h5"
@@ -21,16 +24,19 @@ def load(model):
         ValueError: If a file is not the one that was published, or the card names a part that
             this version does not have.
     """
-    folder = catalogue.resolve(model)
-    card = read_card(folder)
-    weights = check_file(folder, card, WEIGHTS)
+    folder, card = catalogue.open_artifact(model)
+    content = read_file(folder, card, WEIGHTS)
     _require_names(card["model"])
     import zoo
 
     build = zoo.build  # without Keras it says what to install
     check_sizes(card["model"], card["files"][WEIGHTS]["bytes"])
     vae = build(card["model"])
-    vae.load_weights(weights)
+    with tempfile.TemporaryDirectory() as private:
+        # The bytes that were hashed are loaded, whatever happens to the artifact's file meanwhile.
+        path = Path(private) / WEIGHTS
+        path.write_bytes(content)
+        vae.load_weights(path)
     return vae
 
 

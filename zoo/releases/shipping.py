@@ -6,11 +6,28 @@ Needs the standard library alone: `setup.py` calls it where nothing is installed
 import shutil
 from pathlib import Path
 
-from zoo import files
+from zoo import files, schema
 from zoo.releases import card as cards
 from zoo.releases import summary
+from zoo.releases.card_keys import METRICS
 
 INDEX = "index.json"
+ENTRY = schema.Keys(  # of a model in the index
+    {
+        "sha256": schema.SHA256,
+        "summary": schema.Keys(
+            {
+                "name": str,
+                "paper": schema.TEXT,
+                "data": schema.TEXT,
+                "image_shape": [schema.SIZE],
+                "latent_dim": schema.SIZE,
+                "bytes": schema.COUNT,
+                "metrics": METRICS,
+            }
+        ),
+    }
+)
 # The rule: smallest first, each at most 8 MB, so that every paper has a model there, and 95 MB in
 # all, a wheel of 80 MB: the Python package index takes 100 MB in one file.
 LARGEST_EACH = 8_000_000

@@ -5,6 +5,7 @@ import json
 import os
 from pathlib import Path
 
+from zoo import json_text
 from zoo.graph import Graph
 from zoo.releases import card as cards
 
@@ -37,9 +38,14 @@ def embed(card, content):
         content: The bytes of the file.
     """
     graph = Graph(content, "encoder")
-    entry = {"file": "encoder.onnx", "inputs": graph.inputs, "outputs": graph.outputs}
+    entry = {
+        "file": "encoder.onnx",
+        "signature": "encode",
+        "inputs": graph.inputs,
+        "outputs": graph.outputs,
+    }
     kept = {key: card[key] for key in _KEPT if key in card}
-    return json.dumps({**kept, **_EMPTY, "graphs": {"encoder": entry}})
+    return json.dumps(json_text.seal({**kept, **_EMPTY, "graphs": {"encoder": entry}}))
 
 
 def read(path, sha256=""):
@@ -83,9 +89,11 @@ def _card(path, graph):
     inside, folder = None, None
     if METADATA in graph.metadata:
         try:
-            inside = cards.check(json.loads(graph.metadata[METADATA]), path)
-        except json.JSONDecodeError as error:
+            value = json_text.parse(graph.metadata[METADATA].encode("utf-8", "surrogateescape"))
+        except ValueError as error:
             raise ValueError(f"Expected a card as JSON in {path}. Received: {error}") from error
+        inside = cards.check(value, path)
+        json_text.check_seal(inside, path)
     if (path.parent / cards.CARD).is_file():
         folder = cards.read_card(path.parent)
     if folder is not None and (inside is None or inside["name"] == folder["name"]):

@@ -1,5 +1,7 @@
 """A model in one line, and lines as a table."""
 
+from zoo.escape import printable
+
 # What a table shows of the metrics, in this order, where a card has them.
 _COLUMNS = {
     "nll": "NLL, nats",
@@ -52,6 +54,7 @@ def table(models):
                 *(_text(model, key) or "-" for key in shown),
             ]
         )
+    rows = [[printable(cell) for cell in row] for row in rows]
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = ["  ".join(cell.ljust(w) for cell, w in zip(row, widths)).rstrip() for row in rows]
     return "\n".join([lines[0], "-" * max(map(len, lines)), *lines[1:]])

@@ -1,0 +1,54 @@
+"""Writes into cards the hash of their content, by which `export.verify` notices every later edit.
+
+python -m export.seal FOLDER [FOLDER ...]
+
+`export.publish` writes this hash itself. This command is for artifacts of earlier versions, and for
+a card that was edited on purpose. Weights and graphs stay as they are.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from zoo.escape import printable
+from zoo.releases import card as cards
+
+
+def seal(folder):
+    """Writes the hash of its content into the card of an artifact.
+
+    Args:
+        folder: The artifact's folder.
+
+    Returns:
+        The hash, 64 hexadecimal digits.
+
+    Raises:
+        FileNotFoundError: If the card or a file that it lists is absent.
+        ValueError: If the card is not what `zoo.releases.read_card` expects, or a file is not the
+            one that the card describes.
+    """
+    card = cards.read_card(folder, sealed=False)
+    for name in card["files"]:
+        cards.check_file(folder, card, name)
+    cards.write_card(folder, card)
+    return cards.read_card(folder)[cards.SEAL]
+
+
+def main(arguments=None):
+    """Seals the artifacts that the command line names; returns the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m export.seal", description=__doc__.partition("\n")[0]
+    )
+    parser.add_argument("folders", nargs="+", type=Path, help="artifacts' folders")
+    try:
+        for folder in parser.parse_args(arguments).folders:
+            print(f"{seal(folder)}  {printable(folder)}")
+    except (OSError, ValueError) as error:
+        print(f"error: {printable(error)}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
