@@ -5,7 +5,7 @@ import contextlib
 import keras
 from keras import ops
 
-from zoo import registry
+from zoo import hdf5, registry
 from zoo.backend import fold_in, tfp_seed, to_numpy
 from zoo.encoders.encoder import Encoder
 from zoo.layers.part import kind, part_config
@@ -141,6 +141,21 @@ class VAE(keras.Model):
                 f"Received: dtype={kind}"
             )
         return ops.cast(x, "float32")
+
+    def load_weights(self, filepath, *args, **kwargs):
+        """As `keras.Model.load_weights`, of a file that holds its own numbers, all of them.
+
+        Args:
+            filepath: A path that ends in `.weights.h5`, `.h5` or `.keras`.
+            *args, **kwargs: As Keras takes them.
+
+        Raises:
+            FileNotFoundError: If it is absent.
+            ValueError: If it refers to other files or is not what `zoo.hdf5.check` expects, or its
+                weights are of another model.
+        """
+        hdf5.check_weights(filepath)
+        super().load_weights(filepath, *args, **kwargs)
 
     # Training.
 

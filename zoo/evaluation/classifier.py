@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from zoo import files
+from zoo import files, hdf5
 from zoo.backend import to_numpy
 
 # 98.7% of MNIST's test split, after 75 seconds on a busy core.
@@ -160,6 +160,7 @@ def _load(folder, fingerprint):
         raise ValueError(f"Expected undamaged weights. Received: {str(folder / WEIGHTS)!r}")
     measured = description.pop("accuracy")
     classifier = ImageClassifier(**description)
+    hdf5.check_weights(folder / WEIGHTS)
     classifier.load_weights(folder / WEIGHTS)
     classifier.accuracy = measured
     return classifier
