@@ -5,6 +5,7 @@ is of one and the same model; graphs then hold those weights in float16 and cast
 runtime does once, when it loads them.
 """
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -130,13 +131,11 @@ def store_weights(path):
             target = new.create_dataset(name, data=_halved(item[()]))
         target.attrs.update(item.attrs)
 
-    with (
-        files.atomic_path(path) as temporary,
-        h5py.File(path) as old,
-        h5py.File(temporary, "w") as new,
-    ):
+    content = io.BytesIO()  # on a full disk HDF5 would crash the interpreter, see `zoo.weights`
+    with h5py.File(path) as old, h5py.File(content, "w") as new:
         new.attrs.update(old.attrs)
         old.visititems(copy)
+    files.atomic_write(path, content.getvalue())
 
 
 def _halved(value):

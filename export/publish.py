@@ -106,13 +106,14 @@ def write_artifact(
         licence: Of the weights, or "".
     """
     from export import card, golden, half, onnx, prior, probability, readme, sampler, saved_model
+    from zoo import weights
 
     folder, model = Path(folder), run.model
     white = data.get("pixel_scale", 1)
     options = {"white": white, "with_probability": with_probability}
     arrays = golden.golden_arrays(golden.exact(model), images, **options)
     stripped = released(model)
-    stripped.save_weights(folder / "model.weights.h5")
+    weights.save_weights(stripped, folder / "model.weights.h5")
     functions = card.functions(model, with_probability)
     converters = {sampler.PART: sampler.convert, prior.PART: prior.convert}
     for part, (inputs, _) in card.signatures(model, with_probability).items():

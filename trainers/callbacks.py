@@ -145,7 +145,6 @@ class Recorder(keras.callbacks.Callback):
         self.writer.scalars(terms, step)
         if self.pictures_every and (epoch + 1) % self.pictures_every == 0:
             self._pictures(step)
-        self.writer.flush()
         shown = "  ".join(f"{name} {value:.4g}" for name, value in terms.items())
         logging.info("epoch %d of %d  %s", epoch + 1, self.params["epochs"], shown)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from zoo import files
+from zoo import files, weights
 
 WEIGHTS, RANDOM, METRICS, META = "state.weights.h5", "random.npz", "metrics.npz", "meta.json"
 _TEMPORARY = "-temporary"
@@ -51,7 +51,7 @@ def save(folder, model, step, history, keep=2, seconds=None):
     folder, is_temporary = Path(folder), seconds is not None
     target = folder / f"step-{step:08d}{_TEMPORARY if is_temporary else ''}"
     with files.atomic_folder(target) as temporary:
-        model.save_weights(temporary / WEIGHTS)
+        weights.save_weights(model, temporary / WEIGHTS)
         _save_states(temporary / RANDOM, random_variables(model))
         if is_temporary:
             _save_states(temporary / METRICS, model.metrics_variables)

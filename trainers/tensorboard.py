@@ -1,21 +1,34 @@
 """TensorBoard's event files, written without TensorFlow, so that every backend has them."""
 
+import itertools
+import os
+import socket
 import time
+from pathlib import Path
 
 from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.proto.summary_pb2 import Summary
-from tensorboard.summary.writer.event_file_writer import EventFileWriter
+from tensorboard.summary.writer.record_writer import RecordWriter
+
+_numbers = itertools.count()  # of the files of this process
 
 
 class Writer:
     """Scalars and pictures for TensorBoard.
+
+    Events are written at once by the calling thread, so that a full disk is an error there.
 
     Args:
         folder: Where the event file goes; a resumed run adds a second one.
     """
 
     def __init__(self, folder):
-        self._writer = EventFileWriter(str(folder))
+        place = f"{socket.gethostname()}.{os.getpid()}.{next(_numbers)}"
+        path = Path(folder) / f"events.out.tfevents.{int(time.time()):010d}.{place}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = _WholeFile(path)
+        self._writer = RecordWriter(self._file)
+        self._write(Event(wall_time=time.time(), file_version="brain.Event:2"))
 
     def scalars(self, values, step):
         """Writes each of `{tag: number}` at `step`."""
@@ -34,12 +47,26 @@ class Writer:
         self._add([Summary.Value(tag=tag, image=encoded)], step)
 
     def _add(self, values, step):
-        self._writer.add_event(
-            Event(wall_time=time.time(), step=step, summary=Summary(value=values))
-        )
+        self._write(Event(wall_time=time.time(), step=step, summary=Summary(value=values)))
 
-    def flush(self):
-        self._writer.flush()
+    def _write(self, event):
+        self._writer.write(event.SerializeToString())
 
     def close(self):
-        self._writer.close()
+        """Closes the event file."""
+        self._file.close()
+
+
+class _WholeFile:
+    """A file without a buffer: what could not be written raises now, and nothing at its end."""
+
+    def __init__(self, path):
+        self._file = open(path, "ab", buffering=0)  # noqa: SIM115
+
+    def write(self, content):
+        rest = memoryview(content)
+        while rest:
+            rest = rest[self._file.write(rest) :]
+
+    def close(self):
+        self._file.close()

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from zoo import files, hdf5
+from zoo import files, hdf5, weights
 from zoo.backend import to_numpy
 
 # 98.7% of MNIST's test split, after 75 seconds on a busy core.
@@ -135,7 +135,7 @@ def load_or_fit(folder, train_dataset, test_dataset, **options):
 def _save(classifier, folder, fingerprint):
     """Writes the weights, and last the description, without which they count as absent."""
     with files.atomic_path(folder / WEIGHTS) as path:
-        classifier.save_weights(path)
+        weights.save_weights(classifier, path)
     description = {
         "image_shape": list(classifier.image_shape),
         "classes": classifier.classes,
