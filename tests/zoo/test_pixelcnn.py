@@ -53,6 +53,17 @@ def test_a_pixel_sees_those_before_it_and_no_other(rng, shape):
     assert depends[np.triu_indices(pixels, 1)].mean() > 0.95
 
 
+@pytest.mark.parametrize("shape", [(8, 8), (5, 6)])
+def test_every_pixel_but_the_first_sees_the_latents(rng, shape):
+    decoder, count = _decoder(rng, shape), 8
+    z = rng.normal(size=(count, LATENTS)).astype("float32")
+    x = np.repeat(rng.integers(0, 2, (1, *shape, 1)), count, axis=0).astype("float32")
+    logits = to_numpy(_logits(decoder)(z, x))[..., 0]
+    spread = np.ptp(logits, axis=0)
+    # The plane of latents is shifted with the image: before pixel (0, 0) there is nothing of it.
+    assert spread[0, 0] < 1e-5 < 1e-3 < np.delete(spread.ravel(), 0).min()
+
+
 def test_probabilities_of_all_images_of_nine_pixels_sum_to_one(rng):
     decoder = _decoder(rng, (3, 3))
     x = np.array(list(itertools.product([0, 1], repeat=9)), "float32").reshape(-1, 3, 3, 1)

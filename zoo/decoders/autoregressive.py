@@ -12,9 +12,10 @@ from zoo.layers.part import kind
 class AutoregressiveDecoder(Decoder):
     """d(x|z) pixel by pixel in raster order. A subclass writes `network(z, x, training)`.
 
-    `network` gives the logits [B, H, W, 1] of binary pixels, each from z [B, Z] and the pixels of
-    x [B, H, W, 1] before it. `draw(z, noise)` samples by as many passes as there are pixels; a
-    subclass with a faster way to the same pixels overrides it.
+    `network` gives the logits [B, H, W, 1] of binary pixels. The logit of a pixel may depend on
+    z [B, Z] and on the pixels of x [B, H, W, 1] before it, and on no other pixel. It need not
+    depend on all of them: see `PixelCNNDecoder` for its first pixel. `draw(z, noise)` samples by as
+    many passes as there are pixels; a subclass with a faster way to the same pixels overrides it.
 
     Raises:
         ValueError: If the images have more than one channel, or the likelihood is not Bernoulli.

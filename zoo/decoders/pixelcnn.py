@@ -21,10 +21,12 @@ class PixelCNNDecoder(AutoregressiveDecoder):
 
     Two streams: one sees the rows above, the other reads it and sees the pixels to the left. As
     in PixelCNN++ the first convolutions are shifted by a row or a column, so that no pixel sees
-    itself; the plane is shifted with the image, as it is concatenated with it. Images are mapped
-    to [-1, 1], so that the zeros beyond the border are told from black. Sizes not divisible by 4
-    are filled up with black at the right and below, and the logits there cut off. What the paper
-    leaves open is as in PixelCNN++, but for its weight normalisation, which is left out.
+    itself. The paper concatenates the plane with the image, so the plane is shifted too: a pixel
+    sees z by the values of the plane before it. Pixel (0, 0) has none before it, and its logit is
+    the same for every z; the logits of all other pixels depend on z. Images are mapped to [-1, 1],
+    so that black differs from the zeros beyond the border. Sizes not divisible by 4 are filled up
+    with black at the right and below, and the logits there are cut off. What the paper leaves open
+    is as in PixelCNN++, except for its weight normalisation, which is left out.
 
     Args:
         latent_dim: Positive int, Z; 64 in the paper.
