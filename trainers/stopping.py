@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+EXIT_CODES = tuple(128 + number for number in SIGNALS)  # 130 and 143
 
 
 class Stopped(KeyboardInterrupt):

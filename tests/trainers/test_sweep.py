@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from trainers import history
+from trainers import history, stopping
 from trainers.sweeps import grid, ledger, numbers, rate_distortion, records, running
 from trainers.sweeps.grid import RunSpec
 from trainers.sweeps.records import Record
@@ -287,12 +287,55 @@ def test_a_stopped_sweep_stops_its_children(number, tmp_path, monkeypatch, reque
     process = subprocess.Popen(
         [sys.executable, "-c", killer, str(marker), str(os.getpid()), str(int(number))]
     )
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(stopping.Stopped) as stopped:
         running.sweep("", tmp_path, "", say=lambda line: None)
+    assert stopped.value.exit_code == 128 + number
     process.wait()
     assert records.read(tmp_path, "seed=0").status == "stopped"
     with pytest.raises(ProcessLookupError):
         os.kill(int(marker.read_text()), 0)
+
+
+def test_children_are_asked_to_save_and_a_second_signal_kills_them(tmp_path, monkeypatch, request):
+    earlier = signal.signal(signal.SIGINT, signal.default_int_handler)
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, earlier))
+    child = (
+        "import os, pathlib, signal, sys, time\n"
+        f"folder = pathlib.Path({str(tmp_path)!r})\n"
+        "def save(*_):\n"
+        "    (folder / 'saved').touch()\n"
+        "    {}\n"
+        "signal.signal(signal.SIGTERM, save)\n"
+        "(folder / '{}').touch()\n"
+        "time.sleep(60)"
+    )
+    codes = [child.format("sys.exit(143)", "quick"), child.format("time.sleep(60)", "stubborn")]
+    _fakes(tmp_path, monkeypatch, codes)
+    killer = (
+        "import os, sys, time\n"
+        "while not {'quick', 'stubborn'} <= set(os.listdir(sys.argv[1])): time.sleep(0.05)\n"
+        "for _ in range(2): os.kill(int(sys.argv[2]), 2); time.sleep(1)"
+    )
+    process = subprocess.Popen([sys.executable, "-c", killer, str(tmp_path), str(os.getpid())])
+    start = time.monotonic()
+    with pytest.raises(stopping.Stopped):
+        running.sweep("", tmp_path, "", say=lambda line: None)
+    assert time.monotonic() - start < running.GRACE_SECONDS
+    process.wait()
+    assert (tmp_path / "saved").exists()
+    assert [record.status for record in records.read_all(tmp_path)] == ["stopped", "stopped"]
+
+
+@pytest.mark.parametrize("code", [130, 143])
+def test_a_run_that_was_asked_to_end_resumes_without_retry_failed(tmp_path, monkeypatch, code):
+    marks = tmp_path / "mark"
+    _fakes(tmp_path, monkeypatch, [f"open({str(marks)!r}, 'a').write('x'); exit({code})"])
+    monkeypatch.setattr(records, "check_same", lambda *_: None)
+    lines = []
+    for _ in range(2):
+        (record,) = running.sweep("", tmp_path, "", say=lines.append)
+    assert (record.status, record.error, marks.read_text()) == ("stopped", "", "xx")
+    assert "seed=0 stopped in" in lines[0] and "the same command resumes" in lines[0]
 
 
 def test_a_run_of_another_sweep_is_left_alone(tmp_path, monkeypatch):

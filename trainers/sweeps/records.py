@@ -16,7 +16,8 @@ class Record:
 
     Args:
         spec: The run.
-        status: "waiting", "running", "stopped", "failed" or "finished".
+        status: "waiting", "running", "stopped", "failed" or "finished". A stopped run was asked to
+            end and resumes; a failed one waits for --retry_failed.
         error: The last line of a failed run's log.
     """
 

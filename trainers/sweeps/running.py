@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+from trainers import stopping
 from trainers.sweeps import grid, ledger, records
 from trainers.sweeps.records import Record
 from trainers.wording import duration
@@ -17,7 +18,7 @@ from zoo.locks import try_lock
 POLL_SECONDS = 0.2
 _RAISED = re.compile(r"[\w.]*(Error|Exception)\b.*?:")
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
-GRACE_SECONDS = 10  # between asking a process to stop and making it
+GRACE_SECONDS = 30  # for a process to save the present step, before it is killed
 
 
 def sweep(
@@ -70,7 +71,7 @@ def sweep(
         waiting.append(spec)
     environment = process_environment(environment, threads or max(1, _cores() // jobs))
     pool = _Pool(workdir, waiting, jobs, environment, say)
-    with _stop_on_sigterm():
+    with stopping.raised():
         pool.run()
     ledger.write(workdir)
     return [records.read(workdir, spec.name) for spec in specs]
@@ -119,13 +120,17 @@ class _Pool:
         process, start = self.running.pop(key)
         spec, seconds = key.spec, time.monotonic() - start
         self.seconds.append(seconds)
-        error = "" if process.returncode == 0 else _error(self.workdir, spec, process.returncode)
-        status = "failed" if error else "finished"
+        code, error, status = process.returncode, "", "finished"
+        if code in stopping.EXIT_CODES:  # it was asked to end, and saved
+            status = "stopped"
+        elif code:
+            error, status = _error(self.workdir, spec, code), "failed"
         records.write(self.workdir, Record(spec, status, error))
         rows = {row["run"]: row for row in ledger.write(self.workdir)}
+        outcome = "the same command resumes" if status == "stopped" else error
         self.say(
             f"[{len(self.seconds)}/{self.total}] {spec.name} {status} in {duration(seconds)}: "
-            f"{error or ledger.summary(rows[spec.name])}{self._left()}"
+            f"{outcome or ledger.summary(rows[spec.name])}{self._left()}"
         )
 
     def _left(self):
@@ -138,19 +143,24 @@ class _Pool:
         return f"; {left} left, about {duration(mean * max(batches, 0.5))}"
 
     def _stop(self):
-        """Stops what still runs, asking first; their checkpoints stay, and they resume."""
-        for process, _ in self.running.values():
-            _signal(process, signal.SIGTERM)
-        deadline = time.monotonic() + GRACE_SECONDS
-        for key, (process, _) in self.running.items():
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(max(0.0, deadline - time.monotonic()))
-            _signal(process, signal.SIGKILL)
-            process.wait()
-            records.write(self.workdir, Record(key.spec, "stopped"))
-        if self.running:
-            ledger.write(self.workdir)
-        self.running = {}
+        """Asks what still runs to save and end; kills it after a while or on a second signal."""
+        processes = [process for process, _ in self.running.values()]
+        try:
+            for process in processes:
+                _signal(process, signal.SIGTERM)
+            deadline = time.monotonic() + GRACE_SECONDS
+            for process in processes:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(max(0.0, deadline - time.monotonic()))
+        finally:
+            for process in processes:
+                _signal(process, signal.SIGKILL)
+                process.wait()
+            for key in self.running:
+                records.write(self.workdir, Record(key.spec, "stopped"))
+            if self.running:
+                ledger.write(self.workdir)
+            self.running = {}
 
 
 class _Key:
@@ -194,21 +204,3 @@ def _error(workdir, spec, code):
     # Keras says behind its first line what went wrong, and then lists arguments.
     shown = lines[errors[-1] :][:2] if errors else lines[-1:]
     return " ".join(shown)[:300] or f"ended with {code}"
-
-
-@contextlib.contextmanager
-def _stop_on_sigterm():
-    """Makes SIGTERM stop the sweep as Ctrl-C does."""
-
-    def interrupt(number, frame):
-        raise KeyboardInterrupt
-
-    try:
-        earlier = signal.signal(signal.SIGTERM, interrupt)
-    except ValueError:  # not the main thread, to which signals do not come
-        yield
-        return
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, earlier)
