@@ -11,6 +11,7 @@ ROOT = Path(__file__).resolve().parent
 LIGHT = ["numpy>=1.26", "onnxruntime>=1.18"]
 TRAIN = [
     "absl-py>=2.1",
+    "importlib_resources>=6",  # TensorFlow Datasets downloads with it and does not declare it.
     "keras>=3.8,<4",
     "matplotlib>=3.8",
     "ml_collections>=1.0",

@@ -14,9 +14,9 @@ shares, and Gaussian pixels of one learned scale. 10,000 iterations are two epoc
 images in batches of 32, as that work trains with; the face is cut to 140 x 140 pixels first. Adam
 1e-3, as for MNIST.
 
-CelebA is not downloaded without being asked for: its terms allow research alone. `tfds build
-celeb_a` prepares it; a folder of pictures does as well, by `--config.data.name=folder:PATH
---config.data.train_split=train --config.data.test_split=test`.
+CelebA is not downloaded without being asked for: its terms allow research alone. `python -m
+trainers.prepare --name=celeb_a` prepares it. A folder of pictures does as well, by
+`--config.data.name=folder:PATH --config.data.train_split=train --config.data.test_split=test`.
 """
 
 from configs import words

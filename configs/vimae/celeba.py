@@ -8,9 +8,9 @@ Families: `vae` (the default), `beta_h`, `beta_a`, `vimae_n`, `vimae_l`; see
 The paper tests on the last 20,000 of 202,599: here on TFDS's `test`, the last 19,962. It trains 60
 epochs; the FID is 55 (VIMAE-n), 56 (VIMAE-l), 82 (VAE), 89 (beta_A-VAE).
 
-CelebA is not downloaded without being asked for: its terms allow research alone. `tfds build
-celeb_a` prepares it; a folder of pictures does as well, by `--config.data.name=folder:PATH
---config.data.train_split=train --config.data.test_split=test`.
+CelebA is not downloaded without being asked for: its terms allow research alone. `python -m
+trainers.prepare --name=celeb_a` prepares it. A folder of pictures does as well, by
+`--config.data.name=folder:PATH --config.data.train_split=train --config.data.test_split=test`.
 """
 
 from configs.vimae import families

@@ -107,7 +107,8 @@ def test_runs_on_celeba_are_those_that_the_config_allows(all_fail, monkeypatch, 
 
 def test_without_celeba_an_item_says_how_to_get_it(tmp_path, monkeypatch):
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
-    with pytest.raises(FileNotFoundError, match="'celeb_a' is not prepared .*tfds build celeb_a"):
+    message = "'celeb_a' is not prepared .*trainers.prepare --name=celeb_a.*img_align_celeba.zip"
+    with pytest.raises(FileNotFoundError, match=message):
         bilbo.ITEMS["fig7"][0](Context("tiny", tmp_path))
 
 

@@ -1,6 +1,7 @@
 """Names: digits, TFDS, configs; and that files need no TensorFlow."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -250,13 +251,32 @@ def test_damaged_tfds_files_are_reported(tfds_dir, tmp_path):
 
 def test_failed_download_says_how_to_get_the_data(tmp_path, monkeypatch):
     tfds = pytest.importorskip("tensorflow_datasets")
+    manual = re.escape(str(tmp_path / "downloads" / "manual"))
+    how = rf"trainers.prepare --name=kmnist`.*train-labels-idx1-ubyte.gz.*{manual}.*Received: "
+    nowhere = ModuleNotFoundError("No module named 'nowhere'", name="nowhere")
+    for error, expected, message in (
+        (ConnectionError("no\nnetwork"), FileNotFoundError, how + "ConnectionError: no network$"),
+        (AssertionError("by hand"), FileNotFoundError, how + "AssertionError: by hand$"),
+        (nowhere, ImportError, "`pip install nowhere`. Received: ModuleNotFoundError: No module"),
+    ):
 
-    def fail(self, **_):
-        raise ConnectionError("no network")
+        def fail(self, error=error, **_):
+            raise error
 
-    monkeypatch.setattr(tfds.core.DatasetBuilder, "download_and_prepare", fail)
-    with pytest.raises(FileNotFoundError, match=r"`tfds build kmnist`.*Received: no network"):
-        data.load("kmnist", data_dir=tmp_path)
+        monkeypatch.setattr(tfds.core.DatasetBuilder, "download_and_prepare", fail)
+        with pytest.raises(expected, match=message) as raised:
+            data.load("kmnist", data_dir=tmp_path)
+        assert raised.value.__cause__ is error and "\n" not in str(raised.value)
+
+
+def test_what_tfds_cannot_open_keeps_its_reason(tmp_path):
+    pytest.importorskip("tensorflow_datasets")
+    for name, message in (
+        ("emnist/lettres", "cannot open 'emnist/lettres'. Received: ValueError: .*not found"),
+        ("mnist:9.9.9", "cannot open 'mnist:9.9.9'. Received: AssertionError: .*only: 3.0"),
+    ):
+        with pytest.raises((ValueError, FileNotFoundError), match=message):
+            data.load(name, data_dir=tmp_path)
 
 
 def test_files_and_digits_need_no_tensorflow(tmp_path):

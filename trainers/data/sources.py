@@ -71,7 +71,7 @@ def load(
         ValueError: If a name, split, file or value is wrong.
         FileNotFoundError: If the data is not there.
     """
-    source = _open(
+    source = open_source(
         name,
         data_dir=data_dir,
         size=_size(image_size),
@@ -113,7 +113,7 @@ def load_splits(config):
         given = config.get(key)
         return default if given is None or (isinstance(given, str) and not given) else given
 
-    source = _open(
+    source = open_source(
         value("name"),
         data_dir=value("data_dir"),
         size=_size(value("image_size")),
@@ -249,8 +249,10 @@ def _dataset(source, split, binarisation, enough=None):
     )
 
 
-def _open(name, data_dir, size, channels, download, cut, crop=None):
-    """Returns the `Source` that `name` means."""
+def open_source(
+    name, data_dir=None, size=None, channels=None, download=True, cut=(0.1, 0.1, 17), crop=None
+):
+    """Returns the `Source` that `name` means; arguments as in `load`, `cut` its last three."""
     if not name or not isinstance(name, str):
         raise ValueError(f"Expected the name of a data set. Received: name={name!r}")
     if name == "digits":

@@ -34,6 +34,7 @@ def open_tfds(name, data_dir, image_size, channels, download, crop=None):
 
     Raises:
         ValueError: If there is no such data set, or it has no images.
+        ImportError: If a package that its preparation needs is absent.
         FileNotFoundError: If it is not prepared and not, or not successfully, downloaded.
     """
     _leave_the_gpu_alone()
@@ -82,27 +83,44 @@ def _builder(name, data_dir):
             "Expected digits, a TFDS name, folder:PATH, npz:PATH or idx:PATH. "
             f"Received: name={name!r}.{nearest(name, valid)}"
         ) from error
+    except Exception as error:  # an absent config, version, package or network
+        raise _failed(name, f"TFDS cannot open {name!r}.", error) from error
 
 
 def _prepare(builder, name, download):
-    """Raises FileNotFoundError unless the data is there, downloaded first where that is allowed."""
+    """Raises an error unless the data is prepared; downloads and prepares it if that is allowed."""
     if builder.is_prepared():
         return
     if download:
         try:
             builder.download_and_prepare()
-        except Exception as error:  # network, disk, checksum, manual download: all end here
-            raise FileNotFoundError(_how_to_get(name, builder, f"{error!s:.300}")) from error
+        except Exception as error:  # network, disk, checksum, package, manual files: all end here
+            raise _failed(name, _how_to_get(name, builder), error) from error
     if not builder.is_prepared():
-        raise FileNotFoundError(_how_to_get(name, builder, f"download={download}"))
+        raise FileNotFoundError(f"{_how_to_get(name, builder)} Received: download={download}")
 
 
-def _how_to_get(name, builder, received):
-    folder = builder.data_dir
+def _failed(name, text, error):
+    """Returns our error for an error of TFDS, whose type and text it keeps."""
+    received = f"Received: {type(error).__name__}: {' '.join(str(error).split()):.600}"
+    if isinstance(error, ImportError):
+        package = error.name or "PACKAGE"
+        return ImportError(
+            f"TFDS needs another package for {name!r}: `pip install {package}`. {received}"
+        )
+    kind = ValueError if isinstance(error, ValueError) else FileNotFoundError
+    return kind(f"{text} {received}")
+
+
+def _how_to_get(name, builder):
+    manual = os.path.join(builder.data_dir_root, "downloads", "manual")
+    files = sorted({info.filename for info in builder.url_infos.values()})
+    files = f" ({', '.join(files)})" if 0 < len(files) <= 8 else ""
     return (
-        f"{name!r} is not prepared in {folder}. Either let it be downloaded (download=True, with a "
-        f"network; or `tfds build {name}`), or point data_dir or TFDS_DATA_DIR to a folder in "
-        f"which TFDS has prepared it. Received: {received}"
+        f"{name!r} is not prepared in {builder.data_dir}. `python -m trainers.prepare "
+        f"--name={name}` downloads and prepares it; files{files} that you downloaded yourself are "
+        f"read from {manual}. Or point data_dir or TFDS_DATA_DIR to a folder in which TFDS has "
+        "prepared it."
     )
 
 

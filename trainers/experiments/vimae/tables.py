@@ -120,7 +120,10 @@ def frechet(context):
     try:
         faces, note = runs.faces(context)
     except FileNotFoundError:
-        note = "CelebA is not prepared: `tfds build celeb_a`; see configs/vimae/celeba.py"
+        note = (
+            "CelebA is not prepared: `python -m trainers.prepare --name=celeb_a`; "
+            "see configs/vimae/celeba.py"
+        )
         missing = [_absent(family, note) for family in runs.NAMES]
         return Outcome([*outcome.rows, *missing], {}, f"{outcome.cut}; no CelebA".strip("; "))
     if faces == "cifar10":
