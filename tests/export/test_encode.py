@@ -112,10 +112,15 @@ def test_links_to_folders_are_followed_as_in_training(artifact, images, tmp_path
         (tmp_path / place).parent.mkdir()
         Image.fromarray(image[..., 0]).save(tmp_path / place)
     (tmp_path / "data" / "ant").symlink_to(tmp_path / "else")
-    (tmp_path / "data" / "self").symlink_to(tmp_path / "data" / "self")  # leads nowhere
+    (tmp_path / "data" / "self").symlink_to(tmp_path / "data")  # a circle
     count = encode.encode(artifact, tmp_path / "data", tmp_path / "out.npz", progress=False)
     with np.load(tmp_path / "out.npz") as found:
         assert count == 2 and list(found["files"]) == ["ant/a.png", "b.png"]
+    (tmp_path / "data" / "lost.png").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(
+        FileNotFoundError, match=r"links that lead.*lost.png', a link to '.*nowhere"
+    ):
+        encode.encode(artifact, tmp_path / "data", tmp_path / "out.npz", progress=False)
 
 
 def test_one_picture(artifact, images, expected, tmp_path):

@@ -274,6 +274,14 @@ def test_idx_folder_and_file(tmp_path, arrays, zipped):
     np.testing.assert_array_equal(single.labels, labels)
 
 
+def test_idx_files_that_are_not_used_are_named(tmp_path, arrays, caplog):
+    (tmp_path / "train-images-idx3-ubyte").write_bytes(idx(arrays[0]))
+    assert len(data.load(f"idx:{tmp_path}", "train")) == 40 and not caplog.text
+    (tmp_path / "valid-images-idx3-ubyte").write_bytes(idx(arrays[0]))
+    data.load(f"idx:{tmp_path}", "train")
+    assert "1 files that are not used: ['valid-images-idx3-ubyte']" in caplog.text
+
+
 def test_broken_idx_is_refused(tmp_path, arrays):
     path = tmp_path / "train-images-idx3-ubyte"
     whole = idx(arrays[0])
@@ -295,3 +303,33 @@ def test_broken_idx_is_refused(tmp_path, arrays):
     path.unlink()
     with pytest.raises(FileNotFoundError, match="train-images-idx3-ubyte or t10k"):
         data.load(f"idx:{tmp_path}")
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("X_train", "y_train", "X_test", "Y_Test"),
+        ("train_images", "train_labels", "test_images", "test_labels"),
+        ("x_Training", "y_Training", "x_eval", "y_eval"),
+    ],
+)
+def test_npz_arrays_are_recognised_whatever_their_spelling(tmp_path, arrays, names):
+    images, labels = arrays
+    np.savez(tmp_path / "a.npz", **dict(zip(names, (images, labels, images[:6], labels[:6]))))
+    loaded = data.load_splits({"name": f"npz:{tmp_path / 'a.npz'}"})
+    np.testing.assert_array_equal(loaded["train"].images[..., 0], images)
+    np.testing.assert_array_equal(loaded["train"].labels, labels)
+    np.testing.assert_array_equal(loaded["test"].labels, labels[:6])
+    assert loaded["validation"] is None
+
+
+def test_npz_arrays_that_are_not_used_are_named(tmp_path, arrays, caplog):
+    images, labels = arrays
+    path = tmp_path / "a.npz"
+    np.savez(path, images=images, labels=labels, masks=images, y_test=labels)
+    assert len(data.load(f"npz:{path}", "all")) == 40
+    assert "a.npz: arrays that are not used: ['masks', 'y_test']" in caplog.text
+    for names in (("images", "x_test"), ("x_train", "X_train"), ("y_train", "masks")):
+        np.savez(path, **dict.fromkeys(names, images))
+        with pytest.raises(ValueError, match=r"called images and labels.*each once. Received"):
+            data.load(f"npz:{path}", "all")

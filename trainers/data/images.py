@@ -10,27 +10,53 @@ import numpy as np
 from zoo.axes import from_pillow
 
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, as Pillow's mode "L"
-SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp")
+SUFFIXES = (
+    *(".bmp", ".gif", ".jfif", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".ppm"),
+    *(".tif", ".tiff", ".webp"),
+)
 
 
-def walk(folder, above=()):
+def walk(folder):
     """Yields the files below a folder, links followed, hidden ones left out.
 
     Raises:
+        PermissionError: If a folder may not be read.
+        FileNotFoundError: If a link leads nowhere.
+    """
+    return (path for path, reason in entries(folder) if reason is None)
+
+
+def entries(folder, above=()):
+    """Yields (path, reason) of what is below a folder, links followed.
+
+    `reason` says why it is no file to read: "hidden" (of a folder too, whose content is not
+    looked at) or "not a file" (a pipe or a device). It is None for files.
+
+    Args:
+        folder: Path.
+        above: Folders that it lies in, real paths: a link back to one of them is not followed.
+
+    Raises:
         PermissionError: If a folder may not be read: nothing is left out in silence.
+        FileNotFoundError: If a link leads nowhere.
     """
     real = os.path.realpath(folder)
-    if real in above:  # a link to a folder that it lies in
+    if real in above:
         return
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.name[0] == ".":
-                continue
+    with os.scandir(folder) as found:
+        for entry in found:
             path = Path(entry.path)
-            if path.is_dir():
-                yield from walk(path, (*above, real))
-            elif path.is_file():
-                yield path
+            if entry.name[0] == ".":
+                yield path, "hidden"
+            elif path.is_dir():
+                yield from entries(path, (*above, real))
+            elif entry.is_symlink() and not path.exists():
+                raise FileNotFoundError(
+                    "Expected links that lead to a file or a folder. "
+                    f"Received: {str(path)!r}, a link to {os.readlink(path)!r}, which is absent"
+                )
+            else:
+                yield path, None if path.is_file() else "not a file"
 
 
 def is_picture(file):
@@ -159,8 +185,10 @@ def read_image(path):
         with Image.open(path) as picture:
             return from_pillow(picture)
     except (OSError, SyntaxError, ValueError, EOFError, struct.error) as error:
+        is_empty = os.path.isfile(path) and not os.path.getsize(path)
         raise ValueError(
-            f"Expected a readable image. Received: path={str(path)!r} ({error})"
+            "Expected a readable image. "
+            f"Received: path={str(path)!r} ({'a file of 0 bytes' if is_empty else error})"
         ) from error
     except Image.DecompressionBombError as error:
         raise ValueError(

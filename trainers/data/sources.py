@@ -11,8 +11,9 @@ import numpy as np
 
 from trainers.data import splits
 from trainers.data.dataset import Dataset, convert_images, convert_labels
+from trainers.data.folder import read_folder
 from trainers.data.images import Preparation
-from trainers.data.readers import Source, partitioned, read_folder, read_idx, read_npz
+from trainers.data.readers import Source, partitioned, read_idx, read_npz
 from zoo.registry import nearest
 
 KINDS = {"folder": read_folder, "npz": read_npz, "idx": read_idx}
@@ -46,8 +47,9 @@ def load(
         a TFDS name, such as mnist, binarized_mnist, fashion_mnist, cifar10, celeb_a: any with an
             `image`. omniglot is made grey, inverted (ink is 1) and, without image_size, 28x28.
         folder:/path: pictures in one folder, or in a folder for each class, or either of them
-            under `train`, `validation` and `test`.
-        npz:/path: arrays `images` and `labels`, or `x_train`, `y_train`, `x_test`, ...
+            under `train`, `validation` and `test`, in any usual spelling (`Train`, `val`).
+        npz:/path: arrays `images` and `labels`, or `x_train`, `y_train`, `x_test`, ..., in any
+            usual spelling (`X_train`, `train_labels`).
         idx:/path: MNIST's files, with or without `.gz`, in a folder; or one file of images.
     A path without its kind is enough where the kind can be told. Sources without splits of their
     own are cut by the two fractions and `split_seed`; their split `all` is everything.
