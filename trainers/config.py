@@ -108,7 +108,8 @@ def complete(config, mode=""):
     if mode == "tiny":
         config.cut = "tiny mode: two epochs of three steps"
         config.data.limit = 2 * config.train.batch_size + 1
-        config.data.test_split = config.data.test_split or "test[:100]"
+        if not config.data.test_split:
+            config.data.test_limit = 100
         config.train.epochs = 2
         config.train.validation_examples = 50
         config.evaluation.num_samples = 5

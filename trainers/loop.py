@@ -107,7 +107,7 @@ def train(config, workdir, splits, progress=True):
 def _callbacks(config, workdir, model, train_set, watched, checkpoint, steps, writer, request):
     """Returns the callbacks of a run in the order in which they act."""
     settings = config.train
-    rows = slice(0, settings.validation_examples)
+    rows = watched.rows(settings.validation_examples)
     images = watched.float_images(rows)
     labels = watched.labels[rows] if model.objective.needs_labels else None
     recorder = callbacks.Recorder(

@@ -102,6 +102,14 @@ def check_data(workdir, splits):
             "The data has changed since this run was begun: its splits would be others. "
             f"{advice} Expected: {noted}. Received: {found} in {where}"
         )
+    # Earlier versions took the first examples of all data, and noted no rule.
+    rule = origin.get("limit_rule", "first") if origin.get("is_limited", True) else ""
+    if splits["train"].part not in ("", rule):
+        raise ValueError(
+            "This run was begun on the first training examples, as data.limit was read then; now "
+            "they are drawn, and would be others. Use another --workdir. "
+            f"Received: data.limit in {splits['train'].split!r}, {where}"
+        )
     if "fingerprint" not in origin:
         logging.warning(
             "%s was begun by an earlier version and has no fingerprint of its data: whether images "
@@ -141,7 +149,8 @@ def claim(workdir, config, splits):
             "image_shape": list(splits["train"].image_shape),
             "num_examples": _sizes(splits),
             "fingerprint": _fingerprints(splits),
-            "is_limited": splits["train"].split.startswith("first "),
+            "is_limited": bool(splits["train"].part),
+            "limit_rule": splits["train"].part,
             "command": environment.command(),
             "versions": environment.versions(),
             "hardware": environment.hardware(),
@@ -278,10 +287,12 @@ def write_report(workdir, run, splits=None):
 def _cut(run, origin):
     """Returns what a run cuts, in sentences; `origin` is what its `config.json` holds."""
     limit = run.config["data"]["limit"] if origin.get("is_limited", True) else 0
+    drawn = origin.get("limit_rule") == "drawn"
+    few = f"{limit} drawn training examples alone" if drawn else ""
     return [
         run.config.get("cut", ""),
         precision(run.config),
-        f"the first {limit} training examples alone" if limit else "",
+        (few or f"the first {limit} training examples alone") if limit else "",
     ]
 
 

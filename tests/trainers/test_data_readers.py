@@ -195,8 +195,12 @@ def test_only_the_pictures_asked_for_are_read(tmp_path, folder):
     cut = {"validation_fraction": 0.0, "test_fraction": 0.0}
     config = {"name": str(tmp_path), "train_split": "train[2:9]", **split, **cut}
     assert data.load_splits(config)["train"].images[:, 0, 0, 0].tolist() == [2, 3, 4, 5, 6, 7, 8]
-    config = {"name": str(tmp_path), "limit": 4, **split, **cut}
-    assert data.load_splits(config)["train"].images[:, 0, 0, 0].tolist() == [0, 1, 2, 3]
+    config = {"name": str(tmp_path), "limit": 4, "train_split": "train[:9]", **split, **cut}
+    drawn = data.load_splits(config)["train"].images[:, 0, 0, 0].tolist()
+    assert len(drawn) == 4 and drawn == sorted(set(drawn))
+    for i in {*range(9)} - {*drawn}:
+        (tmp_path / f"{folder}{i}.png").write_bytes(b"broken")
+    assert data.load_splits(config)["train"].images[:, 0, 0, 0].tolist() == drawn
 
 
 def test_npz_of_images_is_cut_by_label(tmp_path, arrays):

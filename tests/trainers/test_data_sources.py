@@ -201,7 +201,7 @@ def test_a_limit_reads_no_more_pictures_than_it_needs(tfds_dir, monkeypatch):
     tfds_source._read.cache_clear()
     config = {"name": "cifar10", "data_dir": tfds_dir, "test_split": "none", "limit": 30}
     loaded = data.load_splits(config)["train"]
-    assert counts == [31] and loaded.split == "first 30 of train"
+    assert counts == [30] and loaded.split == "first 30 of train"
     first = data.load("cifar10", "train[:30]", data_dir=tfds_dir)
     np.testing.assert_array_equal(loaded.images, first.images)
     np.testing.assert_array_equal(loaded.labels, first.labels)
@@ -306,14 +306,19 @@ except ValueError as error:
 
 def test_rotations_stand_behind_each_picture_with_its_label():
     plain = data.load_splits({"name": "digits"})
-    turned = data.load_splits({"name": "digits", "rotations": True, "limit": 9})
-    assert len(turned["train"]) == 9 and len(turned["test"]) == 4 * len(plain["test"])
+    turned = data.load_splits({"name": "digits", "rotations": True})
+    assert len(turned["train"]) == 4 * len(plain["train"])
     for row in range(8):
         expected = np.rot90(plain["train"].images[row // 4, ..., 0], row % 4)
         np.testing.assert_array_equal(turned["train"].images[row, ..., 0], expected)
     np.testing.assert_array_equal(turned["test"].labels[::4], plain["test"].labels)
     np.testing.assert_array_equal(turned["test"].labels[3::4], plain["test"].labels)
     assert "four rotations" in turned["test"].split
+    few = data.load_splits({"name": "digits", "limit": 3})["train"]
+    limited = data.load_splits({"name": "digits", "rotations": True, "limit": 9})["train"]
+    expected = [np.rot90(few.images[row // 4], row % 4) for row in range(9)]
+    np.testing.assert_array_equal(limited.images, expected)
+    assert limited.split == "9 of train, each picture in four rotations, drawn with seed 17"
 
 
 def test_rotations_need_square_pictures():

@@ -74,8 +74,15 @@ def test_data_that_has_changed_is_refused(tmp_path):
 def test_a_limit_hides_no_change_of_the_data_and_is_said_where_it_cuts(tmp_path):
     config = small_run.config(tmp_path, epochs=1, data__limit=20)
     result = loop.train_and_evaluate(config, tmp_path / "run", progress=False)
-    assert "the first 20 training examples alone" in runs.load_run(tmp_path / "run").training["cut"]
+    assert "20 drawn training examples alone" in runs.load_run(tmp_path / "run").training["cut"]
     assert result.evaluation is not None
+    saved = files.read_json(tmp_path / "run" / "config.json")
+    assert saved["limit_rule"] == "drawn"
+    del saved["limit_rule"]  # a run of an earlier version, on the first examples
+    files.write_json(tmp_path / "run" / "config.json", saved)
+    assert "the first 20 training examples" in runs.load_run(tmp_path / "run").training["cut"]
+    with pytest.raises(ValueError, match="begun on the first training examples.*20 of train, dr"):
+        loop.train_and_evaluate(config, tmp_path / "run", progress=False)
     small_run.images(tmp_path, count=42)
     with pytest.raises(ValueError, match="data has changed.*'source': 41.*'source': 42"):
         loop.train_and_evaluate(config, tmp_path / "run", progress=False)

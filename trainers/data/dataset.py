@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 
+from trainers.data import splits
 from zoo.registry import nearest
 
 BINARISATIONS = ("none", "static", "dynamic")
@@ -35,6 +36,9 @@ class Dataset:
         pixel_scale: Positive number that float pixels are multiplied by, whatever was done before:
             the range of a Gaussian likelihood's data. Images are then in [0, pixel_scale].
         source_examples: How many its source has in all splits, or None where that is not known.
+        shuffled: Whether the order is random, so that the first examples stand for all.
+        part: "first" or "drawn" where a limit left fewer examples than the split has (the rule of
+            `splits.Limit`), otherwise "".
 
     Raises:
         ValueError: If there are no images, a shape, a type or a value is wrong, the labels are not
@@ -51,6 +55,8 @@ class Dataset:
     preprocessing: str = "none"
     pixel_scale: float = 1.0
     source_examples: int | None = None
+    shuffled: bool = False
+    part: str = ""
 
     def __post_init__(self):
         if not self.pixel_scale > 0:
@@ -90,6 +96,19 @@ class Dataset:
         labels = None if self.labels is None else self.labels[:count]
         split = f"first {count} of {self.split}"
         return dataclasses.replace(self, images=self.images[:count], labels=labels, split=split)
+
+    def limited(self, limit):
+        """Returns the examples of a `splits.Limit` (all, if there are no more) as a `Dataset`."""
+        if limit is None or limit.number >= len(self):
+            return self
+        rows = limit.rows(len(self), self.labels, self.shuffled)
+        labels = None if self.labels is None else self.labels[rows]
+        part = "first" if self.shuffled else "drawn"
+        return dataclasses.replace(self, images=self.images[rows], labels=labels, part=part)
+
+    def rows(self, count):
+        """Returns the rows of `count` examples that stand for all: the same ones in each call."""
+        return splits.Limit(count, EVALUATION_SEED).rows(len(self), self.labels, self.shuffled)
 
     def float_images(self, indices=None, seed=None):
         """Returns images as float32 in [0, 1], binarised and scaled as the data set says.

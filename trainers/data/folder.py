@@ -51,10 +51,9 @@ def read_folder(path, preparation, cut):
         labels = _labels(groups[split], classes) if split in labelled else None
         return np.array([file for file, _ in groups[split]], dtype=object), labels
 
-    def read(expression, enough=None):
-        chosen, labels = splits.evaluate(expression, listed)
-        images = _read_pictures(root, chosen[:enough], preparation)
-        return images, None if labels is None else labels[:enough]
+    def read(expression, limit=None):
+        chosen, labels = splits.evaluate(expression, listed, limit)
+        return _read_pictures(root, chosen, preparation), labels
 
     return Source(
         name=f"folder:{root.resolve().name}",

@@ -6,8 +6,6 @@ import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-import numpy as np
-
 from trainers.data import split_names, splits
 from trainers.data.dataset import convert_images, convert_labels
 from zoo.arrays import read_idx as read_idx_array
@@ -24,11 +22,12 @@ class Source:
         name: For cards and messages; of a path only its last part.
         text: One sentence on the origin.
         splits: Names of its splits.
-        read: From a split expression, and how many examples are enough (None: all), to
-            (images [N, H, W, C], labels [N] or None). There may be more than enough.
+        read: From a split expression, and a `splits.Limit` or None (all), to
+            (images [N, H, W, C], labels [N] or None).
         class_names: One name a class, or None.
         preprocessing: What `read` does to the stored pictures.
-        sizes: Examples of each split, where they are known before reading.
+        sizes: Examples of each split.
+        shuffled: Whether examples are in random order.
     """
 
     name: str
@@ -38,6 +37,7 @@ class Source:
     class_names: tuple[str, ...] | None = None
     preprocessing: str = "none"
     sizes: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    shuffled: bool = False
 
 
 def partitioned(source, images, labels, cut):
@@ -52,7 +52,7 @@ def partitioned(source, images, labels, cut):
         source,
         splits=tuple(parts),
         sizes={name: len(part) for name, part in parts.items()},
-        read=lambda expression, enough=None: splits.evaluate(expression, read),
+        read=lambda expression, limit=None: splits.evaluate(expression, read, limit),
     )
 
 
@@ -71,7 +71,7 @@ def _arrays_source(source, arrays, preparation, cut):
         source,
         splits=tuple(ready),
         sizes={split: len(images) for split, (images, _) in ready.items()},
-        read=lambda expression, enough=None: splits.evaluate(expression, ready.__getitem__),
+        read=lambda expression, limit=None: splits.evaluate(expression, ready.get, limit),
     )
 
 

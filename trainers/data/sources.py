@@ -23,7 +23,7 @@ CONFIG_KEYS = (
     *("name", "data_dir", "binarisation", "image_size", "channels", "download", "limit"),
     *("train_split", "validation_split", "test_split"),
     *("validation_fraction", "test_fraction", "split_seed", "distinct", "pixel_scale"),
-    *("crop", "rotations"),
+    *("crop", "rotations", "test_limit"),
 )
 
 
@@ -88,15 +88,17 @@ def load_splits(config):
     """Loads the splits that a config's `data` names.
 
     Args:
-        config: A mapping (a ConfigDict, say) with `name` and any of `data_dir`, `binarisation`,
-            `image_size`, `channels`, `train_split`, `validation_split`, `test_split`, `download`,
-            `limit` (the first so many training examples), `validation_fraction`, `test_fraction`,
-            `split_seed`, `distinct` (keep each picture once, in the first of train, validation and
-            test that has it), `pixel_scale` (multiplies all pixels), `crop` (side of the square
-            in the middle of stored pictures, taken before resizing), `rotations` (each picture also
-            turned by 90, 180 and 270 degrees, with its label, right behind it). Empty values and
-            None mean the default: the splits that the source calls train, validation and test. A
-            split called "none" is left out.
+        config: A mapping (a ConfigDict, for example) with `name` and any of `data_dir`,
+            `binarisation`, `image_size`, `channels`, `train_split`, `validation_split`,
+            `test_split`, `download`, `limit` (a number of training examples), `test_limit` (of
+            test examples), `validation_fraction`, `test_fraction`, `split_seed`, `distinct` (keep
+            each picture once, in the first of train, validation and test that has it),
+            `pixel_scale` (multiplies all pixels), `crop` (side of the square in the middle of
+            stored pictures, taken before resizing), `rotations` (each picture also turned by 90,
+            180 and 270 degrees, with its label, right behind it). Empty values and None mean the
+            default: the splits that the source calls train, validation and test. A split called
+            "none" is left out. A limit takes the first examples of data that TFDS has shuffled;
+            of other data it draws them by `split_seed`, each class by its share.
 
     Returns:
         A dict with `train`, a `Dataset`, and `validation` and `test`, each a `Dataset` or None.
@@ -135,23 +137,33 @@ def load_splits(config):
             f"data.train_split={'+'.join(source.splits)!r}. Received: data.train_split='', "
             f"splits={sorted(source.splits)}"
         )
-    limit, enough = value("limit", 0), None
-    if limit > 0 and not value("distinct"):
-        enough = limit + 1  # one more, which tells `take` that there are more
+    limits = {
+        role: splits.Limit(value(key), value("split_seed", 17))
+        for role, key in (("train", "limit"), ("test", "test_limit"))
+        if value(key)
+    }
+    copies = 4 if value("rotations") else 1
+    pictures = {
+        role: dataclasses.replace(limit, number=-(-limit.number // copies))
+        for role, limit in limits.items()
+    }
     loaded = {
         role: None
         if split in (None, "none")
         else _dataset(
-            source, split, value("binarisation", "none"), enough if role == "train" else None
+            source,
+            split,
+            value("binarisation", "none"),
+            None if value("distinct") else pictures.get(role),
         )
         for role, split in chosen.items()
     }
     if value("distinct"):
         loaded = _distinct(loaded)
+        loaded = {role: part and part.limited(pictures.get(role)) for role, part in loaded.items()}
     if value("rotations"):
-        loaded = {role: dataset and _rotated(dataset) for role, dataset in loaded.items()}
-    if limit:
-        loaded["train"] = loaded["train"].take(limit)
+        loaded = {role: part and _rotated(part) for role, part in loaded.items()}
+    loaded = {role: part and _cut(part, limits.get(role)) for role, part in loaded.items()}
     shapes = {role: dataset.image_shape for role, dataset in loaded.items() if dataset}
     if len(set(shapes.values())) > 1:
         raise ValueError(
@@ -164,6 +176,16 @@ def load_splits(config):
         role: None if dataset is None else dataclasses.replace(dataset, pixel_scale=scale)
         for role, dataset in loaded.items()
     }
+
+
+def _cut(dataset, limit):
+    """Returns a data set that was read with a limit, with its number of examples and its name."""
+    if limit is None or not (dataset.part or limit.number < len(dataset)):
+        return dataset
+    part = dataset.part or ("first" if dataset.shuffled else "drawn")
+    return dataclasses.replace(
+        dataset.take(limit.number), split=limit.text(dataset.split, part == "first"), part=part
+    )
 
 
 def _distinct(loaded):
@@ -225,9 +247,10 @@ def binarisation_of(config):
     return "static" if _is_binary(config.get("name")) else config.get("binarisation") or "none"
 
 
-def _dataset(source, split, binarisation, enough=None):
+def _dataset(source, split, binarisation, limit=None):
     splits.check_names(split, source.splits, source.name)
-    images, labels = source.read(split, enough)
+    images, labels = source.read(split, limit)
+    is_part = limit is not None and limit.number < splits.size(split, source.sizes)
     preprocessing = source.preprocessing
     if _is_binary(source.name):
         if binarisation == "dynamic":
@@ -248,6 +271,8 @@ def _dataset(source, split, binarisation, enough=None):
         source=source.text,
         preprocessing=preprocessing,
         source_examples=source.sizes.get("all") or sum(source.sizes.values()) or None,
+        shuffled=source.shuffled,
+        part="" if not is_part else "first" if source.shuffled else "drawn",
     )
 
 

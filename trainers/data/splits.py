@@ -1,5 +1,6 @@
-"""Splits: expressions such as `train[:90%]+test`, and cutting one set into three."""
+"""Splits: expressions such as `train[:90%]+test`, cutting one set into three, parts of a split."""
 
+import dataclasses
 import re
 
 import numpy as np
@@ -40,11 +41,24 @@ def check_names(expression, valid, name):
             )
 
 
-def evaluate(expression, read):
+def evaluate(expression, read, limit=None):
     """Returns (images, labels) of a split expression, from `read(name)` of whole splits.
 
     Images may be anything that stands for them in an array, such as the names of their files.
+
+    Args:
+        expression: As `parse` takes it.
+        read: From a split's name to (images, labels or None), in no random order.
+        limit: A `Limit`, or None for all.
     """
+    images, labels = _whole(expression, read)
+    if limit is None:
+        return images, labels
+    rows = limit.rows(len(images), labels)
+    return images[rows], None if labels is None else labels[rows]
+
+
+def _whole(expression, read):
     parts = []
     for name, start, stop in parse(expression):
         images, labels = read(name)
@@ -89,9 +103,7 @@ def partition(count, validation_fraction, test_fraction, seed, labels=None):
             "Expected validation_fraction and test_fraction of at least 0, together below 1. "
             f"Received: validation_fraction={validation_fraction}, test_fraction={test_fraction}"
         )
-    order = np.random.default_rng(seed).permutation(count)
-    if labels is not None:
-        order = order[np.argsort(np.asarray(labels)[order], kind="stable")]
+    order = _shuffled_classes(count, seed, labels)
     out = _evenly(count, held)
     train, rest = order[~out], order[out]
     test = _evenly(len(rest), test_fraction / held if held else 0.0)
@@ -101,6 +113,65 @@ def partition(count, validation_fraction, test_fraction, seed, labels=None):
         "test": np.sort(rest[test]),
         "all": np.arange(count),
     }
+
+
+@dataclasses.dataclass(frozen=True)
+class Limit:
+    """A number of examples of a split, and how they are chosen.
+
+    Of a split that its source has shuffled they are the first. Of any other they are drawn: by
+    `seed`, each class by its share, in the split's order. A source may be sorted by class.
+
+    Args:
+        number: How many examples, at least 1. A smaller split is taken as it is.
+        seed: Seed of the draw.
+    """
+
+    number: int
+    seed: int = 17
+
+    def __post_init__(self):
+        if self.number < 1:
+            raise ValueError(
+                "Expected a limit of at least one example, or 0 for all. "
+                f"Received: limit={self.number!r}"
+            )
+
+    def rows(self, count, labels=None, shuffled=False):
+        """Returns the rows of the examples, a slice or sorted indices.
+
+        Args:
+            count: Number of examples of the split.
+            labels: [count] integers, or None.
+            shuffled: Whether their order is random.
+        """
+        if shuffled or self.number >= count:
+            return slice(0, self.number)
+        order = _shuffled_classes(count, self.seed, labels)
+        return np.sort(order[_evenly(count, self.number / count)])
+
+    def text(self, split, shuffled=False):
+        """Returns `first 100 of train`, or how else the examples were chosen."""
+        if shuffled:
+            return f"first {self.number} of {split}"
+        return f"{self.number} of {split}, drawn with seed {self.seed}"
+
+
+def size(expression, sizes):
+    """Returns how many examples a split expression has, of splits of `sizes`."""
+    numbers = (
+        len(range(sizes[name])[_bound(start, sizes[name]) : _bound(stop, sizes[name])])
+        for name, start, stop in parse(expression)
+    )
+    return sum(numbers)
+
+
+def _shuffled_classes(count, seed, labels):
+    """Returns all indices in random order, those of one class together."""
+    order = np.random.default_rng(seed).permutation(count)
+    if labels is not None:
+        order = order[np.argsort(np.asarray(labels)[order], kind="stable")]
+    return order
 
 
 def _evenly(count, fraction):

@@ -52,14 +52,24 @@ def open_tfds(name, data_dir, image_size, channels, download, crop=None):
     preset["channels"] = channels or preset.get("channels")
     preparation = Preparation(**preset, crop=crop)
     label = features.get("label")
+    shuffled = not builder.info.disable_shuffling
+
+    def read(split, limit=None):
+        if limit is None or shuffled:
+            return _read(name, split, data_dir, preparation, limit and limit.number)
+        images, labels = _read(name, split, data_dir, preparation, None)
+        rows = limit.rows(len(images), labels)
+        return images[rows], None if labels is None else labels[rows]
+
     return Source(
         name=name,
         text=f"TensorFlow Datasets {builder.info.full_name}",
         splits=tuple(builder.info.splits),
-        read=lambda split, enough=None: _read(name, split, data_dir, preparation, enough),
+        read=read,
         class_names=tuple(label.names) if isinstance(label, tfds.features.ClassLabel) else None,
         preprocessing=preparation.text(features["image"].shape),
         sizes={split: info.num_examples for split, info in builder.info.splits.items()},
+        shuffled=shuffled,  # TFDS did so when it prepared the data
     )
 
 
