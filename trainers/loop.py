@@ -73,6 +73,10 @@ def train(config, workdir, splits, progress=True):
         check_likelihood(model, train_set)
         watched = splits["validation"] or splits["test"] or train_set
         check_labels(model, train_set, watched)
+        for dataset in splits.values():
+            if dataset is not None and dataset.labels is not None:
+                where = f"data.name={dataset.name!r}, split {dataset.split!r}"
+                model.objective.check_labels(dataset.labels, where)
         check_batch_size(model, train_set, batch_size)
         # An execution starts where the last one ended, in the middle of an epoch as well.
         remaining = math.gcd(steps, first_step)

@@ -286,4 +286,10 @@ def _check_labels(labels, count, where):
             f"Received: labels of shape {labels.shape}"
         )
     if labels.dtype.kind not in "iu":
-        raise ValueError(f"Expected integer labels in {where}. Received: dtype={labels.dtype}")
+        values = sorted({str(label) for label in labels})
+        few = ", ".join(values[:4] + ["..."] * (len(values) > 4))
+        raise ValueError(
+            f"Expected integer labels in {where}; `numpy.unique(labels, return_inverse=True)[1]` "
+            f"numbers their classes from 0. Received: dtype={labels.dtype}, "
+            f"{len(values)} different labels: {few}"
+        )

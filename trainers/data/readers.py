@@ -6,6 +6,8 @@ import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import numpy as np
+
 from trainers.data import split_names, splits
 from trainers.data.dataset import convert_images, convert_labels
 from zoo.arrays import read_idx as read_idx_array
@@ -62,7 +64,9 @@ def _arrays_source(source, arrays, preparation, cut):
     for split, (images, labels) in arrays.items():
         where = f"{source.name!r}, split {split!r}"
         images = convert_images(images, where)
-        ready[split] = (preparation(images), convert_labels(labels, len(images), where))
+        labels = convert_labels(labels, len(images), where)
+        _check_names(source.class_names, labels, where)
+        ready[split] = (preparation(images), labels)
         shape = images.shape[1:]
     source = dataclasses.replace(source, preprocessing=preparation.text(shape))
     if set(ready) == {"all"}:
@@ -73,6 +77,20 @@ def _arrays_source(source, arrays, preparation, cut):
         sizes={split: len(images) for split, (images, _) in ready.items()},
         read=lambda expression, limit=None: splits.evaluate(expression, ready.get, limit),
     )
+
+
+def _check_names(class_names, labels, where):
+    """Raises ValueError if a label has no class name."""
+    if class_names is None or labels is None:
+        return
+    classes = np.unique(labels)
+    outside = classes[(classes < 0) | (classes >= len(class_names))]
+    if outside.size:
+        raise ValueError(
+            f"Expected labels from 0 to {len(class_names) - 1} in {where}, one for each of the "
+            f"{len(class_names)} class_names. "
+            f"Received: labels {outside[:4].tolist()} without a name"
+        )
 
 
 def read_npz(path, preparation, cut):

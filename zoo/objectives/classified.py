@@ -1,6 +1,7 @@
 """A classifier that trains beside the model, on its latents: `mu_vae`, section 5."""
 
 import keras
+import numpy as np
 from keras import ops
 
 from zoo.encoders.conv import fan_in_normal
@@ -19,7 +20,8 @@ class Classified(Objective):
     example, at one sample z of its posterior, before the step.
 
     It needs labels, integers from 0 to `num_classes` - 1: `fit(images, labels)`; training scripts
-    take those of the data set. With a label of no class, `classifier_loss` and `loss` are NaN.
+    take those of the data set, and check them before the first step. Elsewhere a label of no class
+    makes `classifier_loss` and `loss` NaN.
 
     Args:
         base: An objective that returns its sample `z` (those of rate and distortion do), its
@@ -80,6 +82,23 @@ class Classified(Objective):
     def smallest_batches(self):
         return self.base.smallest_batches()
 
+    def check_labels(self, labels, where):
+        """Raises ValueError if a label is not one of 0, ..., `num_classes` - 1."""
+        classes = np.unique(labels)
+        outside = classes[(classes < 0) | (classes >= self.num_classes)]
+        if not outside.size:
+            return
+        remedy = (
+            f"objective.num_classes={len(classes)} has room for them, numbered from 0"
+            if len(classes) > self.num_classes
+            else "`numpy.unique(labels, return_inverse=True)[1]` numbers them from 0"
+        )
+        raise ValueError(
+            f"Expected labels from 0 to {self.num_classes - 1}, as num_classes={self.num_classes}, "
+            f"in {where}; {remedy}. Received: {len(classes)} classes, labels {_few(classes)}, "
+            f"of which outside: {_few(outside)}"
+        )
+
     def released(self):
         """Returns the base: the classifier is a measure of the codes, not a part of the model."""
         return self.base.released()
@@ -117,6 +136,12 @@ class Classified(Objective):
         for layer in hidden:
             z = ops.leaky_relu(layer(z), self.negative_slope)
         return last(z)
+
+
+def _few(values):
+    """Returns `0, 1, 2, ..., 9`, for messages."""
+    values = [str(value) for value in values]
+    return ", ".join(values if len(values) < 7 else [*values[:4], "...", values[-1]])
 
 
 def _column(labels):

@@ -34,6 +34,14 @@ class Objective(Part):
     def check_parts(self, encoder, decoder, marginal):
         """Called when a model is composed; raises ValueError if this cannot train these parts."""
 
+    def check_labels(self, labels, where):
+        """Called before training with all labels; raises ValueError if this cannot train on them.
+
+        Args:
+            labels: NumPy array [N] of integers.
+            where: The data that they belong to, for the message.
+        """
+
     def connect(self, encoder, image_shape):
         """Called when a model is composed; builds layers of its own that need the parts' sizes."""
 
