@@ -58,11 +58,19 @@ def save(folder, model, step, history, keep=2, seconds=None):
         hashes = {path.name: files.sha256(path) for path in sorted(temporary.iterdir())}
         meta = {"step": step, "history": [_as_json(row) for row in history], "sha256": hashes}
         files.write_json(temporary / META, {**meta, "seconds": seconds or 0.0})
-    old = [path for path in folder.glob(f"step-*{_TEMPORARY}") if path != target]
-    old += [] if is_temporary else folders(folder)[:-keep]
-    for path in old:
-        shutil.rmtree(path)
+    drop_old(folder, keep)
     return target
+
+
+def drop_old(folder, keep):
+    """Removes all but the newest `keep` checkpoints, and temporary ones that are not the newest.
+
+    A process that was killed after it had saved may have left them.
+    """
+    paths = _folders(Path(folder), temporary=True)
+    passed = [path for path in paths[:-1] if path.name.endswith(_TEMPORARY)]
+    for path in (*passed, *folders(folder)[:-keep]):
+        shutil.rmtree(path)
 
 
 def newest(folder, temporary=True):

@@ -63,6 +63,7 @@ def train(config, workdir, splits, progress=True):
     batch_size, epochs = config.train.batch_size, config.train.epochs
     steps = data.steps_per_epoch(train_set, batch_size)
     checkpoint = checkpoints.newest(workdir / "checkpoints")
+    checkpoints.drop_old(workdir / "checkpoints", config.train.keep_checkpoints)
     first_step = checkpoint.step if checkpoint else 0
     if first_step >= epochs * steps:
         logging.info("%s has all its %d epochs.", workdir, epochs)

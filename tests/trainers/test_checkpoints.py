@@ -52,6 +52,18 @@ def test_a_full_disk_leaves_the_earlier_checkpoints(run, tmp_path, monkeypatch):
     assert sorted(path.name for path in folder.iterdir()) == ["step-00000010", "step-00000015"]
 
 
+def test_what_a_kill_left_behind_a_newer_checkpoint_is_removed(run, tmp_path):
+    folder = _copy(run, tmp_path)
+    for name in ("step-00000004-temporary", "step-00000005", "step-00000014-temporary"):
+        (folder / name).mkdir()
+    checkpoints.drop_old(folder, keep=2)
+    assert [path.name for path in sorted(folder.iterdir())] == ["step-00000010", "step-00000015"]
+    (folder / "step-00000016-temporary").mkdir()  # training goes on from here
+    checkpoints.drop_old(folder, keep=1)
+    kept = ["step-00000015", "step-00000016-temporary"]
+    assert [path.name for path in sorted(folder.iterdir())] == kept
+
+
 def test_a_checkpoint_of_another_model_is_refused(run, tmp_path):
     import zoo
 

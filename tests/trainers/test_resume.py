@@ -1,37 +1,23 @@
 """A run that was killed within an epoch goes on as if it had not been, bit for bit."""
 
-import csv
 import os
 import signal
 import time
 
 import numpy as np
 import pytest
-import small_run
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+import resumed_run
 
 from trainers import callbacks, checkpoints, loop, runs, stopping
 from trainers.config import check_numbers, differences
-from zoo.backend import BACKEND, to_numpy
-
-ALWAYS = 1e-9  # minutes: a checkpoint after each execution
-
-
-def _config(folder, **changes):
-    """Returns a run of two epochs of nine steps, three steps an execution under TensorFlow."""
-    config = small_run.config(folder, epochs=2, train__pictures_every=0, **changes)
-    config.train.batch_size = 4
-    config.train.steps_per_execution = 3
-    config.train.checkpoint_minutes = ALWAYS
-    config.evaluation.metrics = ["rate"]
-    return config
+from zoo.backend import BACKEND
 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     """Returns the folder and the trained model of a run that nothing interrupted."""
     folder = tmp_path_factory.mktemp("whole")
-    return folder / "run", _trained(_config(folder), folder / "run")
+    return folder / "run", resumed_run.trained(resumed_run.config(folder), folder / "run")
 
 
 @pytest.fixture
@@ -42,44 +28,6 @@ def default_handlers():
     yield handlers
     for number, handler in earlier.items():
         signal.signal(number, handler)
-
-
-def _trained(config, workdir):
-    """Trains a run and returns everything its last step left: by name, as NumPy."""
-    kept = {}
-    save = checkpoints.save
-
-    def keep(folder, model, step, history, *more):
-        variables = [*model.variables, *model.optimizer.variables]
-        kept.update({(i, v.path): to_numpy(v) for i, v in enumerate(variables)})
-        return save(folder, model, step, history, *more)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(checkpoints, "save", keep)
-        loop.train(config, workdir, loop.data.load_splits(config.data), progress=False)
-    return kept
-
-
-def _same(found, expected):
-    # The names of variables count up in a process; their order is the same.
-    assert len(found) == len(expected)
-    for (_, ours), (_, theirs) in zip(sorted(found.items()), sorted(expected.items())):
-        np.testing.assert_array_equal(ours, theirs)
-
-
-def _rows(workdir):
-    """Returns the rows of `metrics.csv` as text, without the times."""
-    with open(workdir / "metrics.csv", newline="") as file:
-        rows = list(csv.DictReader(file))
-    return [{key: text for key, text in row.items() if key != "seconds"} for row in rows]
-
-
-def _scalars(workdir):
-    """Returns {(tag, step): value} of TensorBoard, without the times."""
-    events = EventAccumulator(str(workdir / "tensorboard"))
-    events.Reload()
-    tags = [tag for tag in events.Tags()["scalars"] if tag != "seconds"]
-    return {(tag, event.step): event.value for tag in tags for event in events.Scalars(tag)}
 
 
 class _Killed(BaseException):
@@ -98,10 +46,10 @@ def _kill_at(monkeypatch, step):
 
 @pytest.mark.parametrize("step", [6, 12])
 def test_a_run_killed_within_an_epoch_is_the_same_run(whole, tmp_path, monkeypatch, step):
-    config, workdir = _config(tmp_path), tmp_path / "run"
+    config, workdir = resumed_run.config(tmp_path), tmp_path / "run"
     _kill_at(monkeypatch, step)
     with pytest.raises(_Killed):
-        _trained(config, workdir)
+        resumed_run.trained(config, workdir)
     monkeypatch.undo()
     checkpoint = checkpoints.newest(workdir / "checkpoints")
     assert (checkpoint.step, len(checkpoint.history)) == (step, step // 9)
@@ -113,9 +61,9 @@ def test_a_run_killed_within_an_epoch_is_the_same_run(whole, tmp_path, monkeypat
     else:
         assert runs.load_run(workdir).step == 9
 
-    _same(_trained(config, workdir), whole[1])
-    assert _rows(workdir) == _rows(whole[0])
-    assert _scalars(workdir) == _scalars(whole[0])
+    resumed_run.same(resumed_run.trained(config, workdir), whole[1])
+    assert resumed_run.rows(workdir) == resumed_run.rows(whole[0])
+    assert resumed_run.scalars(workdir) == resumed_run.scalars(whole[0])
     kept = sorted(path.name for path in (workdir / "checkpoints").iterdir())
     assert kept == ["step-00000009", "step-00000018"]
     assert checkpoints.newest(workdir / "checkpoints").history[1]["seconds"] > 0
@@ -123,7 +71,7 @@ def test_a_run_killed_within_an_epoch_is_the_same_run(whole, tmp_path, monkeypat
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_saves_the_present_step(tmp_path, monkeypatch, number, default_handlers):
-    config, workdir = _config(tmp_path), tmp_path / "run"
+    config, workdir = resumed_run.config(tmp_path), tmp_path / "run"
     config.train.checkpoint_minutes = 0.0
 
     class Signal(callbacks.Clock):
@@ -136,7 +84,7 @@ def test_a_signal_saves_the_present_step(tmp_path, monkeypatch, number, default_
     step = 4 if BACKEND == "jax" else 6  # the end of the execution that begins at step 3
     message = f"Stopped by {number.name}. Step {step} is saved; the same command resumes."
     with pytest.raises(stopping.Stopped, match=message) as stopped:
-        _trained(config, workdir)
+        resumed_run.trained(config, workdir)
     assert stopped.value.exit_code == 128 + number
     (path,) = (workdir / "checkpoints").iterdir()
     assert path.name == f"step-{step:08d}-temporary"
@@ -146,7 +94,7 @@ def test_a_signal_saves_the_present_step(tmp_path, monkeypatch, number, default_
 def test_a_signal_within_the_end_of_an_epoch_waits_for_its_checkpoint(
     tmp_path, monkeypatch, default_handlers
 ):
-    config, workdir = _config(tmp_path), tmp_path / "run"
+    config, workdir = resumed_run.config(tmp_path), tmp_path / "run"
 
     class Signal(callbacks.Validation):
         def on_epoch_end(self, epoch, logs=None):
@@ -156,22 +104,22 @@ def test_a_signal_within_the_end_of_an_epoch_waits_for_its_checkpoint(
 
     monkeypatch.setattr(callbacks, "Validation", Signal)
     with pytest.raises(stopping.Stopped, match="Step 9 is saved"):
-        _trained(config, workdir)
+        resumed_run.trained(config, workdir)
     assert checkpoints.newest(workdir / "checkpoints").folder.name == "step-00000009"
 
 
 def test_no_temporary_checkpoint_without_minutes(tmp_path, monkeypatch):
-    config, workdir = _config(tmp_path), tmp_path / "run"
+    config, workdir = resumed_run.config(tmp_path), tmp_path / "run"
     config.train.checkpoint_minutes = 0.0
     _kill_at(monkeypatch, 12)
     with pytest.raises(_Killed):
-        _trained(config, workdir)
+        resumed_run.trained(config, workdir)
     (path,) = (workdir / "checkpoints").iterdir()
     assert path.name == "step-00000009"
 
 
 def test_a_loss_that_is_not_finite_is_never_saved_within_an_epoch(tmp_path, monkeypatch):
-    config, workdir = _config(tmp_path), tmp_path / "run"
+    config, workdir = resumed_run.config(tmp_path), tmp_path / "run"
     stream = loop.data.training_batches
 
     def poisoned(*arguments):
@@ -182,20 +130,20 @@ def test_a_loss_that_is_not_finite_is_never_saved_within_an_epoch(tmp_path, monk
 
     monkeypatch.setattr(loop.data, "training_batches", poisoned)
     with pytest.raises(callbacks.NonFiniteError, match="at step 4"):
-        _trained(config, workdir)
+        resumed_run.trained(config, workdir)
     last = 4 if BACKEND == "jax" else 3
     assert checkpoints.newest(workdir / "checkpoints").step == last
 
 
 @pytest.mark.parametrize("minutes", [-1, float("nan"), float("inf"), True])
 def test_minutes_out_of_range_are_refused(tmp_path, minutes):
-    config = {**_config(tmp_path).to_dict()}
+    config = {**resumed_run.config(tmp_path).to_dict()}
     config["train"]["checkpoint_minutes"] = minutes
     with pytest.raises(ValueError, match=f"checkpoint_minutes` must be a.*minutes={minutes}"):
         check_numbers(config)
 
 
 def test_other_minutes_are_the_same_run(tmp_path):
-    ours, theirs = _config(tmp_path), _config(tmp_path)
+    ours, theirs = resumed_run.config(tmp_path), resumed_run.config(tmp_path)
     theirs.train.checkpoint_minutes = 60
     assert differences(ours, theirs) == []
