@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from zoo import files, weights
+from trainers import run_files
+from zoo import files, json_text, weights
 
 WEIGHTS, RANDOM, METRICS, META = "state.weights.h5", "random.npz", "metrics.npz", "meta.json"
 _TEMPORARY = "-temporary"
@@ -57,7 +58,8 @@ def save(folder, model, step, history, keep=2, seconds=None):
             _save_states(temporary / METRICS, model.metrics_variables)
         hashes = {path.name: files.sha256(path) for path in sorted(temporary.iterdir())}
         meta = {"step": step, "history": [_as_json(row) for row in history], "sha256": hashes}
-        files.write_json(temporary / META, {**meta, "seconds": seconds or 0.0})
+        meta["seconds"] = seconds or 0.0
+        files.write_json(temporary / META, json_text.seal(meta))
     drop_old(folder, keep)
     return target
 
@@ -89,7 +91,9 @@ def newest(folder, temporary=True):
         return None
     latest = paths[-1]
     try:
-        meta = files.read_json(latest / META)
+        is_temporary = latest.name.endswith(_TEMPORARY)
+        required = (WEIGHTS, RANDOM, METRICS) if is_temporary else (WEIGHTS, RANDOM)
+        meta = run_files.read_meta(latest, required)
         for name, expected in meta["sha256"].items():
             received = files.sha256(latest / name) if (latest / name).is_file() else "no file"
             if received != expected:

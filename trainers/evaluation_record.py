@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from trainers import config as configs
-from trainers import environment
+from trainers import environment, run_files
 from zoo import files
 
 
@@ -81,8 +81,7 @@ def _hash_of_settings(run):
 
 def _unfinished(workdir):
     """Returns what `evaluation.json` says of an evaluation that did not end, or None."""
-    path = Path(workdir) / "evaluation.json"
-    return files.read_json(path).get("unfinished") if path.is_file() else None
+    return (run_files.read_evaluation(workdir) or {}).get("unfinished")
 
 
 def is_unfinished(workdir, run):
@@ -100,7 +99,7 @@ def _earlier(workdir, run):
         ValueError: If that is of a later step, and would be lost.
     """
     path = Path(workdir) / "evaluation.json"
-    there = files.read_json(path) if path.is_file() else None
+    there = run_files.read_evaluation(workdir)
     if there and there["step"] > run.step:
         raise ValueError(
             "The run was trained on and evaluated while this evaluation of an earlier step went "

@@ -18,6 +18,7 @@ from trainers import (
     grids,
     plots,
     report,
+    run_files,
 )
 from trainers import config as configs
 from zoo import evaluation as evaluation_suite
@@ -59,7 +60,7 @@ def check_folder(workdir, config):
     """Raises ValueError unless `workdir` is the folder of `config`, or is new or empty."""
     path = workdir / "config.json"
     if path.is_file():
-        found = configs.differences(config, files.read_json(path)["config"])
+        found = configs.differences(config, run_files.read_config(workdir)["config"])
         if found:
             raise ValueError(
                 f"{workdir} belongs to a run of another config. Use another --workdir, or the "
@@ -93,7 +94,7 @@ def check_data(workdir, splits):
     path = Path(workdir) / "config.json"
     if not path.is_file():
         return
-    origin = files.read_json(path)
+    origin = run_files.read_config(workdir)
     noted, found = origin.get("num_examples"), _sizes(splits)
     where = f"data.name={splits['train'].name!r}, workdir={str(workdir)!r}"
     advice = "Bring the data back to what it was, or use another --workdir."
@@ -216,7 +217,7 @@ def load_run(workdir):
         raise FileNotFoundError(
             f"Expected a run's folder, with config.json. Received: workdir={str(workdir)!r}"
         )
-    saved = files.read_json(workdir / "config.json")
+    saved = run_files.read_config(workdir)
     checkpoint = checkpoints.newest(workdir / "checkpoints", temporary=False)
     if checkpoint is None:
         raise FileNotFoundError(
@@ -226,8 +227,7 @@ def load_run(workdir):
     with dtype_policy("float32"):
         model = zoo.build(configs.model_config(saved["config"], saved["image_shape"]))
     checkpoints.restore(checkpoint, model)
-    path = workdir / "evaluation.json"
-    evaluation = files.read_json(path) if path.is_file() else None
+    evaluation = run_files.read_evaluation(workdir)
     if evaluation is not None:
         evaluation.pop("unfinished", None)
     run = Run(model, saved["config"], evaluation, checkpoint.step, checkpoint.history)
@@ -265,7 +265,7 @@ def _noted(card):
 
 def write_report(workdir, run, splits=None):
     """Writes the page of `run`, `report.html`, and returns its path."""
-    origin = files.read_json(Path(workdir) / "config.json")
+    origin = run_files.read_config(workdir)
     splits = splits or data.load_splits(run.config["data"])
     split = splits["test"] or splits["validation"] or splits["train"]
     evaluation = run.evaluation or {}

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from trainers import config as configs
 from trainers import history as histories
+from trainers import run_files
 from trainers.sweeps import ledger, records
 from trainers.sweeps.records import Record
 from zoo import files
@@ -46,14 +47,14 @@ def copy(workdir, out):
 
 
 def _copy_run(folder, out, spec):
-    run = files.read_json(folder / "config.json")
+    run = run_files.read_config(folder)
     run["command"] = spec.shown()
     for key in configs.NOT_IDENTITY:
         room, _, name = key.partition(".")
         run["config"].get(room, {}).pop(name, None)
-    evaluation = files.read_json(folder / "evaluation.json")
+    evaluation = run_files.read_evaluation(folder)
     evaluation.pop("unfinished", None)
-    evaluation["command"] = _shown(evaluation["command"], spec)
+    evaluation["command"] = _shown(evaluation.get("command", ""), spec)
     files.write_json(out / "config.json", run)
     files.write_json(out / "evaluation.json", evaluation)
     histories.write(out, histories.from_csv(folder / histories.NAME))

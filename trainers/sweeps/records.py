@@ -5,9 +5,14 @@ import re
 from pathlib import Path
 
 from trainers.sweeps.grid import RunSpec, is_place
-from zoo import files
+from zoo import files, schema
+from zoo.releases.card_keys import METRICS
+from zoo.schema import Keys
 
 LOGS = "logs"
+# What a sweep reads of a run; `trainers.run_files` has the whole.
+_CONFIG = Keys({"config": Keys({"train": Keys({"epochs": int})}, {"evaluation": dict})})
+_EVALUATION = Keys({"epochs": float}, {"metrics": METRICS})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,7 +80,10 @@ def has_numbers(folder):
     needed = [Path(folder) / name for name in ("config.json", "evaluation.json")]
     if not all(file.is_file() for file in needed):
         return False
-    config, evaluation = files.read_json(needed[0])["config"], files.read_json(needed[1])
+    config, evaluation = map(files.read_json, needed)
+    schema.check(config, _CONFIG, needed[0])
+    schema.check(evaluation, _EVALUATION, needed[1])
+    config = config["config"]
     is_last = evaluation["epochs"] == config["train"]["epochs"]
     wanted = config.get("evaluation", {}).get("metrics", ())
     return is_last and set(wanted) <= set(evaluation.get("metrics", ()))
