@@ -4,6 +4,7 @@ import json
 
 from trainers.scripts import metric_text
 from trainers.wording import duration
+from zoo import escape
 
 TEMPLATE = """# {name}
 
@@ -15,7 +16,7 @@ Features, with NumPy and ONNX Runtime alone (`pip install elbo-zoo`):
 
 ```python
 import zoo
-encoder = zoo.load_encoder("{name}")  # or the path of this folder
+encoder = zoo.load_encoder({quoted})  # or the path of this folder
 z = encoder.features(images)  # {image_forms} -> float32 [N, {latent_dim}]
 ```
 
@@ -31,7 +32,7 @@ The Keras model (`pip install "elbo-zoo[train]"`):
 
 ```python
 import zoo
-model = zoo.load("{name}")
+model = zoo.load({quoted})
 reconstructions = model.predict(x)
 ```
 
@@ -115,7 +116,7 @@ Log-densities in nats, with NumPy and ONNX Runtime alone, of `probability.onnx` 
 
 ```python
 import zoo
-densities = zoo.load_probability("{name}")  # or the path of this folder
+densities = zoo.load_probability({quoted})  # or the path of this folder
 {calls}
 ```
 {drawn}"""
@@ -136,12 +137,14 @@ _SAVED_MODEL = "`saved_model/` has the same two as the signatures `encode` and `
 
 
 def make_readme(card):
-    """Returns the Markdown text of a card."""
+    """Returns the Markdown text of a card, whose texts may hold anything."""
+    card = _inert(card)
     height, width, channels = card["image_shape"]
     grey = f"[N, {height}, {width}] or " if channels == 1 else ""
     outputs = (f"`{name}`" for name in sorted(card["graphs"]["decoder"]["outputs"]))
     return TEMPLATE.format(
         name=card["name"],
+        quoted=json.dumps(card["name"]),
         summary=_summary(card),
         image_forms=f"{grey}[N, {height}, {width}, {channels}]",
         shape=", ".join(map(str, card["image_shape"])),
@@ -172,6 +175,15 @@ def make_readme(card):
     )
 
 
+def _inert(value):
+    """Returns JSON types with every text made safe for Markdown, keys too."""
+    if isinstance(value, dict):
+        return {escape.markdown(key): _inert(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_inert(item) for item in value]
+    return escape.markdown(value) if isinstance(value, str) else value
+
+
 def _draws(card):
     if "sampler" not in card["graphs"]:
         return ""
@@ -200,7 +212,7 @@ def _probability(card):
         return ""
     has_rate = "noise" in card["graphs"]["probability"]["inputs"]
     drawn = _DRAWN if card["data"].get("binarisation") == "dynamic" else ""
-    return _PROBABILITY.format(name=card["name"], calls=_CALLS[has_rate], drawn=drawn)
+    return _PROBABILITY.format(quoted=json.dumps(card["name"]), calls=_CALLS[has_rate], drawn=drawn)
 
 
 def _multiply(number):
@@ -274,7 +286,8 @@ def _metrics(card):
     if not card["metrics"]:
         return "Not evaluated."
     lines = ["| metric | value +- standard error |", "|---|---|"]
-    lines += [f"| {name} | {metric_text(entry)} |" for name, entry in card["metrics"].items()]
+    rows = [(name, metric_text(entry)) for name, entry in card["metrics"].items()]
+    lines += [f"| {escape.cell(name)} | {escape.cell(text)} |" for name, text in rows]
     about = card["evaluation"]
     where = f"{about.get('num_examples', '?')} examples of the split {about.get('split', '?')!r}"
     command = f", by `{about['command']}`" if about.get("command") else ""

@@ -86,7 +86,10 @@ def _unfinished(workdir):
 
 def is_unfinished(workdir, run):
     """Returns whether the same evaluation of `run` was begun in `workdir` and did not end."""
-    begun = _unfinished(workdir)
+    try:
+        begun = _unfinished(workdir)
+    except ValueError:  # something else lies there
+        return False
     return begun is not None and begun["settings"] == _hash_of_settings(run)
 
 

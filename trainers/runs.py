@@ -217,13 +217,13 @@ def load_run(workdir):
         raise FileNotFoundError(
             f"Expected a run's folder, with config.json. Received: workdir={str(workdir)!r}"
         )
-    saved = run_files.read_config(workdir)
     checkpoint = checkpoints.newest(workdir / "checkpoints", temporary=False)
     if checkpoint is None:
         raise FileNotFoundError(
             "Expected a run with a checkpoint; train it for an epoch first (a copy of a sweep's "
             f"numbers has none). Received: workdir={str(workdir)!r}"
         )
+    saved = run_files.read_config(workdir)
     with dtype_policy("float32"):
         model = zoo.build(configs.model_config(saved["config"], saved["image_shape"]))
     checkpoints.restore(checkpoint, model)

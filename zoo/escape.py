@@ -5,7 +5,7 @@ import unicodedata
 
 # Control characters, half surrogates, and marks that turn the direction of writing around them.
 _HIDDEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
-_MARKUP = re.compile(r"([\\`*_{}\[\]<>#|~!&])")
+_TAG = re.compile(r"<(?=[A-Za-z/!?])")  # where HTML begins
 
 
 def printable(text, keep="") -> str:
@@ -33,13 +33,14 @@ def _escaped(character):
 
 
 def markdown(text) -> str:
-    """Returns a text as it reads, whatever Markdown or HTML it holds, on one line."""
-    return _MARKUP.sub(r"\\\1", printable(text)).replace("\\<", "&lt;").replace("\\&", "&amp;")
+    """Returns a text on one line in which Markdown sees no HTML, no code and no link.
+
+    Texts without such marks stay as they are.
+    """
+    text = printable(text).replace("`", "'").replace("](", "]\\(")
+    return _TAG.sub("&lt;", text)
 
 
-def code(text) -> str:
-    """Returns a text as Markdown code within a line."""
-    text = printable(text).replace("|", "\\|")
-    ticks = "`" * (1 + max(map(len, re.findall("`+", text)), default=0))
-    pad = " " if text[:1] in ("`", "") or text[-1:] == "`" else ""
-    return f"{ticks}{pad}{text}{pad}{ticks}"
+def cell(text) -> str:
+    """Returns `markdown(text)` for a cell of a table."""
+    return markdown(text).replace("|", "\\|")

@@ -4,9 +4,11 @@ import json
 import warnings
 
 import light_artifact
+import numpy as np
 
 import zoo
-from export import verify
+from export import readme, verify
+from trainers import report
 from zoo import escape, files
 
 HOSTILE = "x\x1b[2J\x9b31m\x07\r\n\u202e|<script>alert(1)</script>`![a](http://b)"
@@ -21,12 +23,13 @@ def test_printable_leaves_no_command_for_a_terminal():
     assert escape.printable("\ud800") == "\\ud800"
 
 
-def test_markdown_shows_what_was_written():
-    assert escape.markdown("a_b*c*") == "a\\_b\\*c\\*"
-    assert escape.markdown("<b>&amp;") == "&lt;b\\>&amp;amp;"
-    assert escape.code("a`b") == "``a`b``"
-    assert escape.code("`a|b") == "`` `a\\|b ``"
-    assert "<" not in escape.markdown(HOSTILE) and "\n" not in escape.markdown(HOSTILE)
+def test_markdown_sees_no_html_no_code_and_no_link():
+    shown = escape.markdown(HOSTILE)
+    assert shown.endswith("|&lt;script>alert(1)&lt;/script>'![a]\\(http://b)")
+    assert shown.isprintable()
+    assert escape.cell("a|b") == "a\\|b"
+    for text in ("binarized_mnist", "1 where x >= 0.5, |x| < 1", "a [b] (c) *d* & e", "µ-VAE"):
+        assert escape.markdown(text) == text
 
 
 def test_verify_and_list_print_no_commands(tmp_path, monkeypatch, capsys):
@@ -47,3 +50,46 @@ def test_verify_and_list_print_no_commands(tmp_path, monkeypatch, capsys):
     for text in (out, err, str(caught[0].message)):
         assert text.replace("\n", "").isprintable()
         assert "\\x1b" in text
+
+
+def _hostile(value, keep=()):
+    """Returns JSON types with every text but those under `keep` replaced by a hostile one."""
+    if isinstance(value, dict):
+        return {k: v if k in keep else _hostile(v, keep) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_hostile(item, keep) for item in value]
+    return HOSTILE if isinstance(value, str) else value
+
+
+def test_an_artifact_s_readme_carries_no_html_and_leaves_no_code():
+    card = zoo.releases.read_card(zoo.releases.resolve("infovae-mnist-mmd"))
+    plain = readme.make_readme(card)
+    text = readme.make_readme(_hostile(card, keep=("preprocessing",)))
+    assert "<script" not in text and "](http" not in text
+    assert text.replace("\n", "").isprintable()
+    assert text.count("```") == plain.count("```")
+    # The hostile name holds a quote in none of the examples of Python.
+    named = readme.make_readme({**card, "name": 'x"); import os; ("'})
+    assert 'zoo.load("x\\"); import os; (\\"")' in named
+
+
+def test_a_run_s_page_carries_no_html_of_its_config(tmp_path):
+    config = {
+        room: {"name": HOSTILE, HOSTILE: HOSTILE}
+        for room in ("encoder", "decoder", "marginal", "objective", "data", HOSTILE)
+    }
+    metrics = {HOSTILE: {"value": 1.0, "stderr": 0.1, "unit": HOSTILE, "note": HOSTILE}}
+    pictures = {HOSTILE: (np.zeros((4, 4), "u1"), HOSTILE)}
+    path = report.write_report(
+        tmp_path,
+        title=HOSTILE,
+        config={**config, "seed": HOSTILE},
+        history={HOSTILE: [1.0, 2.0], f"val_{HOSTILE}": [1.0, 2.0]},
+        evaluation={"metrics": metrics, "split": HOSTILE, "num_examples": 3, "data": config},
+        pictures=pictures,
+        versions={HOSTILE: HOSTILE},
+        command=HOSTILE,
+        hardware=HOSTILE,
+        cut=[HOSTILE],
+    )
+    assert "<script" not in path.read_text("utf-8")
