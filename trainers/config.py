@@ -1,14 +1,28 @@
 """What a config holds, its defaults, and how it becomes a model and an optimiser."""
 
-import contextlib
-import inspect
 import math
 
 from ml_collections import ConfigDict
 
+from trainers.parts import (
+    OpenConfig,
+    model_config,
+    part_config,
+    plain,
+    rooms,
+    with_defaults,
+    with_numbers,
+    with_tuples,
+)
+
+__all__ = ["model_config", "plain"]
+
 # Keys that say where things are and when work is saved, and not what is computed: with another
 # value it is still the same run.
-NOT_IDENTITY = ("data.data_dir", "data.download", "train.checkpoint_minutes")
+NOT_IDENTITY = (
+    *("data.data_dir", "data.download", "evaluation.classifier"),
+    "train.checkpoint_minutes",
+)
 # float16 is not among them: its gradients would need their losses scaled.
 DTYPE_POLICIES = ("float32", "mixed_bfloat16")
 # The smallest values; 0 stands for "none", "all" or "as the rule says".
@@ -23,18 +37,15 @@ LEAST = {
         **dict.fromkeys(("nll_examples", "num_generated", "num_chains", "num_temperatures"), 0),
     },
 }
-# Arguments of parts that are a word or a number.
-WORD_OR_NUMBER = ("scale", "bandwidth")
-_FROM_ELSEWHERE = ("self", "latent_dim", "image_shape", "kwargs")
 
 
 def default_config():
-    """Returns every key a config may have, with its default; configs change what they need.
+    """Returns every key that a config may have, with its default; configs change what they need.
 
     The four rooms are `{"name": ..., **arguments}`. `latent_dim` stands once for all of them,
     `image_shape` comes from the data, and the objective's seed is `seed`.
     """
-    return ConfigDict(
+    return OpenConfig(
         {
             "paper": "",
             "cut": "",  # What the run shortens of its paper's, said in its report and card.
@@ -51,6 +62,13 @@ def default_config():
                 "validation_split": "",
                 "test_split": "",
                 "limit": 0,
+                "crop": 0,
+                "rotations": False,
+                "distinct": False,
+                "pixel_scale": 1.0,
+                "validation_fraction": 0.1,
+                "test_fraction": 0.1,
+                "split_seed": 17,
             },
             "encoder": {"name": "mlp"},
             "decoder": {"name": "mlp"},
@@ -82,6 +100,10 @@ def default_config():
                 "metrics": ["rate", "distortion", "elbo", "nll", "active_units", "linear_probe"],
                 "num_samples": 100,
                 "nll_examples": 0,
+                "num_generated": 0,
+                "num_chains": 0,
+                "num_temperatures": 0,
+                "classifier": "",
             },
         }
     )
@@ -115,87 +137,19 @@ def complete(config, mode=""):
         config.evaluation.num_samples = 5
         config.evaluation.nll_examples = 50
     with config.unlocked():
-        for room, spec in _whole_rooms(config).items():
-            config[room] = ConfigDict(_with_tuples(spec))
-        config.evaluation = ConfigDict(_with_tuples(plain(config.evaluation)))
+        for room, registry in rooms().items():
+            config[room] = part_config(plain(config[room]), registry)
+        config.data = _open(config.data)
+        config.evaluation = ConfigDict(with_tuples(plain(config.evaluation)))
     return config.lock()
 
 
-def _with_tuples(value):
-    """Returns lists as tuples, which a flag can set: `--config.encoder.hidden_units="(5, 5)"`."""
-    if isinstance(value, dict):
-        return {key: _with_tuples(item) for key, item in value.items()}
-    return tuple(map(_with_tuples, value)) if isinstance(value, list) else value
-
-
-def _whole_rooms(config):
-    return {
-        room: _with_defaults(plain(config[room]), registry) for room, registry in _rooms().items()
-    }
-
-
-def _with_defaults(spec, registry):
-    spec = {"name": spec} if isinstance(spec, str) else spec
-    parameters = inspect.signature(registry.get(spec["name"]).__init__).parameters.values()
-    defaults = {
-        p.name: p.default
-        for p in parameters
-        if p.name not in (*_FROM_ELSEWHERE, "seed") and p.default is not p.empty
-    }
-    spec = {**defaults, **spec}
-    for key, inner in _nested(registry).items():
-        if key in spec:
-            spec[key] = _with_defaults(spec[key], inner)
-    return spec
-
-
-def _rooms():
-    import zoo
-
-    zoo.load_parts()
-    from zoo.vae import ROOMS
-
-    return ROOMS
-
-
-def _nested(registry):
-    """Arguments of parts that are parts themselves: likelihood, inner encoder, divergence."""
-    from zoo.registry import DIVERGENCES, LIKELIHOODS
-
-    return {"likelihood": LIKELIHOODS, "base": registry, "divergence": DIVERGENCES}
-
-
-def model_config(config, image_shape):
-    """Returns the mapping for `zoo.build`: the four rooms with sizes and seed put in.
-
-    Args:
-        config: A run's config.
-        image_shape: (H, W, C) of its data.
-    """
-    rooms = {room: _with_numbers(plain(config[room])) for room in _rooms()}
-    for room in ("encoder", "decoder", "marginal"):
-        rooms[room]["latent_dim"] = config["latent_dim"]
-    rooms["decoder"]["image_shape"] = list(image_shape)
-    for room, registry in _rooms().items():
-        if "seed" in registry.get(rooms[room]["name"]).argument_names():
-            rooms[room]["seed"] = config["seed"]
-    return rooms
-
-
-def _with_numbers(spec):
-    """Returns a part's arguments, those that are a word or a number as numbers where they are.
-
-    A flag of an argument whose default is a word, `--config.encoder.scale=0.1`, is text.
-    """
-    found = {}
-    for key, value in spec.items():
-        if isinstance(value, dict):
-            value = _with_numbers(value)
-        elif key in WORD_OR_NUMBER and isinstance(value, str):
-            with contextlib.suppress(ValueError):
-                value = float(value)
-        found[key] = value
-    return found
+def _open(data):
+    """Returns the `data` of a config with keys whose flags take values of several types."""
+    result = OpenConfig()
+    for key, value in data.items():
+        result[key] = with_tuples(plain(value))
+    return result
 
 
 def make_optimizer(config, steps_per_epoch):
@@ -259,15 +213,6 @@ def check_numbers(config):
     check_names([config["train"]["dtype_policy"]], DTYPE_POLICIES, "train.dtype_policy")
 
 
-def plain(value):
-    """Returns a config as nested dicts and lists, as JSON keeps it."""
-    if hasattr(value, "items"):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(item) for item in value]
-    return value
-
-
 def flat(config, prefix=""):
     """Returns `{"data.name": "digits", ...}`."""
     found = {}
@@ -280,7 +225,11 @@ def flat(config, prefix=""):
 
 
 def _filled(config):
-    return {**flat(default_config()), **flat({**plain(config), **_whole_rooms(config)})}
+    parts = {
+        room: with_numbers(with_defaults(plain(config[room]), registry))
+        for room, registry in rooms().items()
+    }
+    return {**flat(default_config()), **flat({**plain(config), **parts})}
 
 
 def differences(ours, theirs):

@@ -8,9 +8,10 @@ import shlex
 from pathlib import Path
 
 from absl import flags
-from ml_collections import config_flags
 
 from trainers import config as configs
+from trainers import overrides as config_overrides
+from trainers import parts
 
 FAMILY = "family"  # the key that is no config key but the config's argument: FILE:++v
 # Of the parts made to see whether their arguments are valid, where the config gives no size: one of
@@ -181,7 +182,7 @@ def _make_parts(config, made):
             for room, spec in configs.model_config(config, shape).items():
                 part = (room, repr(spec))
                 if part not in made:
-                    configs._rooms()[room].create(spec)
+                    parts.rooms()[room].create(spec)
                     made.add(part)
             return
         except ValueError:
@@ -201,6 +202,6 @@ def load(arguments):
     """Returns the config that the flags `--config=FILE:words --config.key=value ...` mean."""
     argv = ["trainers.train", *arguments]
     values = flags.FlagValues()
-    config_flags.DEFINE_config_file("config", flag_values=values, sys_argv=argv)
+    config_overrides.define_config("The run's config.", flag_values=values, sys_argv=argv)
     values(argv)
     return values["config"].value
