@@ -10,6 +10,12 @@ from zoo import files
 NAME = "ledger.csv"
 NATS = ("rate", "distortion", "elbo", "nll")
 AXES = {"family": "family", "beta": "objective.beta", "seed": "seed"}
+# Columns that are no key of a config.
+MEASURED = (
+    *("run", "epochs", "nll_samples", "nll_examples", "active_units", "train_seconds"),
+    *("examples_per_second", "status", "error", "command"),
+    *(column for name in NATS for column in (name, f"{name}_stderr")),
+)
 
 
 def write(workdir):
@@ -44,6 +50,12 @@ def read(workdir):
     return [
         {key: _value(key, text) for key, text in row.items()} for row in histories.from_csv(path)
     ]
+
+
+def swept(rows):
+    """Returns the keys in which rows of a ledger differ: `["beta", "latent_dim", "seed"]`."""
+    keys = dict.fromkeys(key for row in rows for key in row if key not in MEASURED)
+    return [key for key in keys if len({row.get(key) for row in rows}) > 1]
 
 
 def _value(key, text):

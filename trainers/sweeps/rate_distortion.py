@@ -15,19 +15,12 @@ from matplotlib.ticker import MaxNLocator
 
 from trainers.plots import INK, MUTED, STYLE, png_bytes
 from trainers.sweeps import ledger, records
+from trainers.sweeps.channels import MEANINGS, channels, family_of, mark
 from zoo import files
 
-# Okabe and Ito's colours, one an encoder and decoder; a shape a marginal.
-NETWORKS = {"--": "#0072B2", "+-": "#56B4E9", "-+": "#D55E00", "++": "#E69F00"}
-MARGINALS = {"-": "o", "+": "s", "v": "^"}
 LETTERS = {"-": "#0072B2", "+": "#D55E00", "v": "#009E73"}
-NEUTRAL = "#0072B2"  # of runs that are of no family
+LEGEND_LETTERS = 122  # that fit a legend's line, 4 of them for each mark
 ROOMS = ("encoder", "decoder", "marginal")
-MEANINGS = {
-    "encoder": {"-": "- gated convolutions", "+": "+ with IAF"},
-    "decoder": {"-": "- deconvolutions", "+": "+ PixelCNN++"},
-    "marginal": {"-": "- N(0, I)", "+": "+ MAF", "v": "v VampPrior"},
-}
 
 
 def write(workdir):
@@ -49,7 +42,7 @@ def write(workdir):
     if not rows:
         return []
     pictures = {"rate_distortion.png": overview(rows)}
-    if any(_family(row) for row in rows):
+    if any(family_of(row) for row in rows):
         pictures["rate_distortion_by_part.png"] = by_part(rows)
     paths = []
     for name, figure in pictures.items():
@@ -83,21 +76,24 @@ def pareto_frontier(rates, distortions):
 
 @matplotlib.rc_context(STYLE)
 def overview(rows):
-    """Draws D over R, and -ELBO over R: colours for networks, shapes for marginals.
+    """Draws D over R, and -ELBO over R; `channels` says how the runs are distinguished.
 
     Args:
-        rows: Of a ledger, each with `family` (or None), `rate` and `distortion`.
+        rows: Of a ledger, each with `rate`, `distortion` and the keys that were swept.
 
     Returns:
-        A `Figure` of 9 by 4.6 inches.
+        A `Figure` 9 inches wide, 4.6 inches high with a legend of two rows.
     """
-    figure = Figure(figsize=(9, 4.6), layout="constrained")
+    look = channels(rows)
+    handles, columns = _legend(look.handles)
+    height = 4.6 + 0.19 * max(0, -(-len(handles) // columns) - 2)
+    figure = Figure(figsize=(9, height), layout="constrained")
     left, right = figure.subplots(1, 2)
     for panel, total in ((left, False), (right, True)):
-        _panel(panel, rows, total, _colour_of_networks, _shape)
+        _panel(panel, rows, total, look.colour, look.shape, look.text)
     left.set_title("Distortion")
     right.set_title("-ELBO = rate + distortion")
-    figure.legend(handles=_legend(rows), loc="outside lower center", ncols=5, handletextpad=0.3)
+    figure.legend(handles=handles, loc="outside lower center", ncols=columns, handletextpad=0.3)
     return figure
 
 
@@ -114,25 +110,25 @@ def by_part(rows):
     Reference:
         `broken_elbo`, Figure 7 (a, b, c) and Figure 3 of the main paper.
     """
-    rows = [row for row in rows if _family(row)]
+    rows = [row for row in rows if family_of(row)]
     figure = Figure(figsize=(10.5, 6.6), layout="constrained")
     panels = figure.subplots(2, 3, sharex=True, sharey="row")
     for place, room in enumerate(ROOMS):
         for panel, total in zip(panels[:, place], (False, True)):
-            _panel(panel, rows, total, lambda row, at=place: LETTERS[_family(row)[at]])
+            _panel(panel, rows, total, lambda row, at=place: LETTERS[family_of(row)[at]])
             panel.set_xlabel(panel.get_xlabel() if total else "")
             panel.set_ylabel(panel.get_ylabel() if place == 0 else "")
         top = panels[0, place]
         top.set_title(f"by {room}")
-        letters = [m for m in MEANINGS[room] if any(_family(r)[place] == m for r in rows)]
-        handles = [_mark(LETTERS[m], "o", MEANINGS[room][m]) for m in letters]
+        letters = [m for m in MEANINGS[room] if any(family_of(r)[place] == m for r in rows)]
+        handles = [mark(LETTERS[m], "o", MEANINGS[room][m]) for m in letters]
         box = {"frameon": True, "framealpha": 0.9, "edgecolor": "white"}
         top.legend(handles=handles, loc="best", handletextpad=0.3, **box)
     figure.legend(handles=_lines(), loc="outside lower center", ncols=2)
     return figure
 
 
-def _panel(panel, rows, total, colour, shape=lambda row: "o"):
+def _panel(panel, rows, total, colour, shape=lambda row: "o", text=lambda row: ""):
     """Draws one plane: D or R + D over R, the frontier, and lines of one ELBO."""
     rates = np.array([row["rate"] for row in rows], float)
     distortions = np.array([row["distortion"] for row in rows], float)
@@ -142,6 +138,11 @@ def _panel(panel, rows, total, colour, shape=lambda row: "o"):
             rate, height, s=34, color=colour(row), marker=shape(row), edgecolors="white",
             linewidths=0.6, alpha=0.95, zorder=3,
         )  # fmt: skip
+        if text(row):
+            panel.annotate(
+                text(row), (rate, height), xytext=(4, 3), textcoords="offset points",
+                fontsize=6.5, color=INK, zorder=4,
+            )  # fmt: skip
     edge = pareto_frontier(rates, distortions)
     panel.plot(rates[edge], heights[edge], color=INK, linewidth=1.1, zorder=2)
     for axis, values in ((panel.set_xlim, rates), (panel.set_ylim, heights)):
@@ -170,39 +171,20 @@ def _lines_of_one_elbo(panel, losses):
             )  # fmt: skip
 
 
-def _family(row):
-    family = row.get("family") or ""
-    fits = len(family) == 3 and family[:2] in NETWORKS and family[2] in MARGINALS
-    return family if fits else ""
+def _legend(groups):
+    """Returns the handles of a legend and its number of columns, so that it fits the figure.
 
-
-def _colour_of_networks(row):
-    return NETWORKS.get(_family(row)[:2], NEUTRAL)
-
-
-def _shape(row):
-    return MARGINALS.get(_family(row)[2:], "o")
-
-
-def _mark(colour, shape, label):
-    return Line2D([], [], linestyle="", marker=shape, markersize=6, color=colour, label=label)
-
-
-def _legend(rows):
-    families = {_family(row) for row in rows}
-    networks = [
-        _mark(colour, "o", f"encoder {pair[0]}, decoder {pair[1]}")
-        for pair, colour in NETWORKS.items()
-        if any(f[:2] == pair for f in families)
-    ]
-    marginals = [
-        _mark(MUTED, shape, f"marginal {MEANINGS['marginal'][letter]}")
-        for letter, shape in MARGINALS.items()
-        if any(f[2:] == letter for f in families)
-    ]
-    empty = Line2D([], [], linestyle="", label=" ")  # a group begins at the top of its column
-    padded = [group + [empty] * (len(group) % 2) for group in (networks, marginals)]
-    return [*padded[0], *padded[1], *_lines()]
+    Each group begins at the top of a column.
+    """
+    groups = [*groups, _lines()]
+    empty = Line2D([], [], linestyle="", label=" ")
+    for height in range(2, 3 + sum(map(len, groups))):
+        padded = [h for group in groups for h in [*group, *[empty] * (-len(group) % height)]]
+        columns = [padded[i : i + height] for i in range(0, len(padded), height)]
+        letters = sum(4 + max(len(h.get_label()) for h in column) for column in columns)
+        if letters <= LEGEND_LETTERS:
+            break
+    return padded, len(columns)
 
 
 def _lines():
