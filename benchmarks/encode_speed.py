@@ -7,6 +7,7 @@ are processes of their own, run in alternation; the table gives medians over tur
 """
 
 import importlib.util
+import sys
 
 from benchmarks.rounds import Contender, arguments, compare, summary
 from trainers import scripts
@@ -73,4 +74,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(scripts.reported(main)())

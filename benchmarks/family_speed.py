@@ -8,13 +8,16 @@ The sampler's table has the naive loop (the whole network once for each pixel) b
 that computes every activation once; both draw the same pixels, which is checked.
 """
 
+import sys
 import time
 
 from benchmarks import matrix_product, networks
 from benchmarks.rounds import Contender, arguments, compare, summary
-from configs.broken_elbo.families import FAMILIES
 from trainers import scripts
 from trainers.environment import hardware, versions
+
+with scripts.needs(__name__):
+    from configs.broken_elbo.families import FAMILIES
 
 BATCH_SIZE = 100
 DTYPES = {"float32": "float32", "mixed_bfloat16": "bfloat16"}
@@ -148,4 +151,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(scripts.reported(main)())

@@ -18,21 +18,24 @@ parts alone, and `--parts=` measures nothing. What is not measured is taken from
 cards are always read again.
 """
 
-import argparse
 import functools
 import statistics
+import sys
 import time
 from pathlib import Path
 
 import numpy as np
 
 import zoo
-from trainers import data
-from trainers.config import default_config
+from trainers import data, scripts
 from trainers.environment import hardware, versions
 from zoo import files
 from zoo.arguments import check_names
-from zoo.evaluation import probes
+
+with scripts.needs(__name__):
+    scripts.start_tensorflow()
+    from trainers.config import default_config
+    from zoo.evaluation import probes
 
 NUM_LABELLED = 1000
 # Training images of the second table.
@@ -326,7 +329,7 @@ def into_readme(path, table):
 
 def main():
     """Measures, prints, and writes where the flags say."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = scripts.Parser(__doc__)
     parser.add_argument("--out", default="", help="a JSON file")
     parser.add_argument("--table", default="", help="a Markdown file")
     parser.add_argument("--readme", default="", help="a Markdown file with the two marks")
@@ -354,4 +357,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(scripts.reported(main)())

@@ -7,12 +7,18 @@ docs/runtimes.md. Before the layer stands another convolution with a ReLU, as in
 the runtime may choose how its maps lie in memory.
 """
 
-import numpy as np
-import onnx
-from onnx import helper
+import sys
 
-from benchmarks.transposed import best, graph_of, print_table
-from export import narrow
+import numpy as np
+
+from trainers import scripts
+
+with scripts.needs(__name__):
+    import onnx
+    from onnx import helper
+
+    from benchmarks.transposed import best, graph_of, print_table
+    from export import narrow
 
 # Maps in, kernel, rows and columns: those of the gated decoders and of DCGAN's for CIFAR-10.
 LAYERS = [(32, 5, 28), (128, 5, 32)]
@@ -57,4 +63,5 @@ def measure(batch_sizes=(1, 64), seconds=1.0):
 
 
 if __name__ == "__main__":
-    print_table(measure, __doc__, "1,64", ("convolution", "transposed"))
+    columns = ("convolution", "transposed")
+    sys.exit(scripts.reported(print_table)(measure, __doc__, "1,64", columns))

@@ -15,6 +15,8 @@ import subprocess
 import sys
 import time
 
+from trainers import scripts
+
 _MARK = "@round "
 
 
@@ -117,8 +119,13 @@ def compare(contenders, rounds, seconds):
 
 
 def arguments(description, seconds):
-    """Returns the parser of a benchmark's command line; `seconds` is a turn's usual length."""
-    parser = argparse.ArgumentParser(description=description.split("\n")[0])
+    """Returns the parser of a benchmark's command line.
+
+    Args:
+        description: The benchmark's docstring, with its command.
+        seconds: Length of a turn by default.
+    """
+    parser = scripts.Parser(description)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=seconds, help="length of a turn")
     parser.add_argument("--out", help="a JSON file for the numbers")

@@ -13,6 +13,7 @@ without bfloat16 units emulates that type, many times slower than float32: `--dt
 """
 
 import importlib.util
+import sys
 
 from benchmarks import matrix_product, networks
 from benchmarks.rounds import Contender, arguments, compare, summary
@@ -108,4 +109,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(scripts.reported(main)())

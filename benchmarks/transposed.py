@@ -7,15 +7,19 @@ a square of 2 x 2 pixels, and a `DepthToSpace`; its kernel has zeros where a pla
 pixel. Published graphs keep `ConvTranspose`: see the table of docs/runtimes.md.
 """
 
-import argparse
+import sys
 import time
 
 import numpy as np
-import onnx
-from onnx import helper, numpy_helper
 
-from export.onnx import IR_VERSION, OPSET
+from trainers import scripts
 from zoo.graph import Graph
+
+with scripts.needs(__name__):
+    import onnx
+    from onnx import helper, numpy_helper
+
+    from export.onnx import IR_VERSION, OPSET
 
 # Maps in and out, kernel, rows and columns in: those of the small, gated and DCGAN decoders.
 LAYERS = [(64, 64, 3, 7), (64, 32, 3, 14), (64, 128, 5, 14), (128, 64, 4, 7), (256, 128, 4, 8)]
@@ -115,7 +119,7 @@ def print_table(measure, description, batch_sizes, forms):
         batch_sizes: Those by default, "1,256".
         forms: What the two columns of milliseconds are of.
     """
-    parser = argparse.ArgumentParser(description=description.partition("\n")[0])
+    parser = scripts.Parser(description)
     parser.add_argument("--batch", default=batch_sizes, help="batch sizes")
     sizes = [int(size) for size in parser.parse_args().batch.split(",")]
     print(f"| maps | kernel | input | batch | {forms[0]}, ms | {forms[1]}, ms |")
@@ -126,4 +130,5 @@ def print_table(measure, description, batch_sizes, forms):
 
 
 if __name__ == "__main__":
-    print_table(measure, __doc__, "1,256", ("transposed", "convolution and shuffle"))
+    columns = ("transposed", "convolution and shuffle")
+    sys.exit(scripts.reported(print_table)(measure, __doc__, "1,256", columns))

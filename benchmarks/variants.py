@@ -9,24 +9,28 @@ than `DATA` are left out. With `--models` these alone are measured; the lines of
 those of `--table`.
 """
 
-import argparse
 import functools
 import statistics
+import sys
 import time
 from pathlib import Path
 
 import numpy as np
 
 import zoo
-from benchmarks import features
 from export import quantize
+from trainers import scripts
 from trainers.environment import hardware
 from zoo import files
 from zoo.arguments import check_names
-from zoo.evaluation import probes
 from zoo.graph import Graph
 from zoo.images import prepare_images
 from zoo.releases import card as cards
+
+with scripts.needs(__name__):
+    scripts.start_tensorflow()
+    from benchmarks import features
+    from zoo.evaluation import probes
 
 COMMAND = "python -m benchmarks.variants --table=docs/variants.md"
 BATCH = 256
@@ -123,7 +127,7 @@ def document(lines, here):
 
 def main():
     """Measures, prints, and writes where the flags say."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = scripts.Parser(__doc__)
     parser.add_argument("--table", default="", help="a Markdown file")
     parser.add_argument("--models", default="", help="names, by commas; all by default")
     parser.add_argument("--seconds", type=float, default=1.0, help="for each speed")
@@ -143,4 +147,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(scripts.reported(main)())

@@ -3,7 +3,6 @@
 python -m export.encode --model=NAME --images=FOLDER_OR_FILE --out=features.npz [--resize]
 """
 
-import argparse
 import importlib.util
 import sys
 import warnings
@@ -13,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from export import pictures
+from trainers import scripts
 from zoo import files, runtime, streaming
 from zoo.arguments import positive_int
 
@@ -83,21 +83,16 @@ def _can_show():
     return importlib.util.find_spec("tqdm") is not None
 
 
+@scripts.reported
 def main(arguments=None):
     """Encodes what the command line names; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m export.encode", description=__doc__.partition("\n")[0]
-    )
+    parser = scripts.Parser(__doc__)
     parser.add_argument("--model", required=True, help="released name, folder or URL")
     parser.add_argument("--images", required=True, help="folder, picture, .npy, .npz or IDX file")
     parser.add_argument("--out", required=True, help="the npz file to write")
     pictures.add_resize(parser)
     options = parser.parse_args(arguments)
-    try:
-        count = encode(options.model, options.images, options.out, options.resize)
-    except (ImportError, OSError, TypeError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    count = encode(options.model, options.images, options.out, options.resize)
     print(f"{count} images -> {options.out}")
     return 0
 

@@ -4,20 +4,20 @@ python -m export.publish --workdir=DIR --name=NAME [--out=DIR] [--noprobability]
 """
 
 import contextlib
-import os
 import re
 import sys
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-
 import numpy as np
 
 from export.report import TOLERANCE, relative_error
-from trainers.config import plain
+from trainers import scripts
 from zoo import files
 from zoo.arrays import read_npz
 from zoo.releases import card as cards
+
+with scripts.needs(__name__):
+    from trainers.parts import plain
 
 
 class NotKept(ValueError):
@@ -262,36 +262,30 @@ def _check_backend():
 
 
 def main(argv):
-    """Publishes what the flags say; returns the exit code."""
+    """Publishes what the flags say."""
     from absl import flags
 
-    from trainers import scripts
-
-    scripts.no_arguments(argv)
     options = flags.FLAGS
-    try:
-        scripts.import_parts(options.parts)
-        with_graphs = (options.saved_model, options.probability)
-        how = (*with_graphs, options.storage, options.licence)
-        out = publish(options.workdir, options.name, options.out, *how)
-    except (ImportError, OSError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    scripts.start_tensorflow()
+    scripts.import_parts(options.parts)
+    with_graphs = (options.saved_model, options.probability)
+    how = (*with_graphs, options.storage, options.licence)
+    out = publish(options.workdir, options.name, options.out, *how)
     print(f"published {options.name}: {out}\ncheck it anywhere: python -m export.verify {out}")
-    return 0
 
 
 if __name__ == "__main__":
-    from absl import app, flags
+    with scripts.needs(__name__):
+        from absl import flags
 
-    from trainers import scripts
-
-    scripts.define_path("workdir", None, "The run's folder.", required=True)
-    flags.DEFINE_string("name", None, "What to call the model.", required=True)
+    scripts.define_path("workdir", None, "The run's folder.")
+    flags.DEFINE_string("name", None, "What to call the model.")
     scripts.define_path("out", None, "The artifact's folder; default: WORKDIR/artifact.")
     flags.DEFINE_string("licence", "", "Of the weights, for the card; not stated by default.")
     flags.DEFINE_bool("saved_model", True, "Whether to write a SavedModel too.")
     flags.DEFINE_bool("probability", True, "Whether to write the graphs of log-densities too.")
-    flags.DEFINE_list("parts", [], "Modules or .py files with parts of your own, to import first.")
+    flags.DEFINE_list(
+        "parts", [], "Modules or .py files that register custom parts, to import first."
+    )
     flags.DEFINE_enum("storage", "float32", ["float32", "float16"], "What weights are stored in.")
-    app.run(main)
+    scripts.run(main, required=("workdir", "name"))

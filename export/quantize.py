@@ -1,4 +1,6 @@
-"""An encoder in 8 bits: `python -m export.quantize MODEL --images=FOLDER_OR_FILE --out=FILE.onnx`.
+"""Writes an encoder with weights and activations of 8 bits, and what that costs.
+
+python -m export.quantize MODEL --images=FOLDER_OR_FILE --out=FILE.onnx
 
 The file carries the card of its model: `zoo.load_encoder(FILE)` opens it like any encoder.
 Weights and activations of products and convolutions become int8, by ONNX Runtime's static
@@ -7,7 +9,6 @@ with all of them, sums overflow 16 bits on processors without VNNI. What int8 co
 those images, and said: nothing here says that it is little.
 """
 
-import argparse
 import sys
 import tempfile
 from pathlib import Path
@@ -15,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from export import pictures
+from trainers import scripts
 from zoo import files, runtime
 from zoo.graph import Graph
 from zoo.images import prepare_images
@@ -119,24 +121,19 @@ def compare(content, changed, images):
     return {"bytes": [len(content), len(changed)], "error": error}
 
 
+@scripts.reported
 def main(arguments=None):
     """Writes the graph that the command line names; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m export.quantize", description=__doc__.partition("\n")[0]
-    )
+    parser = scripts.Parser(__doc__)
     parser.add_argument("model", help="a released name, a folder or a URL")
     parser.add_argument("--images", required=True, help="images of its data: folder or file")
     out = {"required": True, "type": lambda path: Path(path).expanduser()}
     parser.add_argument("--out", **out, help="the ONNX file to write")
     pictures.add_resize(parser)
     options = parser.parse_args(arguments)
-    try:
-        encoder, content, images = read(options.model, options.images, options.resize)
-        changed = with_card(quantize(content, images), encoder.card)
-        files.atomic_write(options.out, changed)
-    except (ImportError, OSError, TypeError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    encoder, content, images = read(options.model, options.images, options.resize)
+    changed = with_card(quantize(content, images), encoder.card)
+    files.atomic_write(options.out, changed)
     found = compare(content, changed, images)
     print(f"{options.out}: {found['bytes'][1]:,} bytes, of {found['bytes'][0]:,} before")
     for name, error in found["error"].items():

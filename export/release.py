@@ -9,17 +9,17 @@ fails stops no other, and ends the command with exit code 1.
 
 import copy
 import dataclasses
-import os
 import sys
 import tempfile
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-
-from export import half
+from trainers import scripts
 from zoo import files
 from zoo.arguments import check_names
 from zoo.releases import card as cards
+
+with scripts.needs(__name__):
+    from export import half
 
 ARTIFACTS = Path("artifacts")
 LICENCE = "Apache-2.0"
@@ -147,16 +147,10 @@ def main(argv):
     """Runs the command; returns its exit code."""
     from absl import flags, logging
 
-    from trainers import scripts
-
     logging.set_verbosity(logging.WARNING)
-    scripts.no_arguments(argv)
     options = flags.FLAGS
-    try:
-        found = release(options.runs, options.names, options.out, options.data_dir)
-    except ValueError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    scripts.start_tensorflow()
+    found = release(options.runs, options.names, options.out, options.data_dir)
     broken = check_sizes(options.out)
     for line in broken:
         print(f"error: {line}", file=sys.stderr)
@@ -164,12 +158,11 @@ def main(argv):
 
 
 if __name__ == "__main__":
-    from absl import app, flags
+    with scripts.needs(__name__):
+        from absl import flags
 
-    from trainers import scripts
-
-    scripts.define_path("runs", None, "The folder of runs.", required=True)
+    scripts.define_path("runs", None, "The folder of runs.")
     flags.DEFINE_list("names", None, "Names of configs/releases.py; all by default.")
     scripts.define_path("out", str(ARTIFACTS), "Where artifacts go.")
     flags.DEFINE_string("data_dir", None, "Where TensorFlow Datasets keeps its data.")
-    app.run(main)
+    scripts.run(main, required=("runs",))

@@ -7,13 +7,11 @@ too. The card notes what was measured again, by which command and on which machi
 """
 
 import dataclasses
-import os
 import sys
 import tempfile
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-
+from trainers import scripts
 from zoo import files
 from zoo.releases import card as cards
 
@@ -105,11 +103,9 @@ def main(argv):
     """Runs the command; returns its exit code."""
     from absl import flags, logging
 
-    from trainers import scripts
-
     logging.set_verbosity(logging.WARNING)
-    scripts.no_arguments(argv)
     options = flags.FLAGS
+    scripts.start_tensorflow()
     for name in options.models:
         try:
             entries = remeasure(name, options.metrics, options.data_dir, scripts.is_terminal())
@@ -122,9 +118,10 @@ def main(argv):
 
 
 if __name__ == "__main__":
-    from absl import app, flags
+    with scripts.needs(__name__):
+        from absl import flags
 
-    flags.DEFINE_list("models", None, "Released names or artifacts' folders.", required=True)
-    flags.DEFINE_list("metrics", None, "Names of metrics.", required=True)
+    flags.DEFINE_list("models", None, "Released names or artifacts' folders.")
+    flags.DEFINE_list("metrics", None, "Names of metrics.")
     flags.DEFINE_string("data_dir", None, "Where TensorFlow Datasets keeps its data.")
-    app.run(main)
+    scripts.run(main, required=("models", "metrics"))

@@ -6,10 +6,10 @@ python -m export.seal FOLDER [FOLDER ...]
 a card that was edited on purpose. Weights and graphs stay as they are.
 """
 
-import argparse
 import sys
 from pathlib import Path
 
+from trainers import scripts
 from zoo.escape import printable
 from zoo.releases import card as cards
 
@@ -35,18 +35,13 @@ def seal(folder):
     return cards.read_card(folder)[cards.SEAL]
 
 
+@scripts.reported
 def main(arguments=None):
     """Seals the artifacts that the command line names; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m export.seal", description=__doc__.partition("\n")[0]
-    )
+    parser = scripts.Parser(__doc__)
     parser.add_argument("folders", nargs="+", type=Path, help="artifacts' folders")
-    try:
-        for folder in parser.parse_args(arguments).folders:
-            print(f"{seal(folder)}  {printable(folder)}")
-    except (OSError, ValueError) as error:
-        print(f"error: {printable(error)}", file=sys.stderr)
-        return 1
+    for folder in parser.parse_args(arguments).folders:
+        print(f"{seal(folder)}  {printable(folder)}")
     return 0
 
 

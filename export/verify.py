@@ -6,7 +6,7 @@
 Exit code 0 only if every check agrees. The default needs NumPy and ONNX Runtime alone.
 """
 
-import argparse
+import importlib.util
 import sys
 from pathlib import Path
 
@@ -14,9 +14,9 @@ import numpy as np
 
 from export import runtimes
 from export.report import Report, one_line, relative_error
+from trainers import scripts
 from zoo import registry
 from zoo.arrays import read_npz
-from zoo.escape import printable
 from zoo.protobuf import require_self_contained
 from zoo.releases import card as cards
 from zoo.releases import catalogue
@@ -222,12 +222,10 @@ def _check_graph(report, content, name):
     report.attempt("onnx checker", name, check)
 
 
+@scripts.reported
 def main(arguments=None):
     """Verifies what the command line names; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m export.verify",
-        description="Proves that an artifact gives its numbers here.",
-    )
+    parser = scripts.Parser(__doc__)
     parser.add_argument("model", nargs="?", help="a released name, an artifact's folder, or a URL")
     parser.add_argument("--runtime", default="onnxruntime", help=f"one of {list(RUNTIMES)}")
     parser.add_argument("--node_modules", default="", help="where npm installed, for node and web")
@@ -243,16 +241,15 @@ def main(arguments=None):
     matrix_alone = (options.matrix and not options.all) or (options.models and not options.matrix)
     if options.all == bool(options.model) or matrix_alone:
         parser.error("expected a model, or --all [--matrix=FILE [--models=NAME,NAME]]")
-    try:
-        if options.all:
-            from export import matrix
+    wants_tensorflow = options.all or options.runtime == "tensorflow"
+    if wants_tensorflow and importlib.util.find_spec("tensorflow"):
+        scripts.start_tensorflow()
+    if options.all:
+        from export import matrix
 
-            return matrix.verify_all(options.matrix, options.node_modules, options.models)
-        # A model without a SavedModel is run in TensorFlow by one made from its weights.
-        report = verify(options.model, options.runtime, options.node_modules, rebuild=True)
-    except (ImportError, OSError, ValueError) as error:
-        print(f"error: {printable(error)}", file=sys.stderr)
-        return 1
+        return matrix.verify_all(options.matrix, options.node_modules, options.models)
+    # A model without a SavedModel is run in TensorFlow by one made from its weights.
+    report = verify(options.model, options.runtime, options.node_modules, rebuild=True)
     print(report)
     return 0 if report.ok else 1
 

@@ -62,6 +62,7 @@ def default_config():
                 "validation_split": "",
                 "test_split": "",
                 "limit": 0,
+                "test_limit": 0,
                 "crop": 0,
                 "rotations": False,
                 "distinct": False,

@@ -9,6 +9,8 @@ import linecache
 import sys
 import traceback
 
+from zoo.escape import printable
+
 PACKAGES = ("zoo", "trainers", "export", "configs", "benchmarks")
 # Package -> the extra of `pip install` that brings it; "train" brings all others.
 EXTRAS = {"jax": "train,jax", "sklearn": "sklearn", "PIL": "images", "tqdm": "images"}
@@ -36,7 +38,7 @@ def reported(main):
             line = explain(error)
             if line is None:
                 raise
-            print(f"error: {line}", file=sys.stderr)
+            print(f"error: {printable(line)}", file=sys.stderr)
             return 2 if isinstance(error, UsageError) else 1
 
     return call

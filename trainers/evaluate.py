@@ -4,36 +4,44 @@ python -m trainers.evaluate --workdir=/tmp/quickstart --metrics=nll,linear_probe
 python -m trainers.evaluate --model=vimae-mnist-z8-vae --data=folder:PATH --out=FOLDER
 """
 
-from absl import app, flags, logging
-
 from trainers import scripts
+
+with scripts.needs(__name__):
+    from absl import flags
 
 scripts.prepare_tensorflow()
 
 WORKDIR = scripts.define_path("workdir", None, "A run's folder.")
-MODEL = flags.DEFINE_string("model", None, "A released name or an artifact's folder, instead.")
-METRICS = flags.DEFINE_list("metrics", None, "Names; those of the run's config by default.")
-NUM_SAMPLES = flags.DEFINE_integer("num_samples", None, "Samples an example, of nll.")
-NLL_EXAMPLES = flags.DEFINE_integer("nll_examples", None, "Examples, of nll and nll_ais.")
-NUM_CHAINS = flags.DEFINE_integer("num_chains", None, "Chains an example, of nll_ais.")
-NUM_TEMPERATURES = flags.DEFINE_integer("num_temperatures", None, "Of nll_ais.")
-NUM_GENERATED = flags.DEFINE_integer("num_generated", None, "Images of generated_nll and others.")
+MODEL = flags.DEFINE_string("model", None, "A released name or an artifact's folder.")
+METRICS = flags.DEFINE_list(
+    "metrics", None, "Names of metrics, by commas; those of the run's config by default."
+)
+NUM_SAMPLES = flags.DEFINE_integer("num_samples", None, "Samples of each example for nll.")
+NLL_EXAMPLES = flags.DEFINE_integer("nll_examples", None, "Examples for nll, nll_ais; 0: all.")
+NUM_CHAINS = flags.DEFINE_integer("num_chains", None, "Chains of each example for nll_ais.")
+NUM_TEMPERATURES = flags.DEFINE_integer("num_temperatures", None, "Temperatures for nll_ais.")
+NUM_GENERATED = flags.DEFINE_integer("num_generated", None, "Images for generated_nll and others.")
 CLASSIFIER = flags.DEFINE_string("classifier", None, "A folder that keeps the image classifier.")
 DATA_DIR = flags.DEFINE_string("data_dir", None, "Where TensorFlow Datasets keeps its data.")
 DATA = flags.DEFINE_string("data", None, "Other data than the model's own: a name or path.")
 PARTS = flags.DEFINE_list(
-    "parts", [], "Modules or .py files that register parts of your own, to import first."
+    "parts", [], "Modules or .py files that register custom parts, to import first."
 )
 OUT = scripts.define_path(
-    "out", None, "Of --model and of --data: the folder for evaluation.json, or here."
+    "out",
+    None,
+    "With --model or --data: the folder for evaluation.json; the present one by default.",
 )
 
 
 def main(argv):
-    scripts.no_arguments(argv)
+    """Evaluates the run or the released model that the flags name."""
+    if bool(WORKDIR.value) == bool(MODEL.value):
+        received = "both" if WORKDIR.value else "neither"
+        raise scripts.UsageError(f"Expected either --workdir or --model. Received: {received}")
+    scripts.start_tensorflow()
     from trainers import evaluation
 
-    logging.set_verbosity(logging.INFO)
     scripts.import_parts(PARTS.value)
     result = evaluation.evaluate(
         workdir=WORKDIR.value,
@@ -54,5 +62,4 @@ def main(argv):
 
 
 if __name__ == "__main__":
-    flags.mark_flags_as_mutual_exclusive(["workdir", "model"], required=True)
-    app.run(main)
+    scripts.run(main)

@@ -5,9 +5,10 @@ python -m trainers.reproduce --paper=broken_elbo --item=toy --scale=full --workd
 python -m trainers.reproduce --scoreboard
 """
 
-from absl import app, flags
-
 from trainers import scripts
+
+with scripts.needs(__name__):
+    from absl import flags
 
 scripts.prepare_tensorflow()
 
@@ -31,7 +32,11 @@ OVERWRITE = flags.DEFINE_boolean("overwrite", False, "Replace a result of a larg
 
 
 def main(argv):
-    scripts.no_arguments(argv)
+    """Lists, reproduces or writes the scoreboard, as the flags say."""
+    missing = [flag.name for flag in (PAPER, ITEM, WORKDIR) if not flag.value]
+    if missing and not (LIST.value or SCOREBOARD.value):
+        raise scripts.UsageError(f"Expected --{missing[0]}, or --list, or --scoreboard.")
+    scripts.start_tensorflow()
     from trainers.experiments import catalogue, reproducing, scoreboard
 
     if LIST.value:
@@ -39,9 +44,6 @@ def main(argv):
     elif SCOREBOARD.value:
         print(f"Scoreboard: {scoreboard.write(OUT.value or 'results')}")
     else:
-        for flag in (PAPER, ITEM, WORKDIR):
-            if not flag.value:
-                raise app.UsageError(f"Expected --{flag.name}, or --list, or --scoreboard.")
         result = reproducing.reproduce(
             PAPER.value,
             ITEM.value,
@@ -60,4 +62,4 @@ def main(argv):
 
 
 if __name__ == "__main__":
-    app.run(main)
+    scripts.run(main)

@@ -64,7 +64,7 @@ def check_folder(workdir, config):
         if found:
             raise ValueError(
                 f"{workdir} belongs to a run of another config. Use another --workdir, or the "
-                "config it was begun with. Received:\n  " + "\n  ".join(found)
+                "config it was begun with. Received: " + "; ".join(found)
             )
         return
     # Hidden ones may be what a kill left of a `config.json` that was being written.

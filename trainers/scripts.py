@@ -1,34 +1,140 @@
-"""What the scripts share: TensorFlow's settings, flags checked, metrics printed."""
+"""What the scripts share: their start, help, paths as flags, plain log lines, metrics.
 
+Importing this loads the standard library alone: the commands of the light install use it too.
+"""
+
+import argparse
 import importlib.util
+import logging
 import os
-import platform
+import re
 import sys
 from pathlib import Path
 
+from trainers.errors import PACKAGES, UsageError, needs, one_line, reported
+from trainers.starting import prepare_tensorflow, start_tensorflow
+from zoo.registry import nearest
 
-def prepare_tensorflow():
-    """Sets what TensorFlow reads when it is first imported; what the user has set stands.
+__all__ = ["UsageError", "needs", "prepare_tensorflow", "reported", "start_tensorflow"]
 
-    oneDNN is in TensorFlow and off on x86 processors without AVX-512, where convolutions train
-    1.4 times faster with it (docs/speed.md).
+ROOT = Path(__file__).resolve().parents[1]
+HELP = ("-h", "-help", "--help", "-helpshort", "--helpshort")
+
+
+def run(main, required=()):
+    """Parses absl's flags, runs `main(argv)` and exits.
+
+    An error that the user can mend ends in one line, see `reported`. `--help` lists every flag of
+    the script. absl's log lines are plain.
+
+    Args:
+        main: Function of the arguments that are no flags; returns the exit code or None.
+        required: Names of the flags that must be set.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    if platform.machine() in ("x86_64", "AMD64"):
-        os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+    from absl import app, flags
+    from absl import logging as absl_logging
+
+    absl_logging.get_absl_handler().setFormatter(_plain_formatter())
+    absl_logging.get_absl_handler().python_handler.addFilter(is_shown)
+
+    @reported
+    def parse(argv):
+        if any(argument in HELP for argument in argv[1:]):
+            app.usage(shorthelp=True, writeto_stdout=True)
+            _print_config_keys(argv)
+            sys.exit(0)
+        try:
+            rest = flags.FLAGS(argv)
+        except (flags.Error, LookupError, AttributeError, TypeError, ValueError) as error:
+            raise UsageError(one_line(error)) from error
+        missing = [f"--{name}" for name in required if flags.FLAGS[name].value is None]
+        if missing:
+            example = _example(sys.modules["__main__"].__doc__)
+            raise UsageError(f"Expected {' and '.join(missing)}. Example: {example}")
+        if len(rest) > 1:
+            raise UsageError(f"Expected flags only. Received: {' '.join(rest[1:])}")
+        return rest
+
+    def parse_or_exit(argv):
+        rest = parse(argv)
+        if isinstance(rest, int):
+            sys.exit(rest)
+        return rest
+
+    app.run(reported(main), flags_parser=parse_or_exit)
 
 
-def no_arguments(argv):
-    """Raises `app.UsageError` if anything stands on the command line that is not a flag."""
-    from absl import app
+def _print_config_keys(argv):
+    """Prints the keys of the config of `--config=FILE`, if the command line has one."""
+    file = next((a.partition("=")[2] for a in argv if re.match("--?config=", a)), None)
+    if file:
+        start_tensorflow()
+        from trainers import overrides
 
-    if len(argv) > 1:
-        raise app.UsageError(f"Expected flags only. Received: {' '.join(argv[1:])}")
+        print(f"\nkeys of {file}:\n{overrides.listing(file)}")
+
+
+def _example(doc):
+    """Returns the first command of a docstring, in one line."""
+    command = (doc or "").replace("\\\n", " ").partition("python -m ")[2].partition("\n")[0]
+    return " ".join(f"python -m {command}".split())
+
+
+def _plain_formatter():
+    class Formatter(logging.Formatter):
+        """A message as it is; a warning or an error with its level in front."""
+
+        def format(self, record):
+            text = super().format(record)
+            is_worse = record.levelno > logging.INFO
+            return f"{record.levelname.lower()}: {text}" if is_worse else text
+
+    return Formatter()
+
+
+def is_shown(record):
+    """Returns whether a log record is shown: a library's information is not, its warnings are."""
+    package = Path(record.pathname).parent
+    is_ours = any(package.is_relative_to(ROOT / name) for name in PACKAGES)
+    return is_ours or record.levelno > logging.INFO
+
+
+class Parser(argparse.ArgumentParser):
+    """An argparse parser for commands that work without absl: a wrong flag ends in one line.
+
+    Args:
+        doc: The module's docstring: its first line says what the command does, its first
+            `python -m` line is the example that the help ends with.
+    """
+
+    def __init__(self, doc):
+        example = _example(doc)
+        super().__init__(
+            prog=" ".join(example.split()[:3]),
+            description=doc.partition("\n")[0],
+            epilog=f"example: {example}",
+        )
+
+    def parse_known_args(self, args=None, namespace=None):
+        """Parses as argparse does; an unknown flag is an error first, with the nearest name."""
+        args = sys.argv[1:] if args is None else list(args)
+        valid = [flag for action in self._actions for flag in action.option_strings]
+        for flag in (argument.partition("=")[0] for argument in args if argument[:2] == "--"):
+            if not any(name.startswith(flag) for name in valid):  # argparse takes a beginning
+                self.error(f"Unknown flag {flag}.{nearest(flag, valid)}")
+        return super().parse_known_args(args, namespace)
+
+    def error(self, message):
+        """Prints one line and exits with 2."""
+        print(f"error: {message.rstrip('.')}. {self.epilog}", file=sys.stderr)
+        sys.exit(2)
 
 
 def define_path(name, default, help, **options):
     """Defines a flag whose value is a path; `~` in it is the home folder, in `--name=~/x` too."""
     from absl import flags
+
+    flags.disclaim_key_flags()  # `--help` lists it with the script that calls this
 
     class Parser(flags.ArgumentParser):
         def parse(self, argument):
@@ -40,14 +146,21 @@ def define_path(name, default, help, **options):
 
 
 def import_parts(names):
-    """Imports modules, by name or as files, whose parts of a user's own a run's config names.
+    """Imports modules, by name or as files, that register the custom parts of a run's config.
 
     Raises:
         ImportError: If there is no such module or file.
     """
     for name in names:
         if not name.endswith(".py"):
-            importlib.import_module(name)
+            try:
+                importlib.import_module(name)
+            except ModuleNotFoundError as error:
+                if not name.startswith(error.name or ""):
+                    raise
+                raise ImportError(
+                    f"Expected a module or a .py file. Received: --parts={name}, which is absent"
+                ) from error
             continue
         if not Path(name).is_file():
             raise ImportError(f"Expected a Python file. Received: --parts={name}, which is absent")

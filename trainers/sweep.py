@@ -7,10 +7,12 @@ python -m trainers.sweep --config=configs/broken_elbo/mnist.py --workdir=/tmp/sw
 import os
 import sys
 
-from absl import app, flags
-from ml_collections import config_flags
-
 from trainers import scripts
+
+with scripts.needs(__name__):
+    from absl import flags
+
+    from trainers import overrides
 
 scripts.prepare_tensorflow()
 
@@ -18,7 +20,7 @@ scripts.prepare_tensorflow()
 ENVIRONMENT = dict(os.environ)
 os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
 
-CONFIG = config_flags.DEFINE_config_file("config", None, "The runs' config, a Python file.")
+CONFIG = overrides.define_config("The runs' config.")
 WORKDIR = scripts.define_path("workdir", None, "The sweep's folder, made if absent.")
 GRID = flags.DEFINE_string(
     "grid", "", "'key=value,value;key=value': config keys, and `family`, the config's argument."
@@ -33,7 +35,11 @@ PLOT_ONLY = flags.DEFINE_bool("plot_only", False, "Only write the ledger and its
 
 
 def main(argv):
-    scripts.no_arguments(argv)
+    """Runs the sweep that the flags describe, or writes what it measured."""
+    is_run = not (NUMBERS.value or PLOT_ONLY.value)
+    if is_run and (CONFIG.value is None or not GRID.value):
+        raise scripts.UsageError("Expected --config and --grid, or --plot_only, or --numbers.")
+    scripts.start_tensorflow()
     if NUMBERS.value:
         from trainers.sweeps import numbers
 
@@ -49,18 +55,16 @@ def main(argv):
 
 def run():
     """Runs the grid of the flags and returns how many runs failed."""
-    if CONFIG.value is None or not GRID.value:
-        raise app.UsageError("Expected --config and --grid, or --plot_only, or --numbers.")
     from trainers.sweeps import running
 
     holder = flags.FLAGS["config"]
-    overrides = [f"--config.{key}={value}" for key, value in holder.override_values.items()]
+    changes = [f"--config.{key}={value}" for key, value in holder.override_values.items()]
     try:
         records = running.sweep(
             holder.config_filename,
             WORKDIR.value,
             GRID.value,
-            overrides=overrides,
+            overrides=changes,
             jobs=JOBS.value,
             threads=THREADS.value,
             retry_failed=RETRY_FAILED.value,
@@ -78,5 +82,4 @@ def run():
 
 
 if __name__ == "__main__":
-    flags.mark_flag_as_required("workdir")
-    app.run(main)
+    scripts.run(main, required=("workdir",))

@@ -5,27 +5,26 @@ python -m trainers.train --config=configs/quickstart.py --workdir=/tmp/quickstar
 
 import os
 
-from absl import app, flags, logging
-from ml_collections import config_flags
-
 from trainers import scripts
+
+with scripts.needs(__name__):
+    from trainers import overrides
 
 scripts.prepare_tensorflow()
 
-CONFIG = config_flags.DEFINE_config_file("config", None, "The run's config, a Python file.")
+CONFIG = overrides.define_config("The run's config.")
 WORKDIR = scripts.define_path("workdir", None, "The run's folder, made if absent.")
 
 
 def main(argv):
-    scripts.no_arguments(argv)
+    """Trains the run that the flags describe."""
+    scripts.start_tensorflow()
     from trainers import loop
 
-    logging.set_verbosity(logging.INFO)
     run = loop.train_and_evaluate(CONFIG.value, WORKDIR.value, progress=scripts.is_terminal())
     scripts.print_metrics(run.evaluation)
     print(f"Report: {os.path.join(WORKDIR.value, 'report.html')}")
 
 
 if __name__ == "__main__":
-    flags.mark_flags_as_required(["config", "workdir"])
-    app.run(main)
+    scripts.run(main, required=("config", "workdir"))

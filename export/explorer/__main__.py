@@ -1,29 +1,26 @@
-"""`python -m export.explorer`: flags and nothing else."""
+"""Writes a static page that explores one model, or two side by side.
 
-import argparse
+python -m export.explorer MODEL [MODEL] --out=FOLDER
+"""
+
 import sys
 
 from export import pictures
 from export.explorer.build import build
+from trainers import scripts
 
 
+@scripts.reported
 def main(arguments=None):
     """Builds the page that the command line names; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m export.explorer",
-        description="Writes a static page that explores one model, or two side by side.",
-    )
+    parser = scripts.Parser(__doc__)
     parser.add_argument("models", nargs="+", help="one or two released names, folders or URLs")
     parser.add_argument("--out", required=True, help="the folder to write")
     parser.add_argument("--images", help="images for the page: folder, .npy, .npz or IDX file")
     pictures.add_resize(parser)
     parser.add_argument("--ort", help="folder of onnxruntime-web; fetched by npm if not given")
     options = parser.parse_args(arguments)
-    try:
-        page = build(options.models, options.out, options.images, options.resize, options.ort)
-    except (ImportError, OSError, TypeError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    page = build(options.models, options.out, options.images, options.resize, options.ort)
     print(f"{page}\nlook at it: python -m http.server --directory={page.parent}")
     return 0
 

@@ -147,6 +147,7 @@ def test_a_sweep_over_parts():
         ("data.validation_fraction", "0.2", 0.2),
         ("data.test_fraction", "0.2", 0.2),
         ("data.split_seed", "3", 3),
+        ("data.test_limit", "3", 3),
         ("data.image_size", "(28, 30)", (28, 30)),
         ("data.image_size", "28", 28),
         ("evaluation.num_generated", "100", 100),

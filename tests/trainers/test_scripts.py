@@ -57,10 +57,11 @@ pictures = types.ModuleType("trainers.sweeps.rate_distortion")
 pictures.write = said("write", ["picture.png"])
 numbers = types.ModuleType("trainers.sweeps.numbers")
 numbers.copy = said("copy", [1, 2])
-for module in (evaluation, running, pictures, numbers):
+for module in (evaluation, running, pictures, numbers, types.ModuleType("tensorflow")):
     sys.modules[module.__name__] = module
     package, _, name = module.__name__.rpartition(".")
-    setattr(sys.modules[package], name, module)
+    if package:
+        setattr(sys.modules[package], name, module)
 script = sys.argv[1]
 sys.argv = ["-m", *sys.argv[2:]]
 runpy.run_module("trainers." + script, run_name="__main__", alter_sys=True)

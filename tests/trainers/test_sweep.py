@@ -51,7 +51,7 @@ def test_a_failed_run_does_not_stop_the_rest(swept):
     workdir, (failed, good), lines = swept
     assert (failed.status, good.status) == ("failed", "finished")
     assert "NonFiniteError: The loss stopped being a finite number at step 1" in failed.error
-    assert failed.error.startswith("trainers.callbacks.NonFiniteError")
+    assert failed.error.startswith("error: NonFiniteError: ")
     assert (workdir / good.spec.name / "report.html").is_file()
     assert "NonFiniteError" in records.log_path(workdir, failed.spec.name).read_text()
     assert [line[:5] for line in lines] == ["[1/2]", "[2/2]"]

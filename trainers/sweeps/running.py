@@ -16,7 +16,7 @@ from trainers.wording import duration
 from zoo.locks import try_lock
 
 POLL_SECONDS = 0.2
-_RAISED = re.compile(r"[\w.]*(Error|Exception)\b.*?:")
+_RAISED = re.compile(r"(error|[\w.]*(Error|Exception)\b.*?):")
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 GRACE_SECONDS = 30  # for a process to save the present step, before it is killed
 
