@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from export import prior, probability, sampler
+from zoo.backend import dtype_policy
 
 SEED = 17
 NUM_IMAGES = 8
@@ -28,12 +29,8 @@ def exact(model):
     """
     import zoo
 
-    policy = keras.mixed_precision.dtype_policy()
-    keras.mixed_precision.set_dtype_policy("float64")
-    try:
+    with dtype_policy("float64"):
         twin = zoo.build(zoo.vae_config(model))
-    finally:
-        keras.mixed_precision.set_dtype_policy(policy)
     twin.set_weights(model.get_weights())
     for part in (twin.encoder, twin.decoder):
         _give_float32(part)

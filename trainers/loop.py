@@ -11,7 +11,7 @@ import zoo
 from trainers import callbacks, checkpoints, data, run_lock, runs, stopping
 from trainers import config as configs
 from trainers.tensorboard import Writer
-from zoo import backend
+from zoo import backend, inputs
 from zoo.layers.part import kind
 
 
@@ -161,7 +161,7 @@ def _fit(model, config, train_set, first_step, steps, listed):
         if backend.BACKEND == "jax" and not labelled:
             stream = ((batch,) for batch in stream)
         model.fit(
-            stream,
+            inputs.trusted(stream),  # a data set's pixels are checked when it is read
             epochs=last_epoch,
             initial_epoch=start // steps,
             steps_per_epoch=count,
@@ -175,10 +175,11 @@ def _fit(model, config, train_set, first_step, steps, listed):
 
 def check_likelihood(model, dataset):
     """Raises ValueError if pixels are scaled for a likelihood that needs them in [0, 1]."""
-    if dataset.pixel_scale != 1 and isinstance(model.decoder.likelihood, zoo.Bernoulli):
+    if dataset.pixel_scale != 1 and model.pixel_range is not None:
         raise ValueError(
-            "Scaled pixels need a Gaussian likelihood. Received: "
-            f"data.pixel_scale={dataset.pixel_scale}, decoder.likelihood.name='bernoulli'"
+            "Scaled pixels need a linear Gaussian likelihood. Received: "
+            f"data.pixel_scale={dataset.pixel_scale}, "
+            f"decoder.likelihood.name={kind(model.decoder.likelihood)!r}"
         )
 
 

@@ -1,6 +1,5 @@
 """A run's folder: begun, read back, evaluated and reported."""
 
-import contextlib
 import dataclasses
 import os
 from pathlib import Path
@@ -23,7 +22,7 @@ from trainers import (
 from trainers import config as configs
 from zoo import evaluation as evaluation_suite
 from zoo import files, releases
-from zoo.backend import to_numpy
+from zoo.backend import dtype_policy, to_numpy
 
 PICTURES = 10  # Images in a round of pictures.
 CODES = 10000  # Points in the latent picture.
@@ -341,14 +340,3 @@ def _pictures(model, split, seed):
 
 def _drawn(model):
     return "Images, drawn pixel by pixel," if model.decoder.is_autoregressive else "Mean images"
-
-
-@contextlib.contextmanager
-def dtype_policy(name):
-    """Sets Keras's global policy ("float32" or "mixed_bfloat16") and gives the earlier one back."""
-    earlier = keras.mixed_precision.dtype_policy()
-    keras.mixed_precision.set_dtype_policy(name)
-    try:
-        yield
-    finally:
-        keras.mixed_precision.set_dtype_policy(earlier)

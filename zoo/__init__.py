@@ -11,7 +11,8 @@ model and its parts, `zoo.VAE` for example.
 import importlib
 import importlib.util
 
-from zoo import registry  # noqa: F401  `@zoo.registry.ENCODERS.register(...)` of a user's own part
+from zoo import deferred
+from zoo import registry as registry  # `@zoo.registry.ENCODERS.register(...)` of a custom part
 
 _PUBLIC = {
     # Light: NumPy and ONNX Runtime alone.
@@ -91,25 +92,38 @@ def __getattr__(name):
     if name not in _PUBLIC:
         raise AttributeError(f"module 'zoo' has no attribute {name!r}")
     if _PUBLIC[name] not in _NEEDS:
-        try:
-            load_parts()
-        except ModuleNotFoundError as error:
-            if error.name in _KERAS:
-                raise ImportError(
-                    f"zoo.{name} needs {error.name}, which is not installed: "
-                    'pip install "elbo-zoo[train]"'
-                ) from error
-            raise
+        load_parts(needed_by=name)
     return getattr(importlib.import_module(_PUBLIC[name]), name)
 
 
-def load_parts():
-    """Imports every room and the model, so that registries and Keras's loading know all names.
+def load_parts(needed_by="load_parts"):
+    """Imports every room and the model, so that registries know all names.
 
-    Loads Keras and its backend. Every name of `zoo` that needs Keras does it by itself.
+    Loads Keras and its backend. Every name of `zoo` that needs Keras does it by itself, and so
+    does `keras.saving.load_model` of a model of the zoo.
+
+    Args:
+        needed_by: The name of `zoo` that an error speaks of.
+
+    Raises:
+        ImportError: If a package is not installed, or Keras's backend is neither TensorFlow nor
+            JAX.
     """
-    for room in ("encoders", "decoders", "marginals", "objectives", "optimizers", "vae"):
-        importlib.import_module(f"zoo.{room}")
+    try:
+        for room in ("encoders", "decoders", "marginals", "objectives", "optimizers", "vae"):
+            importlib.import_module(f"zoo.{room}")
+    except ModuleNotFoundError as error:
+        if error.name in ("torch", "openvino"):  # which Keras imports as its backend
+            raise ImportError(
+                f"zoo.{needed_by} needs the Keras backend 'tensorflow' or 'jax'. "
+                f"Received: KERAS_BACKEND={error.name!r}"
+            ) from error
+        if error.name in (*_KERAS, "jax"):
+            extra = 'jax "elbo-zoo[train]"' if error.name == "jax" else '"elbo-zoo[train]"'
+            raise ImportError(
+                f"zoo.{needed_by} needs {error.name}, which is not installed: pip install {extra}"
+            ) from error
+        raise
 
 
 def _loadable():
@@ -129,3 +143,24 @@ def _is_installed(package):
 
 def __dir__():
     return [*_loadable(), "__all__", "__doc__", "__version__", "registry"]
+
+
+# Layers that no name above stands for; a Keras model of one's own may hold them by themselves.
+_LAYERS = (
+    "CausalConv2D",
+    "GatedConv2D",
+    "GatedConv2DTranspose",
+    "GatedDense",
+    "GatedResidual",
+    "GaussianHead",
+    "HalvedGlorotUniform",
+    "MeanFlow",
+    "NormClipping",
+)
+deferred.announce(
+    [
+        *(name for name, module in _PUBLIC.items() if name[0].isupper() and module not in _NEEDS),
+        *_LAYERS,
+    ],
+    load_parts,
+)

@@ -1,5 +1,6 @@
 """The only module that tells TensorFlow from JAX: TFP's substrate, seeds, compilation."""
 
+import contextlib
 import os
 import weakref
 
@@ -87,6 +88,41 @@ def uniform(shape, seed, minval=0.0, dtype="float32"):
     return tf.random.stateless_uniform(shape, seed, minval, 1.0, dtype, alg=_ALGORITHM)
 
 
+@contextlib.contextmanager
+def kept_variables(model):
+    """Gives a Keras model its variables back after an error; a no-op on TensorFlow.
+
+    Under JAX Keras takes the values out of the variables while `fit`, `evaluate` or `predict`
+    runs, and an error in between, of the data for example, would leave the model without them.
+    """
+    if BACKEND != "jax":
+        yield
+        return
+    optimizer = getattr(model, "optimizer", None)
+    states = [] if optimizer is None else optimizer.variables
+    variables = [*model.variables, *states, *model.metrics_variables]
+    values = [variable.value for variable in variables]
+    try:
+        yield
+    except BaseException:
+        model.jax_state_sync()  # what the last step left
+        for variable, value in zip(variables, values):
+            if variable._value is None and not value.is_deleted():
+                variable.assign(value)
+        raise
+
+
+@contextlib.contextmanager
+def dtype_policy(name):
+    """Sets Keras's global policy, "mixed_bfloat16" for example, and gives the earlier one back."""
+    earlier = keras.mixed_precision.dtype_policy()
+    keras.mixed_precision.set_dtype_policy(name)
+    try:
+        yield
+    finally:
+        keras.mixed_precision.set_dtype_policy(earlier)
+
+
 def to_numpy(value):
     """Returns a tensor, or a dict of them, as NumPy arrays."""
     if isinstance(value, dict):
@@ -115,6 +151,8 @@ def jacobian_product(function, primal, tangent):
 
 def is_traced(tensor):
     """Returns whether `tensor` stands for values in code being compiled, and has none yet."""
+    if isinstance(tensor, keras.KerasTensor):
+        return True
     if BACKEND == "jax":
         return isinstance(tensor, jax.core.Tracer)
     return tf.is_symbolic_tensor(tensor)

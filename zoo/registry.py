@@ -19,6 +19,7 @@ class Registry:
 
     def __init__(self, kind):
         self.kind = kind
+        self._a_kind = f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
         self._classes = {}
         self._roots = ()
 
@@ -62,7 +63,7 @@ class Registry:
         """
         if name not in self._classes:
             raise ValueError(
-                f"Expected the name of a {self.kind}, one of {self.names()}. "
+                f"Expected the name of {self._a_kind}, one of {self.names()}. "
                 f"Received: name={name!r}.{nearest(name, self.names())}"
             )
         return self._classes[name]
@@ -80,7 +81,7 @@ class Registry:
             spec = {"name": spec}
         if not hasattr(spec, "keys") or "name" not in spec:
             raise TypeError(
-                f"Expected a {self.kind}, its name, or a mapping with the key `name`. "
+                f"Expected {self._a_kind}, its name, or a mapping with the key `name`. "
                 f"Received: {spec!r}"
             )
         arguments = {key: spec[key] for key in spec if key != "name"}

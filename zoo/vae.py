@@ -1,12 +1,15 @@
 """The one model: an encoder, a decoder, a marginal and an objective, composed."""
 
 import contextlib
+import math
 
 import keras
+import numpy as np
 from keras import ops
 
-from zoo import hdf5, registry
-from zoo.backend import fold_in, tfp_seed, to_numpy
+from zoo import hdf5, inputs, registry
+from zoo.backend import fold_in, is_traced, kept_variables, tfp_seed, to_numpy
+from zoo.blocks import BLOCK, in_blocks
 from zoo.encoders.encoder import Encoder
 from zoo.layers.part import kind, part_config
 from zoo.metrics import FirstNonFinite, TermMean
@@ -20,23 +23,25 @@ class VAE(keras.Model):
     """A variational autoencoder: e(z|x), d(x|z), m(z) and what is minimised.
 
     A `keras.Model`: `compile(optimizer)`, `fit(images)`, `evaluate`, `predict` (reconstructions),
-    `save` and `keras.saving.load_model` work as usual (in a new process call `zoo.load_parts()`
-    before it, so that Keras knows the classes). Images are float32 [B, H, W, C] in [0, 1]; latents
+    `save` and `keras.saving.load_model` work as usual (in a new process `import zoo` before it, so
+    that Keras knows the classes). Images are float32 [B, H, W, C] in [0, 1]; latents
     [B, Z]; every bound is in nats. Under `tf.distribute` with several replicas Keras adds up what
     each gives for a batch's mean loss: the loss is then as many times too large. The model is
     float32 under every policy, only its parts' layers follow it: with `mixed_float16` compile with
-    a `keras.optimizers.LossScaleOptimizer`, as Keras adds none of itself.
+    a `keras.optimizers.LossScaleOptimizer`, as Keras adds none of itself. Images are checked
+    wherever their values are at hand, in `fit` before the step that reads them; of a PyTorch
+    `DataLoader` or a Grain data set only shape and dtype are.
 
     Args:
         encoder: A `zoo.Encoder`, its registered name, or a mapping `{"name": ..., **arguments}`.
-        decoder: Likewise, of `zoo.Decoder`.
-        marginal: Likewise, with the encoder's `latent_dim` unless it is given another; the default
-            is N(0, I).
-        objective: Likewise; the default is the ELBO.
+        decoder: A `zoo.Decoder`, its registered name, or a mapping.
+        marginal: A `zoo.Marginal`, its registered name, or a mapping, which gets the encoder's
+            `latent_dim` unless it has its own; the default is N(0, I).
+        objective: A `zoo.Objective`, its registered name, or a mapping; the default is the ELBO.
 
     Raises:
-        ValueError: If the parts do not agree on the number of latents, or if the decoder's images
-            do not fit the encoder.
+        ValueError: If the parts do not agree on the number of latents, if the decoder's images
+            do not fit the encoder, or if `keras.config.floatx()` is not "float32".
         TypeError: If a part is none of its room.
 
     Example:
@@ -48,6 +53,7 @@ class VAE(keras.Model):
     def __init__(self, encoder, decoder, marginal=None, objective="beta", **kwargs):
         # The model itself is float32: pixels must reach the objective unrounded. Under a mixed
         # policy the parts' own layers are of lower precision.
+        inputs.check_settings()
         super().__init__(**{**kwargs, "dtype": "float32"})
         self.encoder = ENCODERS.create(encoder)
         self.decoder = DECODERS.create(decoder)
@@ -68,6 +74,8 @@ class VAE(keras.Model):
         self.first_non_finite = {
             name: FirstNonFinite(name=f"first_non_finite_{name}") for name in ("loss", *self.terms)
         }
+        # The least and the largest pixel of its images, or None where any number is a pixel.
+        self.pixel_range = self.decoder.likelihood.pixel_range
         self._is_scoring = False
         self._labels = None
         self.build((None, *self.image_shape))
@@ -125,22 +133,24 @@ class VAE(keras.Model):
         """Returns `x` as a float32 tensor [B, H, W, C].
 
         Raises:
-            ValueError: If its size, channels or kind of number is not the model's.
+            ValueError: If its size, channels or kind of number is not the model's, or a pixel is
+                outside `pixel_range`.
         """
-        if not hasattr(x, "shape") or not hasattr(x, "dtype"):
-            x = ops.convert_to_tensor(x)
-        if len(x.shape) != 4 or tuple(x.shape[1:]) != self.image_shape:
+        return ops.cast(self._checked(x), "float32")
+
+    def _checked(self, x):
+        inputs.check_settings()
+        return inputs.check(x, self.image_shape, self.pixel_range)
+
+    def _check_latents(self, z):
+        """Returns `z` as a float32 tensor [..., Z]."""
+        z = ops.cast(z, "float32")
+        if len(z.shape) == 0 or z.shape[-1] != self.latent_dim:
             raise ValueError(
-                f"Expected images of shape (batch, {', '.join(map(str, self.image_shape))}). "
-                f"Received: shape={tuple(x.shape)}"
+                f"Expected latents of shape (..., {self.latent_dim}). "
+                f"Received: shape={tuple(z.shape)}"
             )
-        kind = keras.backend.standardize_dtype(x.dtype)
-        if "float" not in kind:
-            raise ValueError(
-                "Expected float images in [0, 1]; divide uint8 images by 255. "
-                f"Received: dtype={kind}"
-            )
-        return ops.cast(x, "float32")
+        return z
 
     def load_weights(self, filepath, *args, **kwargs):
         """As `keras.Model.load_weights`, of a file that holds its own numbers, all of them.
@@ -174,6 +184,70 @@ class VAE(keras.Model):
             **({"labels": self._labels} if self.objective.needs_labels else {}),
         )
 
+    def compile(self, optimizer="rmsprop", loss=None, loss_weights=None, **options):
+        """Sets the optimiser and how steps are run, as `keras.Model.compile` does.
+
+        Args:
+            optimizer: A Keras optimiser or its name.
+            loss: None: what is minimised is the model's objective.
+            loss_weights: None, as `loss`.
+            **options: `run_eagerly`, `steps_per_execution`, `jit_compile`, `auto_scale_loss`.
+
+        Raises:
+            ValueError: If a loss or metrics are given. The objective's terms are the metrics.
+        """
+        refused = {"loss": loss, "loss_weights": loss_weights}
+        refused.update({name: options.get(name) for name in ("metrics", "weighted_metrics")})
+        for name, value in refused.items():
+            if value is not None:
+                raise ValueError(
+                    "Expected `compile(optimizer)`: what is minimised is the model's objective, "
+                    f"and what is logged are its terms. Received: {name}={value!r}"
+                )
+        super().compile(optimizer, **options)
+
+    def compile_from_config(self, config):
+        self.compile(**keras.saving.deserialize_keras_object(config))
+        self.optimizer.build(self.trainable_variables)
+
+    # Images are checked where their values are at hand. The arguments are Keras's own.
+
+    def fit(self, *arguments, **options):
+        """Trains, as `keras.Model.fit`; see `zoo.inputs.checked_arguments`."""
+        self._build_optimizer()
+        return self._run(super().fit, arguments, options)
+
+    def evaluate(self, *arguments, **options):
+        """Returns loss and terms of images, as `keras.Model.evaluate`."""
+        return self._run(super().evaluate, arguments, options)
+
+    def predict(self, *arguments, **options):
+        """Returns reconstructions as NumPy, as `keras.Model.predict`."""
+        return self._run(super().predict, arguments, options)
+
+    def train_on_batch(self, *arguments, **options):
+        """Takes one step, as `keras.Model.train_on_batch`."""
+        return self._run(super().train_on_batch, arguments, options)
+
+    def test_on_batch(self, *arguments, **options):
+        """Returns loss and terms of one batch, as `keras.Model.test_on_batch`."""
+        return self._run(super().test_on_batch, arguments, options)
+
+    def predict_on_batch(self, *arguments, **options):
+        """Returns reconstructions of one batch, as `keras.Model.predict_on_batch`."""
+        return self._run(super().predict_on_batch, arguments, options)
+
+    def _run(self, method, arguments, options):
+        options = inputs.checked_arguments(self, method, arguments, options)
+        try:
+            with kept_variables(self):
+                return method(**options)
+        except Exception as error:
+            named = inputs.named_error(error)
+            if named is None:
+                raise
+            raise named from None
+
     @contextlib.contextmanager
     def _scoring(self, data):
         self._is_scoring = True
@@ -184,12 +258,15 @@ class VAE(keras.Model):
         finally:
             self._is_scoring, self._labels = False, None
 
-    def make_train_function(self, force=False):
+    def _build_optimizer(self):
         # TensorFlow traces a step twice if the optimiser's variables are created in it. They are
         # not before all weights are: a part of a user's own may leave them to its first call.
         built = all(layer.built for layer in self._flatten_layers())
         if built and self.optimizer is not None and not self.optimizer.built:
             self.optimizer.build(self.trainable_variables)
+
+    def make_train_function(self, force=False):
+        self._build_optimizer()
         return super().make_train_function(force)
 
     def train_step(self, *arguments):
@@ -296,59 +373,96 @@ class VAE(keras.Model):
 
     # Use.
 
-    def encode(self, x, training=False):
-        """Returns the posterior's parameters, `{"loc": [B, Z], "scale": [B, Z]}`."""
-        return self.encoder(self.check_images(x), training=training)
+    # NumPy comes out, and memory does not grow with the number of images. Inside a compiled
+    # function `encode` and `decode` return tensors. A gradient is taken through the parts:
+    # `model.encoder(x)` and `model.decoder(z)`.
 
-    def decode(self, z, x=None, training=False):
-        """Returns the likelihood's parameters and `mean`, each [..., H, W, C], at z [..., Z].
+    def encode(self, x, training=False, batch_size=BLOCK):
+        """Returns the posterior's parameters as NumPy, `{"loc": [B, Z], "scale": [B, Z]}`.
 
-        Those of an autoregressive decoder are each pixel's given the pixels of `x` before it.
+        No gradient goes through it; `model.encoder(x)` gives tensors.
+
+        Args:
+            x: Images [B, H, W, C].
+            training: Whether layers act as in training. All images are then one batch.
+            batch_size: Positive int, images encoded in one step.
         """
-        given = {} if x is None else {"x": x}
-        parameters = self.decoder(z, **given, training=training)
-        return {**parameters, "mean": self.decoder.mean(parameters)}
 
-    def reconstruct(self, x, seed=None):
-        """Returns images [B, H, W, C] decoded from the deterministic code, `encode(x)["loc"]`.
+        def encode(x):
+            return self.encoder(ops.cast(x, "float32"), training=training)
+
+        return in_blocks(encode, (self._checked(x),), None if training else batch_size)
+
+    def decode(self, z, x=None, training=False, batch_size=BLOCK):
+        """Returns the likelihood's parameters and `mean` as NumPy, each [..., H, W, C].
+
+        No gradient goes through it; `model.decoder(z)` gives tensors.
+
+        Args:
+            z: Latents [..., Z].
+            x: Images [..., H, W, C], which an autoregressive decoder needs: its parameters are
+                each pixel's given the pixels of `x` before it.
+            training: Whether layers act as in training. All latents are then one batch.
+            batch_size: Positive int, latents decoded in one step.
+        """
+        z = self._check_latents(z)
+        images = () if x is None else (ops.cast(x, "float32"),)
+
+        def decode(z, *x):
+            parameters = self.decoder(z, *x, training=training)
+            return {**parameters, "mean": self.decoder.mean(parameters)}
+
+        if is_traced(z) or any(is_traced(x) for x in images):
+            return decode(z, *images)
+        leading = tuple(z.shape[:-1])
+        rows = [ops.reshape(z, (-1, self.latent_dim))]
+        for x in images:
+            x = ops.broadcast_to(x, (*leading, *self.image_shape))
+            rows.append(ops.reshape(x, (-1, *self.image_shape)))
+        outputs = in_blocks(decode, tuple(rows), None if training else batch_size)
+        return {name: _with_leading(value, leading) for name, value in outputs.items()}
+
+    def reconstruct(self, x, seed=None, batch_size=BLOCK):
+        """Returns images [B, H, W, C] as NumPy, decoded from the code `encode(x)["loc"]`.
 
         They are means of d(x|z), or draws where the decoder is autoregressive.
 
         Args:
             x: Images [B, H, W, C].
             seed: An int decodes one posterior sample instead, the same on every call.
+            batch_size: Positive int, images in one step.
         """
+        parameters = self.encode(x, batch_size=batch_size)
         if seed is None:
-            return self.decoder.images(self.encode(x)["loc"])
-        z = self.encoder.distribution(self.check_images(x)).sample(seed=tfp_seed(seed))
-        return self.decoder.images(z, seed=seed)
+            return self.decoder.images_in_blocks(parameters["loc"], batch_size=batch_size)
+        z = self.encoder.posterior(parameters).sample(seed=tfp_seed(seed))
+        return self.decoder.images_in_blocks(z, seed, batch_size)
 
-    def sample(self, num_samples, seed=17, sample_pixels=False, progress=False):
-        """Returns images [N, H, W, C] from the model: z ~ m(z), then the mean of d(x|z).
+    def sample(self, num_samples, seed=17, sample_pixels=False, progress=False, batch_size=BLOCK):
+        """Returns images [N, H, W, C] from the model as NumPy: z ~ m(z), then the mean of d(x|z).
 
         Args:
             num_samples: Positive int, N.
-            seed: Int; the same seed gives the same images.
+            seed: Int; the same seed gives the same images, whatever `batch_size` is.
             sample_pixels: Draw x ~ d(x|z) instead of taking its mean; an autoregressive decoder
                 always draws.
             progress: Show a bar while an autoregressive decoder draws its rows.
+            batch_size: Positive int, images decoded in one step.
         """
         if num_samples < 1:
             raise ValueError(f"Expected num_samples >= 1. Received: num_samples={num_samples!r}")
         key = tfp_seed(seed)
         z = self.marginal.distribution().sample(num_samples, seed=key)
         draws = fold_in(key, 2)  # a prior may have folded in 0 and 1 itself
-        if self.decoder.is_autoregressive:
-            return self.decoder.distribution(z).sample(seed=draws, progress=progress)
-        if sample_pixels:
-            return self.decoder.distribution(z).sample(seed=draws)
-        return self.decoder.images(z)
+        if self.decoder.is_autoregressive or sample_pixels:
+            return to_numpy(self.decoder.draws(z, draws, batch_size, progress))
+        return self.decoder.images_in_blocks(z, batch_size=batch_size)
 
     def elbo(self, x, num_samples=1, seed=17):
         """Returns the mean over samples of -(D + R), a lower bound of log p(x), [B], as NumPy."""
         from zoo.evaluation import nll
 
-        return nll.elbo(self, self.check_images(x), num_samples=num_samples, seed=seed)
+        return nll.elbo(self, self._checked(x), num_samples=num_samples, seed=seed)
 
     def log_prob(self, x, num_samples=100, seed=17):
         """Returns the importance-weighted lower bound of log p(x), [B], as NumPy.
@@ -365,12 +479,12 @@ class VAE(keras.Model):
         from zoo.evaluation import nll
 
         return nll.importance_weighted_bound(
-            self, self.check_images(x), num_samples=num_samples, seed=seed
+            self, self._checked(x), num_samples=num_samples, seed=seed
         )
 
-    def predict_codes(self, x, batch_size=256):
+    def predict_codes(self, x, batch_size=BLOCK):
         """Returns the posterior means of all images as a NumPy array [N, Z], batch by batch."""
-        return _in_batches(lambda batch: self.encode(batch)["loc"], x, batch_size)
+        return self.encode(x, batch_size=batch_size)["loc"]
 
     # Saving.
 
@@ -402,11 +516,12 @@ def _labels_of(data, objective):
     return labels
 
 
-def _in_batches(function, x, batch_size):
-    import numpy as np
-
-    starts = range(0, len(x), batch_size)
-    return np.concatenate([to_numpy(function(x[i : i + batch_size])) for i in starts])
+def _with_leading(value, leading):
+    """Returns the rows of `value` with the leading dimensions that its latents had."""
+    if len(value.shape) == 0 or value.shape[0] != math.prod(leading):
+        return value  # one for all latents
+    reshape = ops.reshape if is_traced(value) else np.reshape
+    return reshape(value, (*leading, *value.shape[1:]))
 
 
 def build(config):

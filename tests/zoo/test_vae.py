@@ -132,15 +132,17 @@ def test_save_and_load_keep_every_weight_bit_for_bit(tmp_path, x):
         np.testing.assert_array_equal(to_numpy(ours), to_numpy(theirs))
 
 
-def test_a_model_is_read_in_a_new_process_as_the_readme_says(tmp_path, x):
+@pytest.mark.parametrize("order", ["zoo, keras", "keras, zoo"])
+def test_a_model_is_read_in_a_new_process_as_the_readme_says(tmp_path, x, order):
     model = _model()
     model.save(tmp_path / "model.keras")
     np.save(tmp_path / "x.npy", x)
     code = (
-        "import sys, keras, numpy as np, zoo; zoo.load_parts();"
+        "import sys, numpy as np, ORDER;"
         "model = keras.saving.load_model(sys.argv[1] + '/model.keras');"
         "np.save(sys.argv[1] + '/codes.npy', model.predict_codes(np.load(sys.argv[1] + '/x.npy')))"
     )
+    code = code.replace("ORDER", order)
     subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True)
     np.testing.assert_allclose(np.load(tmp_path / "codes.npy"), model.predict_codes(x), atol=1e-6)
 

@@ -37,9 +37,9 @@ def test_parts_that_do_not_agree():
 def test_parts_of_other_rooms():
     encoder, decoder = zoo.MLPEncoder(3, [8]), zoo.MLPDecoder(3, SHAPE, [8])
     for parts, room in (
-        ({"encoder": decoder, "decoder": encoder}, "an? encoder.*Received: <MLPDecoder"),
+        ({"encoder": decoder, "decoder": encoder}, "an encoder.*Received: <MLPDecoder"),
         ({"marginal": zoo.Beta(0.5)}, "a marginal.*Received: <Beta"),
-        ({"objective": zoo.Normal(3)}, "an? objective.*Received: <Normal"),
+        ({"objective": zoo.Normal(3)}, "an objective.*Received: <Normal"),
     ):
         with pytest.raises(TypeError, match=f"Expected {room}"):
             zoo.VAE(**{"encoder": encoder, "decoder": decoder, **parts})
@@ -86,11 +86,9 @@ def test_a_likelihood_s_mean_is_its_distribution_s(x):
     np.testing.assert_array_equal(to_numpy(model.reconstruct(x)), expected)
 
 
-def test_a_loss_of_another_s_own_is_refused(x):
-    model = _model()
-    model.compile("adam", loss="mse")
-    with pytest.raises(ValueError, match="minimised is the model's objective. Received: loss='m"):
-        model.fit(x, verbose=0)
+def test_a_loss_of_another_s_own_is_refused():
+    with pytest.raises(ValueError, match="minimised is the model's objective,.*: loss='mse'"):
+        _model().compile("adam", loss="mse")
 
 
 def test_a_loss_that_is_no_scalar_is_refused(x):

@@ -3,7 +3,8 @@
 import keras
 from keras import ops
 
-from zoo.backend import compiled, fold_in, tfd, tfp, tfp_seed
+from zoo.backend import compiled, fold_in, tfd, tfp, tfp_seed, to_numpy
+from zoo.blocks import BLOCK, in_blocks
 from zoo.decoders.decoder import Decoder
 from zoo.decoders.likelihood import Bernoulli
 from zoo.layers.part import kind
@@ -73,6 +74,12 @@ class AutoregressiveDecoder(Decoder):
         """Returns an ancestral draw of d(x|z), [..., H, W, 1], the same on every call."""
         return self.distribution(z).sample(seed=tfp_seed(seed))
 
+    def images_in_blocks(self, z, seed=17, batch_size=BLOCK):
+        return to_numpy(self.draws(z, tfp_seed(seed), batch_size))
+
+    def draws(self, z, seed, batch_size=BLOCK, progress=False):
+        return self.distribution(z).sample(seed=seed, progress=progress, batch_size=batch_size)
+
     def draw(self, z, noise, progress=False):
         """Returns images of d(x|z): pixel i is a one where noise_i < d(x_i = 1 | x_<i, z).
 
@@ -114,13 +121,14 @@ class Autoregressive:
         parameters = self.decoder(self.z, x, training=self.training)
         return self.decoder.likelihood.distribution(parameters).log_prob(x)
 
-    def sample(self, sample_shape=(), seed=None, progress=False):
+    def sample(self, sample_shape=(), seed=None, progress=False, batch_size=BLOCK):
         """Returns images [*sample_shape, ..., H, W, 1], pixel by pixel.
 
         Args:
             sample_shape: An int or a tuple of them.
             seed: A seed of `zoo.backend`, or an int.
-            progress: Whether to show a bar.
+            progress: Whether to show a bar, one for each block.
+            batch_size: Positive int, images drawn in one block.
         """
         seed = tfp_seed(seed) if isinstance(seed, int) else tfp.random.sanitize_seed(seed)
         sample_shape = (sample_shape,) if isinstance(sample_shape, int) else tuple(sample_shape)
@@ -129,7 +137,10 @@ class Autoregressive:
         z = ops.reshape(z, (-1, self.decoder.latent_dim))
         shape = (ops.shape(z)[0], *self.event_shape)
         noise = tfd.Uniform(0.0, 1.0).sample(shape, seed=fold_in(seed, 0))
-        return ops.reshape(self.decoder.draw(z, noise, progress), (*leading, *self.event_shape))
+        images = in_blocks(
+            lambda z, noise: self.decoder.draw(z, noise, progress), (z, noise), batch_size
+        )
+        return ops.reshape(images, (*leading, *self.event_shape))
 
 
 def draw_slowly(decoder, z, noise, progress=False):

@@ -2,6 +2,7 @@
 
 from keras import ops
 
+from zoo.blocks import BLOCK, in_blocks
 from zoo.layers.part import Part, kind
 from zoo.registry import LIKELIHOODS
 
@@ -81,3 +82,23 @@ class Decoder(Part):
         A decoder without one (an autoregressive decoder) draws them; `seed` is for that.
         """
         return self.mean(self(z))
+
+    def images_in_blocks(self, z, seed=17, batch_size=BLOCK):
+        """Returns `images(z, seed)` of latents [N, Z] as NumPy, `batch_size` at a time."""
+        return in_blocks(lambda z: self.images(z, seed), (z,), batch_size)
+
+    def draws(self, z, seed, batch_size=BLOCK, progress=False):
+        """Returns x ~ d(x|z), [N, H, W, C], of latents [N, Z].
+
+        The draws are those of `distribution(z).sample(seed=seed)`: blocks share one noise.
+
+        Args:
+            z: Latents [N, Z].
+            seed: A seed of `zoo.backend`.
+            batch_size: Positive int, latents decoded in one step.
+            progress: Whether an autoregressive decoder shows a bar.
+        """
+        if type(self).distribution is not Decoder.distribution:
+            return self.distribution(z).sample(seed=seed)
+        parameters = in_blocks(self, (z,), batch_size)
+        return self.likelihood.distribution(parameters).sample(seed=seed)

@@ -6,6 +6,7 @@ from keras import ops
 from zoo.decoders.decoder import Decoder
 from zoo.encoders.conv import fan_in_normal
 from zoo.layers import GatedConv2DTranspose, GatedDense
+from zoo.layers.channels import CHANNELS_LAST
 from zoo.registry import DECODERS
 
 
@@ -57,7 +58,9 @@ class GatedDeconvDecoder(Decoder):
             GatedConv2DTranspose(depth, 5, 2, **policy),
             GatedConv2DTranspose(depth, 4, 1, **policy),
         ]
-        self.pixels = keras.layers.Conv2D(self.raw_channels, 5, padding="same", dtype="float32")
+        self.pixels = keras.layers.Conv2D(
+            self.raw_channels, 5, padding="same", dtype="float32", **CHANNELS_LAST
+        )
 
     def build(self, latent_shape):
         self.first.build(latent_shape)
@@ -112,7 +115,12 @@ class SmallDeconvDecoder(Decoder):
         # The first has stride 1, where transposed and ordinary convolution are the same family.
         self.maps = [
             keras.layers.Conv2D(
-                depth, 3, padding="same", kernel_initializer=fan_in_normal(), **policy
+                depth,
+                3,
+                padding="same",
+                kernel_initializer=fan_in_normal(),
+                **CHANNELS_LAST,
+                **policy,
             ),
             self._transposed(depth // 2, **policy),
         ]
@@ -121,7 +129,7 @@ class SmallDeconvDecoder(Decoder):
     def _transposed(self, maps, **options):
         # An initializer of its own: one instance would start every layer at the same numbers.
         options.update(padding="same", kernel_initializer=fan_in_normal(transposed=True))
-        return keras.layers.Conv2DTranspose(maps, 3, 2, **options)
+        return keras.layers.Conv2DTranspose(maps, 3, 2, **CHANNELS_LAST, **options)
 
     def build(self, latent_shape):
         self.first.build(latent_shape)

@@ -4,13 +4,12 @@ from keras import ops
 
 from zoo.backend import tfd
 from zoo.distributions import Normal
+from zoo.inputs import PIXEL_SLACK
 from zoo.layers.part import Part
 from zoo.registry import LIKELIHOODS, nearest
 
 # Smallest standard deviation of a Gaussian pixel, about a quarter of a grey level of 255.
 PIXEL_SCALE_FLOOR = 1e-3
-# How far outside [0, 1] rounding may leave a Bernoulli's pixel.
-PIXEL_SLACK = 1e-4
 
 
 class Likelihood(Part):
@@ -22,6 +21,8 @@ class Likelihood(Part):
     """
 
     maps_per_channel = 1
+    # The least and the largest pixel of its images, or None where any number is a pixel.
+    pixel_range = None
 
     def __init__(self, **kwargs):
         super().__init__(**{**kwargs, "dtype": "float32"})
@@ -62,6 +63,8 @@ class Bernoulli(Likelihood):
     probabilities. Pixels outside [0, 1], as of images that were not divided by 255, have none:
     the log-probability is NaN.
     """
+
+    pixel_range = (0.0, 1.0)
 
     def call(self, raw):
         """Returns `{"logits": [..., H, W, C]}`."""
@@ -105,6 +108,8 @@ class Gaussian(Likelihood):
         self.scale = scale
         self.mean_activation = mean_activation
         self.maps_per_channel = 2 if scale == "learned" else 1
+        # No sigmoid reaches a pixel beyond 1.
+        self.pixel_range = (0.0, 1.0) if mean_activation == "sigmoid" else None
 
     def build(self, input_shape=None):
         if self.scale == "scalar":

@@ -6,6 +6,7 @@ from keras import ops
 from zoo.decoders import incremental
 from zoo.decoders.autoregressive import AutoregressiveDecoder
 from zoo.layers import CausalConv2D, GatedDense, GatedResidual
+from zoo.layers.channels import CHANNELS_LAST
 from zoo.registry import DECODERS
 
 LEVELS = 3  # H x W, half and a quarter of it.
@@ -148,7 +149,7 @@ class Stream(keras.layers.Layer):
             CausalConv2D(depth, kernel_size, 2, direction, **policy) for _ in range(LEVELS - 1)
         ]
         self.grow = [
-            keras.layers.Conv2DTranspose(depth, kernel_size, 2, "same", **policy)
+            keras.layers.Conv2DTranspose(depth, kernel_size, 2, "same", **CHANNELS_LAST, **policy)
             for _ in range(LEVELS - 1)
         ]
 

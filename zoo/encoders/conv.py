@@ -4,6 +4,7 @@ import keras
 
 from zoo.encoders.encoder import Encoder
 from zoo.layers import GatedConv2D, GaussianHead
+from zoo.layers.channels import CHANNELS_LAST
 from zoo.registry import ENCODERS
 
 
@@ -34,7 +35,7 @@ class GatedConvEncoder(Encoder):
             GatedConv2D(2 * depth, 5, 1, **policy),
             GatedConv2D(2 * depth, 5, 2, **policy),
         ]
-        self.flatten = keras.layers.Flatten(**policy)
+        self.flatten = keras.layers.Flatten(**CHANNELS_LAST, **policy)
         self.head = GaussianHead(latent_dim, scale)
 
     def build(self, image_shape):
@@ -87,10 +88,11 @@ class SmallConvEncoder(Encoder):
                 padding="same",
                 kernel_initializer=fan_in_normal(),
                 dtype=self.dtype_policy,
+                **CHANNELS_LAST,
             )
             for strides in (1, 2, 2)
         ]
-        self.flatten = keras.layers.Flatten(dtype=self.dtype_policy)
+        self.flatten = keras.layers.Flatten(dtype=self.dtype_policy, **CHANNELS_LAST)
         self.head = GaussianHead(latent_dim, scale, kernel_initializer=fan_in_normal())
 
     def build(self, image_shape):

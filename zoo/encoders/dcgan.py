@@ -5,6 +5,7 @@ from keras import ops
 
 from zoo.encoders.encoder import Encoder
 from zoo.layers import GaussianHead
+from zoo.layers.channels import CHANNELS_LAST
 from zoo.layers.dcgan import convolution, normalisation, widths
 from zoo.registry import ENCODERS
 
@@ -49,7 +50,7 @@ class DCGANEncoder(Encoder):
             convolution(keras.layers.Conv2D, depth, kernel_size, 2, **policy) for depth in depths
         ]
         self.norms = [normalisation(**policy) for _ in depths]
-        self.flatten = keras.layers.Flatten(**policy)
+        self.flatten = keras.layers.Flatten(**CHANNELS_LAST, **policy)
         self.head = GaussianHead(latent_dim, scale)
 
     def build(self, image_shape):

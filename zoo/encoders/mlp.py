@@ -5,6 +5,7 @@ import numpy as np
 
 from zoo.encoders.encoder import Encoder
 from zoo.layers import GaussianHead, hidden_layers
+from zoo.layers.channels import CHANNELS_LAST
 from zoo.registry import ENCODERS
 
 
@@ -38,7 +39,7 @@ class MLPEncoder(Encoder):
         self.activation = activation
         self.scale = scale
         self.kernel_initializer = kernel_initializer
-        self.flatten = keras.layers.Flatten(dtype=self.dtype_policy)
+        self.flatten = keras.layers.Flatten(dtype=self.dtype_policy, **CHANNELS_LAST)
         self.hidden = hidden_layers(
             self.hidden_units, activation, kernel_initializer, self.dtype_policy
         )

@@ -9,6 +9,7 @@ from keras import ops
 
 from zoo import files, hdf5, weights
 from zoo.backend import to_numpy
+from zoo.layers.channels import CHANNELS_LAST
 
 # 98.7% of MNIST's test split, after 75 seconds on a busy core.
 WIDTH, NUM_FEATURES, EPOCHS, BATCH_SIZE, LEARNING_RATE = 32, 128, 5, 128, 1e-3
@@ -42,12 +43,13 @@ class ImageClassifier(keras.Model):
             return {"kernel_initializer": initializer, "dtype": "float32"}
 
         convolution = {"kernel_size": 3, "strides": 2, "padding": "same", "activation": "relu"}
+        convolution.update(CHANNELS_LAST)
         self.features = keras.Sequential(
             [
                 keras.layers.Input(self.image_shape),
                 keras.layers.Conv2D(width, **convolution, **options(0)),
                 keras.layers.Conv2D(2 * width, **convolution, **options(1)),
-                keras.layers.Flatten(),
+                keras.layers.Flatten(**CHANNELS_LAST),
                 keras.layers.Dense(num_features, "relu", **options(2)),
             ]
         )

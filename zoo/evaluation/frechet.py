@@ -5,6 +5,7 @@ import numpy as np
 from keras import ops
 
 from zoo.backend import to_numpy
+from zoo.layers.channels import CHANNELS_LAST
 
 INCEPTION_SIZE = (299, 299)
 
@@ -67,20 +68,27 @@ def inception_features():
     Raises:
         OSError: If the weights are neither on disk nor can be fetched.
     """
-    try:
-        network = keras.applications.InceptionV3(
-            include_top=False, weights="imagenet", pooling="avg"
-        )
-    except Exception as error:  # Keras gives fetching's errors no type of their own.
-        raise OSError(f"InceptionV3's weights could not be loaded: {error}") from error
+    network = _inception()
 
     def features(images, batch_size=32):
         found = []
         for start in range(0, len(images), batch_size):
             x = np.asarray(images[start : start + batch_size], "float32")
             x = np.repeat(x, 3, axis=-1) if x.shape[-1] == 1 else x
-            x = ops.image.resize(2.0 * x - 1.0, INCEPTION_SIZE)
+            x = ops.image.resize(2.0 * x - 1.0, INCEPTION_SIZE, **CHANNELS_LAST)
             found.append(to_numpy(network(x, training=False)))
         return np.concatenate(found)
 
     return features
+
+
+def _inception():
+    """Returns Keras's network of images [N, H, W, C], whatever the user's `image_data_format`."""
+    earlier = keras.config.image_data_format()
+    keras.config.set_image_data_format(CHANNELS_LAST["data_format"])  # it takes no argument
+    try:
+        return keras.applications.InceptionV3(include_top=False, weights="imagenet", pooling="avg")
+    except Exception as error:  # Keras gives fetching's errors no type of their own.
+        raise OSError(f"InceptionV3's weights could not be loaded: {error}") from error
+    finally:
+        keras.config.set_image_data_format(earlier)

@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from zoo.layers.channels import CHANNELS_LAST
 from zoo.layers.gated import HalvedGlorotUniform, gate
 
 
@@ -34,8 +35,9 @@ class CausalConv2D(keras.layers.Conv2D):
             raise ValueError(
                 f"`direction` must be 'down' or 'down_right'. Received: direction={direction!r}"
             )
-        kwargs.pop("padding", None)
-        super().__init__(filters, kernel_size, strides=strides, padding="valid", **kwargs)
+        super().__init__(
+            filters, kernel_size, strides=strides, **{**kwargs, "padding": "valid", **CHANNELS_LAST}
+        )
         self.direction = direction
 
     @property
@@ -51,7 +53,8 @@ class CausalConv2D(keras.layers.Conv2D):
     def without_margins(self, x):
         """Returns y where the kernel lies within x."""
         kernel, bias = (ops.cast(w, self.compute_dtype) for w in (self.kernel, self.bias))
-        return ops.conv(ops.cast(x, self.compute_dtype), kernel, self.strides) + bias
+        x = ops.cast(x, self.compute_dtype)
+        return ops.conv(x, kernel, self.strides, **CHANNELS_LAST) + bias
 
     def at(self, window):
         """Returns y [B, C'] of one pixel: `window` [B, rows, columns, C] is all the kernel sees."""

@@ -2,6 +2,8 @@
 
 import keras
 
+from zoo.layers.channels import CHANNELS_LAST
+
 # Of Radford et al., 2015, section 4: weights N(0, 0.02^2). The paper says nothing of its own.
 STDDEV = 0.02
 # Of Tolstikhin et al.'s code: decay and epsilon of the batch norms.
@@ -17,6 +19,7 @@ def convolution(kind, filters, kernel_size, strides, use_bias=False, **kwargs):
         padding="same",
         use_bias=use_bias,
         kernel_initializer=keras.initializers.RandomNormal(stddev=STDDEV),
+        **CHANNELS_LAST,
         **kwargs,
     )
 

@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from zoo import backend
+from zoo.layers.channels import CHANNELS_LAST
 
 
 def _gate(doubled):
@@ -115,6 +116,7 @@ class GatedConv2D(_Gated):
             padding=self.padding,
             kernel_initializer=HalvedGlorotUniform(),
             dtype=self.dtype_policy,
+            **CHANNELS_LAST,
         )
 
     def build(self, input_shape):
@@ -164,4 +166,5 @@ class GatedConv2DTranspose(GatedConv2D):
             padding="same",
             kernel_initializer=HalvedGlorotUniform(output_axis=-2),
             dtype=self.dtype_policy,
+            **CHANNELS_LAST,
         )
