@@ -16,6 +16,7 @@ from pathlib import Path
 from trainers import scripts
 from zoo import files
 from zoo.arguments import check_names
+from zoo.escape import printable_lines
 from zoo.releases import card as cards
 
 with scripts.needs(__name__):
@@ -61,7 +62,7 @@ def release(runs_folder, names=None, out=ARTIFACTS, data_dir=None):
                 found[name] = "published"
             except Exception as error:  # whatever one model ends with, the others go on
                 found[name] = str(error) or type(error).__name__
-        print(f"{name}: {found[name]}", flush=True)
+        print(f"{name}: {printable_lines(found[name])}", flush=True)
     return found
 
 

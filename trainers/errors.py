@@ -97,5 +97,5 @@ def needs(name):
     except ModuleNotFoundError as error:
         if name != "__main__" or explain(error) is None:
             raise
-        print(f"error: {explain(error)}", file=sys.stderr)
+        print(f"error: {printable(explain(error))}", file=sys.stderr)
         sys.exit(1)

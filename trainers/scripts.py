@@ -13,6 +13,7 @@ from pathlib import Path
 
 from trainers.errors import PACKAGES, UsageError, needs, one_line, reported
 from trainers.starting import prepare_tensorflow, start_tensorflow
+from zoo.escape import printable
 from zoo.registry import nearest
 
 __all__ = ["UsageError", "needs", "prepare_tensorflow", "reported", "start_tensorflow"]
@@ -177,9 +178,9 @@ def is_terminal():
 def print_metrics(evaluation):
     """Prints the metrics of an evaluation, one a line, with their standard errors."""
     split, count = evaluation["split"], evaluation["num_examples"]
-    print(f"On the {split} split, {count} examples:")
+    print(f"On the {printable(split)} split, {count} examples:")
     for name, entry in evaluation["metrics"].items():
-        print(f"  {name:14s} {metric_text(entry)}")
+        print(f"  {printable(name):14s} {printable(metric_text(entry))}")
 
 
 def metric_text(entry):

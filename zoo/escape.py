@@ -24,6 +24,11 @@ def printable(text, keep="") -> str:
     return "".join(c if c in keep or not _is_hidden(c) else _escaped(c) for c in text)
 
 
+def printable_lines(text) -> str:
+    """Returns `printable(text)` with its lines as they are, for an error that holds a table."""
+    return printable(text, keep="\n")
+
+
 def _is_hidden(character):
     return unicodedata.category(character) in _HIDDEN
 

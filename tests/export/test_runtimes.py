@@ -151,6 +151,27 @@ def test_the_matrix_has_a_cell_for_each_model_and_runtime(verified, monkeypatch,
     assert matrix.verify_all() == 0
 
 
+def test_a_damaged_model_hides_no_other_in_the_matrix(verified, monkeypatch, capsys):
+    fine = verify.verify
+
+    def damaged(name, runtime, node_modules, rebuild):
+        if name == "a":
+            raise ValueError("Expected JSON in a/card.json. Received: \x1b[2J")
+        return fine(name, runtime, node_modules, rebuild)
+
+    def resolve(name):
+        if name == "a":
+            raise ValueError("Expected JSON in a/card.json")
+
+    monkeypatch.setattr(verify, "verify", damaged)
+    monkeypatch.setattr(matrix.catalogue, "resolve", resolve)
+    assert matrix.verify_all() == 1
+    out, err = capsys.readouterr()
+    assert "| onnxruntime 9.9 |" in out and "\x1b" not in out + err
+    assert "| a | 5 | **FAILED**: 1 checks |" in out
+    assert "| b | 4 | 2.0e-06 |" in out
+
+
 def test_the_matrix_keeps_the_lines_of_models_that_are_not_named(verified, tmp_path, monkeypatch):
     path = tmp_path / "verified.md"
     matrix.verify_all(path)

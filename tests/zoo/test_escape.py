@@ -19,7 +19,7 @@ def test_printable_leaves_no_command_for_a_terminal():
     assert shown.startswith("x\\x1b[2J\\x9b31m\\x07\\r\\n\\u202e|<script>")
     assert shown.isprintable()
     assert escape.printable("β-VAE, 10 µs, 中文") == "β-VAE, 10 µs, 中文"
-    assert escape.printable("a\nb\x00", keep="\n") == "a\nb\\x00"
+    assert escape.printable_lines("a\nb\x00") == "a\nb\\x00"
     assert escape.printable("\ud800") == "\\ud800"
 
 
