@@ -8,9 +8,10 @@ list_eval_partition.txt, list_attr_celeba.txt, list_landmarks_align_celeba.txt a
 identity_CelebA.txt.
 """
 
-from absl import app, flags
-
 from trainers import scripts
+
+with scripts.needs(__name__):
+    from absl import flags
 
 scripts.prepare_tensorflow()
 
@@ -21,7 +22,8 @@ DATA_DIR = scripts.define_path(
 
 
 def main(argv):
-    scripts.no_arguments(argv)
+    """Prepares the data set that the flags name."""
+    scripts.start_tensorflow()
     from trainers.data.sources import open_source
 
     source = open_source(NAME.value, data_dir=DATA_DIR.value)
@@ -30,5 +32,4 @@ def main(argv):
 
 
 if __name__ == "__main__":
-    flags.mark_flags_as_required(["name"])
-    app.run(main)
+    scripts.run(main, required=("name",))

@@ -44,6 +44,7 @@ def _ends(command, *arguments, cwd=ROOT):
         (["trainers.reproduce", "--paper=infovae"], 2, "Expected --item, or --list, or --sco"),
         (["trainers.sweep", "--workdir=x"], 2, "Expected --config and --grid, or --plot_only"),
         (["export.publish", "--name=x"], 2, "Expected --workdir. Example: python -m export.publ"),
+        (["trainers.prepare"], 2, "Expected --name. Example: "),
         (["export.remeasure"], 2, "Expected --models and --metrics. Example: python -m export.re"),
         (["export.release"], 2, "Expected --runs. Example: python -m export.release"),
         (["export.verify"], 2, "expected a model, or --all"),
@@ -63,6 +64,7 @@ def test_wrong_flags_end_in_one_line(arguments, code, line):
 @pytest.mark.parametrize(
     "command",
     ["trainers.train", "trainers.evaluate", "trainers.sweep", "trainers.reproduce",
+     "trainers.prepare",
      "export.publish", "export.release", "export.remeasure"],
 )  # fmt: skip
 def test_a_light_install_says_what_to_install(command):
