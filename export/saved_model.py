@@ -1,5 +1,8 @@
 """A model as a TensorFlow SavedModel with the signatures `encode` and `decode`."""
 
+import errno
+import os
+
 import tensorflow as tf
 from absl import logging
 
@@ -26,6 +29,9 @@ def export(model, folder, with_probability=False):
         model: A `zoo.VAE` under the TensorFlow backend.
         folder: Where to write; an earlier folder there is replaced.
         with_probability: Whether with the two of `export.probability`.
+
+    Raises:
+        OSError: If the disk is full.
     """
     module = tf.Module()
     weights = [*model.encoder.variables, *model.decoder.variables]
@@ -52,6 +58,10 @@ def export(model, folder, with_probability=False):
         with files.atomic_folder(folder) as temporary:
             options = tf.saved_model.SaveOptions(experimental_debug_stripper=True)
             tf.saved_model.save(module, str(temporary), signatures, options)
+    except tf.errors.ResourceExhaustedError as error:  # what TensorFlow says of a full disk
+        if os.strerror(errno.ENOSPC) not in str(error):
+            raise
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder)) from error
     finally:
         logging.set_verbosity(verbosity)
 

@@ -7,6 +7,8 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
 import pathlib
 import secrets
+import shutil
+import subprocess
 
 import numpy as np
 import pytest
@@ -75,6 +77,28 @@ def tfds_dir():
     if folder is None:
         pytest.skip("needs prepared data: set TFDS_DATA_DIR to a folder that holds mnist")
     return folder
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """Returns a function of bytes that gives a folder on a disk of that size; Linux's root alone.
+
+    The test is skipped where no disk can be mounted.
+    """
+    folder = tmp_path / "disk"
+
+    def mount(size):
+        if not shutil.which("mount") or not hasattr(os, "geteuid") or os.geteuid() != 0:
+            pytest.skip("needs to be root, to mount a small disk")
+        folder.mkdir()
+        command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
+        if subprocess.run(command, capture_output=True).returncode:
+            pytest.skip("a small disk cannot be mounted here")
+        return folder
+
+    yield mount
+    if folder.is_mount():
+        subprocess.run(["umount", str(folder)], check=True)
 
 
 @pytest.fixture

@@ -34,6 +34,11 @@ def test_signatures_name_inputs_and_outputs(folder):
     assert set(decode.structured_outputs) == {"mean", "scale"}
 
 
+def test_a_full_disk_is_an_error_of_the_system(model, small_disk):
+    with pytest.raises(OSError, match="No space left on device: .*model"):
+        saved_model.export(model, small_disk(40_000) / "model")
+
+
 def test_numbers_are_those_of_keras_in_two_batch_sizes(model, folder, rng):
     loaded = saved_model.SavedModel(folder)
     for size in (1, 5):

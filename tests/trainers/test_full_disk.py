@@ -2,7 +2,6 @@
 
 import os
 import pathlib
-import shutil
 import subprocess
 import sys
 
@@ -77,22 +76,9 @@ def test_files_that_cannot_grow_cost_nothing_that_was_saved(tmp_path, limit):
         assert loop.train_and_evaluate(config, workdir, progress=False).step == 15
 
 
-@pytest.fixture
-def small_disk(tmp_path):
-    """Returns a folder on a disk of 2 MB; the test is skipped where none can be mounted."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    if not shutil.which("mount") or os.geteuid() != 0:
-        pytest.skip("needs to be root, to mount a small disk")
-    command = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)]
-    if subprocess.run(command, capture_output=True).returncode:
-        pytest.skip("a small disk cannot be mounted here")
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
-
-
 @pytest.mark.slow
 def test_a_full_disk_costs_nothing_that_was_saved(small_disk):
+    small_disk = small_disk(2_000_000)
     full = small_disk / "full"
     workdir = _check(_train(small_disk, full=str(full)), small_disk)
     full.unlink()
