@@ -9,6 +9,7 @@ import linecache
 import sys
 import traceback
 
+from trainers import stopping
 from zoo.escape import printable
 
 PACKAGES = ("zoo", "trainers", "export", "configs", "benchmarks")
@@ -23,14 +24,15 @@ class UsageError(ValueError):
 def reported(main):
     """Wraps `main`: an error that the user can mend becomes one line, `error: ...`.
 
-    The wrapped function returns 2 for wrong flags, 1 for other such errors, and 130 after Ctrl-C.
-    A bug keeps its traceback.
+    The wrapped function returns 2 for wrong flags, 1 for other such errors, 130 after Ctrl-C, and
+    143 after SIGTERM. A bug keeps its traceback.
     """
 
     @functools.wraps(main)
     def call(*arguments):
         try:
-            return main(*arguments)
+            with stopping.raised():
+                return main(*arguments)
         except KeyboardInterrupt as error:
             print(str(error) or "Stopped.", file=sys.stderr)
             return getattr(error, "exit_code", 130)

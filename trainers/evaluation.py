@@ -4,7 +4,7 @@ import copy
 import dataclasses
 from pathlib import Path
 
-from trainers import evaluation_record, run_lock, runs
+from trainers import evaluation_record, run_lock, runs, stopping
 from trainers.data import binarisation_of, load_splits
 from zoo.arguments import check_names
 from zoo.evaluation.evaluate import ALL_METRICS
@@ -15,6 +15,7 @@ SETTINGS = (
 )
 
 
+@stopping.resumable()
 def evaluate(
     workdir=None,
     model=None,

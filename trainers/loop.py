@@ -15,6 +15,7 @@ from zoo import backend, inputs
 from zoo.layers.part import kind
 
 
+@stopping.resumable()
 def train_and_evaluate(config, workdir, progress=True):
     """Trains, evaluates and reports the run that `config` describes; resumes if it was begun.
 

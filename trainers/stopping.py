@@ -37,20 +37,14 @@ class Request:
 
 
 @contextlib.contextmanager
-def ends_script(advice: str = "The same command resumes.") -> Iterator[None]:
-    """Ends the script with one line and exit code 130 or 143 where a signal asks it to.
-
-    Args:
-        advice: What to say where the work itself said nothing.
-    """
+def resumable() -> Iterator[None]:
+    """Adds to a `Stopped` that the same command resumes; also for use as a decorator."""
     try:
-        with raised():
-            yield
-    except KeyboardInterrupt as error:
-        stopped = error if isinstance(error, Stopped) else Stopped(signal.SIGINT)
-        line = str(stopped if stopped.detail else Stopped(stopped.number, advice))
-        print(f"\n{line}", file=sys.stderr, flush=True)
-        sys.exit(stopped.exit_code)
+        yield
+    except Stopped as stopped:
+        if stopped.detail:
+            raise
+        raise Stopped(stopped.number, "The same command resumes.") from stopped
 
 
 @contextlib.contextmanager

@@ -59,21 +59,17 @@ def run():
 
     holder = flags.FLAGS["config"]
     changes = [f"--config.{key}={value}" for key, value in holder.override_values.items()]
-    try:
-        records = running.sweep(
-            holder.config_filename,
-            WORKDIR.value,
-            GRID.value,
-            overrides=changes,
-            jobs=JOBS.value,
-            threads=THREADS.value,
-            retry_failed=RETRY_FAILED.value,
-            environment=ENVIRONMENT,
-            say=lambda line: print(line, flush=True),
-        )
-    except KeyboardInterrupt:
-        print("Stopped; the same command resumes.", flush=True)
-        sys.exit(130)
+    records = running.sweep(
+        holder.config_filename,
+        WORKDIR.value,
+        GRID.value,
+        overrides=changes,
+        jobs=JOBS.value,
+        threads=THREADS.value,
+        retry_failed=RETRY_FAILED.value,
+        environment=ENVIRONMENT,
+        say=lambda line: print(line, flush=True),
+    )
     counts = {}
     for record in records:
         counts[record.status] = counts.get(record.status, 0) + 1

@@ -11,6 +11,7 @@ import time
 import pytest
 
 from trainers import stopping
+from zoo import files
 
 ROOT = pathlib.Path(__file__).parents[2]
 NUMBERS = [signal.SIGTERM, signal.SIGINT]
@@ -64,6 +65,15 @@ def test_ignored_signals_stay_ignored():
         assert request.number is None
 
 
+def test_a_resumable_command_says_so():
+    for detail, shown in (("", "The same command resumes."), ("Saved.", "Saved.")):
+        with (
+            pytest.raises(stopping.Stopped, match=f"^Stopped by SIGTERM. {shown}$"),
+            stopping.resumable(),
+        ):
+            raise stopping.Stopped(signal.SIGTERM, detail)
+
+
 def test_other_threads_change_nothing(default_handlers):
     seen = []
 
@@ -104,3 +114,64 @@ def test_a_second_ctrl_c_ends_at_once_also_within_a_step():
         "SIGINT: saves after this step; Ctrl-C ends at once.",
         "Stopped at once; the same command resumes from the last checkpoint.",
     ]
+
+
+# Runs a command as a shell in the foreground does, where Ctrl-C is not ignored.
+COMMAND = """
+import runpy, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+del sys.argv[0]
+runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+"""
+CONFIG = """
+import pathlib
+import small_run
+
+def get_config():
+    config = small_run.config(pathlib.Path(__file__).parent, epochs=10**6)
+    config.train.checkpoint_every = 10**6
+    return config
+"""
+
+
+def _stop_command(arguments, number, is_ready):
+    """Starts a command, sends the signal once it is ready; returns exit code and last lines."""
+    paths = os.pathsep.join((str(ROOT), str(ROOT / "tests")))
+    environment = {**os.environ, "PYTHONPATH": paths, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    command = [sys.executable, "-c", COMMAND, *arguments]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
+    try:
+        while not is_ready() and process.poll() is None:
+            time.sleep(0.05)
+        process.send_signal(number)
+        return process.wait(60), process.stderr.read()
+    finally:
+        process.kill()
+        process.stderr.close()
+
+
+def test_training_by_command_saves_and_ends_in_one_line(tmp_path):
+    (tmp_path / "config.py").write_text(CONFIG)
+    workdir = tmp_path / "run"
+    arguments = ["trainers.train", f"--config={tmp_path / 'config.py'}", f"--workdir={workdir}"]
+    ready = (workdir / "metrics.csv").is_file
+    code, shown = _stop_command(arguments, signal.SIGTERM, ready)
+    assert code == 143, shown
+    assert "Traceback" not in shown
+    (path,) = (workdir / "checkpoints").glob("step-*")
+    step = int(path.name.removeprefix("step-").removesuffix("-temporary"))
+    last = shown.strip().splitlines()[-1]
+    assert last == f"Stopped by SIGTERM. Step {step} is saved; the same command resumes."
+
+
+def test_evaluation_by_command_keeps_its_metrics_and_ends_in_one_line(run):
+    workdir = run[0] / "run"
+    path = workdir / "evaluation.json"
+    arguments = ["trainers.evaluate", f"--workdir={workdir}", "--metrics=rate,nll"]
+    arguments.append("--num_samples=1000000000")
+    ready = lambda: "unfinished" in files.read_json(path)  # noqa: E731
+    code, shown = _stop_command(arguments, signal.SIGINT, ready)
+    assert code == 130, shown
+    assert "Traceback" not in shown
+    assert shown.strip().splitlines()[-1] == "Stopped by SIGINT. The same command resumes."
+    assert files.read_json(path)["unfinished"]["measured"] == ["rate"]

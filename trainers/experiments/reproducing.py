@@ -6,7 +6,7 @@ import shutil
 import time
 from pathlib import Path
 
-from trainers import environment, plots
+from trainers import environment, plots, stopping
 from trainers.experiments import catalogue
 from trainers.experiments.item import SCALES, Context
 from trainers.wording import with_error
@@ -17,6 +17,7 @@ from zoo.registry import nearest
 RESULT = "result.json"
 
 
+@stopping.resumable()
 def reproduce(
     paper,
     name,

@@ -21,6 +21,7 @@ _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 GRACE_SECONDS = 30  # for a process to save the present step, before it is killed
 
 
+@stopping.resumable()
 def sweep(
     config,
     workdir,
