@@ -120,3 +120,12 @@ def test_a_forged_card_ends_in_a_documented_error(tmp_path):
                 assert str(error)
                 refused += 1
     assert refused > len(places)
+
+
+@pytest.mark.parametrize("latent_dim", [2**40, 2**62])
+def test_a_huge_number_in_a_card_takes_no_memory(tmp_path, latent_dim):
+    artifact = light_artifact.make(tmp_path)
+    card = {**files.read_json(artifact / "card.json"), "latent_dim": latent_dim}
+    cards.write_card(artifact, card)
+    with pytest.raises(ValueError, match=f"z of decoder to be .batch, {latent_dim}. in "):
+        zoo.load_encoder(artifact)

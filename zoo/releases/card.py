@@ -130,10 +130,11 @@ def _check_shapes(card, path):
         if not isinstance(entry, dict) or not isinstance(entry.get("file"), str):
             raise ValueError(f"Expected `file` of each graph in {path}. Received: {part}={entry!r}")
         schema.check(entry, GRAPH, path, f"graphs.{part}")
-    if len(card["prior"].get("scale", [1] * card["latent_dim"])) != card["latent_dim"]:
+    scale = card["prior"].get("scale")
+    if scale is not None and len(scale) != card["latent_dim"]:
         raise ValueError(
             f"Expected a `prior.scale` for each of {card['latent_dim']} latents in {path}. "
-            f"Received: {len(card['prior']['scale'])}"
+            f"Received: {len(scale)}"
         )
     expected = {"encoder": ("image", card["image_shape"]), "decoder": ("z", [card["latent_dim"]])}
     for part, (name, shape) in expected.items():
