@@ -16,7 +16,7 @@ import zoo
 from export import golden, publish, verify
 from export import onnx as export_onnx
 from trainers import runs
-from zoo import files
+from zoo import files, weights
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -108,7 +108,7 @@ def full_disk(*arguments, **options):
 
 
 STAGES = {
-    "weights": (keras.Model, "save_weights"),
+    "weights": (weights, "save_weights"),
     "saved_model": (tf.saved_model, "save"),
     "golden": (np, "savez_compressed"),
     "card": (files, "write_json"),
