@@ -36,7 +36,7 @@ def test_without_keras_the_message_says_what_to_install():
     assert int(count) > 0
     assert messages == [
         f'zoo.{name} needs keras, which is not installed: pip install "elbo-zoo[train]"'
-        for name in ("VAE", "build")
+        for name in ("VAE", "load")
     ]
 
 
