@@ -68,7 +68,7 @@ def main():
     load = max(row["other_load"] or 0 for row in rows)
     print(f"\nOther load at most {load:.2f} cores. {hardware()}.")
     if flags.out:
-        from zoo import files
+        from zoo.storage import files
 
         files.write_json(flags.out, {"rows": rows, "hardware": hardware(), "versions": versions()})
 

@@ -144,7 +144,7 @@ def main():
         load = max((row["other_load"] or 0 for row in rows), default=0)
         print(f"\nOther load at most {load:.2f} cores. {hardware()}.")
     if flags.out:
-        from zoo import files
+        from zoo.storage import files
 
         result = {"rows": rows, "sampling": sampling, "rounds": rounds, "seconds": seconds}
         files.write_json(flags.out, {**result, "hardware": hardware(), "versions": versions()})

@@ -29,8 +29,8 @@ import numpy as np
 import zoo
 from trainers import data, scripts
 from trainers.environment import hardware, versions
-from zoo import files
 from zoo.arguments import check_names
+from zoo.storage import files
 
 with scripts.needs(__name__):
     scripts.start_tensorflow()

@@ -102,7 +102,7 @@ def main():
     rates = ", ".join(f"{dtype} {rate / 1e9:,.0f} GFLOP/s" for dtype, rate in peak.items())
     print(f"\nMatrix products: {rates}. Other load at most {load:.2f} cores. {hardware()}.")
     if flags.out:
-        from zoo import files
+        from zoo.storage import files
 
         result = {"rows": rows, "matrix_product": peaks, "rounds": rounds, "seconds": seconds}
         files.write_json(flags.out, {**result, "hardware": hardware(), "versions": versions()})

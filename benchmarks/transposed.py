@@ -13,7 +13,7 @@ import time
 import numpy as np
 
 from trainers import scripts
-from zoo.graph import Graph
+from zoo.light.graph import Graph
 
 with scripts.needs(__name__):
     import onnx

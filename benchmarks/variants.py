@@ -21,11 +21,11 @@ import zoo
 from export import quantize
 from trainers import scripts
 from trainers.environment import hardware
-from zoo import files
 from zoo.arguments import check_names
-from zoo.graph import Graph
-from zoo.images import prepare_images
+from zoo.light.graph import Graph
+from zoo.light.images import prepare_images
 from zoo.releases import card as cards
+from zoo.storage import files
 
 with scripts.needs(__name__):
     scripts.start_tensorflow()

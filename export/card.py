@@ -8,11 +8,11 @@ from export import onnx, probability, sampler
 from export import prior as priors
 from export.report import TOLERANCE
 from trainers.environment import versions
-from zoo import files
 from zoo.backend import to_numpy
 from zoo.distributions import Deterministic
 from zoo.marginals.logistic import UNIT_VARIANCE_SCALE
 from zoo.releases import card as cards
+from zoo.storage import files
 
 # A path of the machine that trained says nothing elsewhere: only its last part is kept, and of a
 # config of this project what begins with `configs/`.
@@ -26,7 +26,7 @@ def make_card(model, name, data, golden, config, step, evaluation, training=None
     C], `latent_dim`; `model` (the four parts, for `zoo.build`); `posterior` and `prior`
     (`family`; for a flow posterior also `sampler`, the graph that draws from it; for a logistic
     prior and a Gaussian one of another scale than 1 also `scale` [Z]); `data`;
-    `preprocessing` (see `zoo.runtime.prepare_images`); `metrics` (name -> {"value", "stderr",
+    `preprocessing` (see `zoo.light.runtime.prepare_images`); `metrics` (name -> {"value", "stderr",
     ...}) and `evaluation` (split, number of examples, seed, command; `again`: metrics that
     `export.remeasure` measured later, and its command); `training` (command,
     epochs, seconds, hardware, what was cut); `step` (optimiser steps taken) and `run_config`;
@@ -157,7 +157,7 @@ def prior(model):
 
 
 def preprocessing(binarisation, pixel_scale=1):
-    """Returns how images become what the encoder takes; see `zoo.runtime.prepare_images`.
+    """Returns how images become what the encoder takes; see `zoo.light.runtime.prepare_images`.
 
     A model of statically binarised images gets them thresholded as its data were. One of
     dynamically binarised images gets grey levels: the mean of what it was trained on. One of

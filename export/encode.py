@@ -13,8 +13,9 @@ import numpy as np
 
 from export import pictures
 from trainers import scripts
-from zoo import files, runtime, streaming
 from zoo.arguments import positive_int
+from zoo.light import runtime, streaming
+from zoo.storage import files
 
 
 def encode(model, images, out, resize=False, batch_size=256, progress=True, fit=None):
@@ -29,7 +30,7 @@ def encode(model, images, out, resize=False, batch_size=256, progress=True, fit=
         images: A folder or file; see `export.pictures.open_images`.
         out: The npz file.
         resize: Whether images are brought to the model's size and channels; see
-            `zoo.images.resize_images`.
+            `zoo.light.images.resize_images`.
         batch_size: Images at a time.
         progress: Whether to say on standard error what was left out, and to show a bar there if
             it is a terminal and tqdm is installed.

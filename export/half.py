@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from zoo import files
+from zoo.storage import files
 
 # What is measured before and after. A metric that changes by more than its standard error refuses
 # the rounding. Those of codes alone (probes) follow: codes move far less than these.

@@ -8,10 +8,10 @@ from pathlib import Path
 from export import runtimes, verify
 from export.report import TOLERANCE, Check, Report, one_line
 from trainers import environment
-from zoo import files
 from zoo.arguments import check_names
-from zoo.escape import printable
 from zoo.releases import catalogue
+from zoo.storage import files
+from zoo.storage.escape import printable
 
 ABSENT = "not installed"
 HEAD = """# Artifacts and runtimes

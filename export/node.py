@@ -29,7 +29,7 @@ class NodeGraph:
 
     Attributes:
         version: The package's.
-        inputs, outputs: Name -> shape, as `zoo.runtime.Graph` has them.
+        inputs, outputs: Name -> shape, as `zoo.light.runtime.Graph` has them.
 
     Raises:
         ImportError: If Node.js or the package is not installed; says how to install it.

@@ -13,7 +13,7 @@ import tensorflow as tf
 import tf2onnx
 
 from export import narrow
-from zoo import files
+from zoo.storage import files
 
 # Opset 18 and IR 8 run in ONNX Runtime from 1.14, in browsers and in OpenVINO.
 OPSET = 18

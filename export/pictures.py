@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from trainers.data.images import SUFFIXES, Preparation, is_picture, read_image, walk
-from zoo.arrays import DAMAGE, idx_header, npy_header, plain
-from zoo.axes import as_batch
-from zoo.images import BLOCK, are_bits, resize_images
+from zoo.light.axes import as_batch
+from zoo.light.images import BLOCK, are_bits, resize_images
+from zoo.storage.arrays import DAMAGE, idx_header, npy_header, plain
 
 _IDX = b"\0\0\x08"  # the first three bytes of an IDX file of unsigned bytes
 
@@ -52,7 +52,7 @@ def open_images(path, image_shape, resize=False):
         path: Folder or file.
         image_shape: (H, W, C) of the model.
         resize: Whether images are brought to the model's size and channels; see
-            `zoo.images.resize_images`.
+            `zoo.light.images.resize_images`.
 
     Returns:
         An `Images`.

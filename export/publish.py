@@ -12,9 +12,9 @@ import numpy as np
 
 from export.report import TOLERANCE, relative_error
 from trainers import scripts
-from zoo import files
-from zoo.arrays import read_npz
 from zoo.releases import card as cards
+from zoo.storage import files
+from zoo.storage.arrays import read_npz
 
 with scripts.needs(__name__):
     from trainers.parts import plain
@@ -149,7 +149,7 @@ def released(model):
     Its objective is `Objective.released` of the model's.
     """
     import zoo
-    from zoo.layers.part import part_config
+    from zoo.part import part_config
     from zoo.vae import ROOMS
 
     parts = {room: getattr(model, room) for room in ROOMS}

@@ -17,11 +17,12 @@ import numpy as np
 
 from export import pictures
 from trainers import scripts
-from zoo import files, runtime
-from zoo.graph import Graph
-from zoo.images import prepare_images
+from zoo.light import runtime
+from zoo.light.graph import Graph
+from zoo.light.images import prepare_images
 from zoo.releases import card as cards
 from zoo.releases import catalogue, standalone
+from zoo.storage import files
 
 NUM_CALIBRATION = 256
 

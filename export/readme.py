@@ -4,7 +4,7 @@ import json
 
 from trainers.scripts import metric_text
 from trainers.wording import duration
-from zoo import escape
+from zoo.storage import escape
 
 TEMPLATE = """# {name}
 

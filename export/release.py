@@ -14,10 +14,10 @@ import tempfile
 from pathlib import Path
 
 from trainers import scripts
-from zoo import files
 from zoo.arguments import check_names
-from zoo.escape import printable_lines
 from zoo.releases import card as cards
+from zoo.storage import files
+from zoo.storage.escape import printable_lines
 
 with scripts.needs(__name__):
     from export import half

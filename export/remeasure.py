@@ -12,8 +12,8 @@ import tempfile
 from pathlib import Path
 
 from trainers import scripts
-from zoo import files
 from zoo.releases import card as cards
+from zoo.storage import files
 
 README = "README.md"
 

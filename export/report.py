@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from zoo.escape import printable
+from zoo.storage.escape import printable
 
 TOLERANCE = 1e-5
 

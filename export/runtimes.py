@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from export.node import NodeGraph
-from zoo.protobuf import require_self_contained
+from zoo.light.runtime import Graph
 from zoo.releases import card as cards
-from zoo.runtime import Graph
+from zoo.storage.protobuf import require_self_contained
 
 # Runtime -> the Python package it needs; the two of JavaScript need Node.js, see `export.node`.
 RUNTIMES = {
@@ -25,7 +25,7 @@ NODE_PACKAGES = {"node": "onnxruntime-node", "web": "onnxruntime-web"}
 
 
 class OpenVINOGraph:
-    """An ONNX graph in OpenVINO on the CPU, called by names; attributes as `zoo.runtime.Graph`.
+    """An ONNX graph in OpenVINO on the CPU, called by names; attributes as `zoo.light.graph.Graph`.
 
     Computed in float32: left to itself OpenVINO takes bfloat16 on CPUs that have it.
     """

@@ -7,7 +7,7 @@ import tensorflow as tf
 from absl import logging
 
 from export import card, onnx, probability
-from zoo import files
+from zoo.storage import files
 
 # What every SavedModel has; outputs have the names of the model's dicts.
 SIGNATURES = ("encode", "decode")

@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 
 from trainers import scripts
-from zoo.escape import printable
 from zoo.releases import card as cards
+from zoo.storage.escape import printable
 
 
 def seal(folder):

@@ -16,10 +16,10 @@ from export import runtimes
 from export.report import Report, one_line, relative_error
 from trainers import scripts
 from zoo import registry
-from zoo.arrays import read_npz
-from zoo.protobuf import require_self_contained
 from zoo.releases import card as cards
 from zoo.releases import catalogue
+from zoo.storage.arrays import read_npz
+from zoo.storage.protobuf import require_self_contained
 
 RUNTIMES = tuple(runtimes.RUNTIMES)
 PARTS = ("encoder", "decoder")

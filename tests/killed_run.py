@@ -16,7 +16,8 @@ import sys
 import resumed_run
 
 from trainers import callbacks, loop
-from zoo import files, weights
+from zoo import weights
+from zoo.storage import files
 
 moments = 0
 last = int(sys.argv[2])

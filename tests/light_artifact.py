@@ -6,8 +6,8 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from zoo import files
 from zoo.releases import card as cards
+from zoo.storage import files
 
 IMAGE_SHAPE = (8, 6, 1)
 LATENT_DIM = 3

@@ -8,7 +8,7 @@ import tiny_artifact
 
 import zoo
 from benchmarks import features
-from zoo import files
+from zoo.storage import files
 
 
 @pytest.fixture

@@ -50,7 +50,7 @@ def make_run(workdir, binarisation="static", objective=None):
     """Writes a run's folder with a checkpoint at step 7 and an evaluation; returns its model."""
     from trainers import checkpoints, environment
     from trainers.config import default_config, plain
-    from zoo import files
+    from zoo.storage import files
 
     workdir = Path(workdir)
     workdir.mkdir(parents=True, exist_ok=True)
@@ -116,8 +116,8 @@ def copy_to(folder):
 def rehash(artifact):
     """Makes the card agree with the files again, as someone who meant the change would."""
     from export import card as export_card
-    from zoo import files
     from zoo.releases import card as cards
+    from zoo.storage import files
 
     card = files.read_json(artifact / "card.json")
     (artifact / "card.json").unlink()

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from trainers import run_files
-from zoo import files, json_text, weights
+from zoo import weights
+from zoo.storage import files, json_text
 
 WEIGHTS, RANDOM, METRICS, META = "state.weights.h5", "random.npz", "metrics.npz", "meta.json"
 _TEMPORARY = "-temporary"

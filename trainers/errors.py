@@ -10,7 +10,7 @@ import sys
 import traceback
 
 from trainers import stopping
-from zoo.escape import printable
+from zoo.storage.escape import printable
 
 PACKAGES = ("zoo", "trainers", "export", "configs", "benchmarks")
 # Package -> the extra of `pip install` that brings it; "train" brings all others.

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from trainers import config as configs
 from trainers import environment, run_files
-from zoo import files
+from zoo.storage import files
 
 
 class EvaluationRecord:

@@ -4,7 +4,7 @@ import csv
 import io
 from pathlib import Path
 
-from zoo import files
+from zoo.storage import files
 
 NAME = "metrics.csv"
 

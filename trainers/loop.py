@@ -12,7 +12,7 @@ from trainers import callbacks, checkpoints, data, run_lock, runs, stopping
 from trainers import config as configs
 from trainers.tensorboard import Writer
 from zoo import backend, inputs
-from zoo.layers.part import kind
+from zoo.part import kind
 
 
 @stopping.resumable()

@@ -18,7 +18,7 @@ from PIL import Image
 from trainers import plots
 from trainers.report_style import CSS
 from trainers.wording import MEASURED, describe, duration, with_error
-from zoo import files
+from zoo.storage import files
 
 ROOMS = ("encoder", "decoder", "marginal", "objective")
 MAGNIFIED = 640  # CSS pixels that small pictures are magnified to, by whole factors

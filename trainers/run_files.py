@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from zoo import files, json_text, schema
 from zoo.releases.card_keys import METRICS
-from zoo.schema import COUNT, NUMBER, SHA256, SIZE, Keys, Rule
+from zoo.storage import files, json_text, schema
+from zoo.storage.schema import COUNT, NUMBER, SHA256, SIZE, Keys, Rule
 
 CONFIG, EVALUATION, META = "config.json", "evaluation.json", "meta.json"
 

@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from zoo.locks import SUPPORTED, try_lock
+from zoo.storage.locks import SUPPORTED, try_lock
 
 _held = set()  # the folders of this process
 

@@ -21,8 +21,9 @@ from trainers import (
 )
 from trainers import config as configs
 from zoo import evaluation as evaluation_suite
-from zoo import files, releases
+from zoo import releases
 from zoo.backend import dtype_policy, to_numpy
+from zoo.storage import files
 
 PICTURES = 10  # Images in a round of pictures.
 CODES = 10000  # Points in the latent picture.

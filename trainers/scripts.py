@@ -13,8 +13,8 @@ from pathlib import Path
 
 from trainers.errors import PACKAGES, UsageError, needs, one_line, reported
 from trainers.starting import prepare_tensorflow, start_tensorflow
-from zoo.escape import printable
 from zoo.registry import nearest
+from zoo.storage.escape import printable
 
 __all__ = ["UsageError", "needs", "prepare_tensorflow", "reported", "start_tensorflow"]
 

@@ -17,11 +17,11 @@ from zoo import registry as registry  # `@zoo.registry.ENCODERS.register(...)` o
 _PUBLIC = {
     # Light: NumPy and ONNX Runtime alone.
     "list_models": "zoo.releases",
-    "load_decoder": "zoo.runtime",
-    "load_encoder": "zoo.runtime",
-    "load_probability": "zoo.probability",
+    "load_decoder": "zoo.light.runtime",
+    "load_encoder": "zoo.light.runtime",
+    "load_probability": "zoo.light.probability",
     # Light, with scikit-learn.
-    "FeatureExtractor": "zoo.extractor",
+    "FeatureExtractor": "zoo.light.extractor",
     # With Keras.
     "Adam": "zoo.optimizers",
     "Adversarial": "zoo.divergences",
@@ -71,17 +71,17 @@ _PUBLIC = {
     "WassersteinGP": "zoo.divergences",
     "build": "zoo.vae",
     "load": "zoo.releases",
-    "part_config": "zoo.layers.part",
+    "part_config": "zoo.part",
     "vae_config": "zoo.vae",
 }
 
 # The packages that a module needs; every other module of `_PUBLIC` needs Keras.
 _KERAS = ("keras", "tensorflow", "tensorflow_probability")
 _NEEDS = {
-    "zoo.extractor": ("sklearn",),
-    "zoo.probability": (),
+    "zoo.light.extractor": ("sklearn",),
+    "zoo.light.probability": (),
     "zoo.releases": (),
-    "zoo.runtime": (),
+    "zoo.light.runtime": (),
 }
 __version__ = "0.1.0.dev0"
 

@@ -5,7 +5,7 @@ import numpy as np
 from keras import ops
 
 from zoo.backend import is_traced, to_numpy
-from zoo.layers.part import kind
+from zoo.part import kind
 
 
 class Estimate:

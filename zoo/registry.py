@@ -100,7 +100,7 @@ class Registry:
 
 def _root(cls):
     """Returns what all parts of a room inherit from: the class right below `Part`, or its own."""
-    from zoo.layers.part import Part
+    from zoo.part import Part
 
     below = [base for base in cls.__mro__ if issubclass(base, Part) and base is not Part]
     return below[-1] if below else cls

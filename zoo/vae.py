@@ -7,13 +7,14 @@ import keras
 import numpy as np
 from keras import ops
 
-from zoo import hdf5, inputs, registry
+from zoo import inputs, registry
 from zoo.backend import fold_in, is_traced, kept_variables, tfp_seed, to_numpy
 from zoo.blocks import BLOCK, in_blocks
 from zoo.encoders.encoder import Encoder
-from zoo.layers.part import kind, part_config
 from zoo.metrics import FirstNonFinite, TermMean
+from zoo.part import kind, part_config
 from zoo.registry import DECODERS, ENCODERS, MARGINALS, OBJECTIVES
+from zoo.storage import hdf5
 
 ROOMS = {"encoder": ENCODERS, "decoder": DECODERS, "marginal": MARGINALS, "objective": OBJECTIVES}
 
@@ -161,8 +162,8 @@ class VAE(keras.Model):
 
         Raises:
             FileNotFoundError: If it is absent.
-            ValueError: If it refers to other files or is not what `zoo.hdf5.check` expects, or its
-                weights are of another model.
+            ValueError: If it refers to other files, is not what `zoo.storage.hdf5.check` expects,
+                or has the weights of another model.
         """
         hdf5.check_weights(filepath)
         super().load_weights(filepath, *args, **kwargs)

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from export.explorer import stored, vendor
-from zoo import files
+from zoo.light.runtime import SEED, Graph, load_encoder
 from zoo.releases import card as cards
 from zoo.releases import catalogue
-from zoo.runtime import SEED, Graph, load_encoder
+from zoo.storage import files
 
 FORMAT = "elbo-zoo explorer"
 PAGE = Path(__file__).with_name("page")

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from export import pictures
-from zoo import runtime
-from zoo.arrays import read_npz
+from zoo.light import runtime
 from zoo.releases import card as cards
+from zoo.storage.arrays import read_npz
 
 LIMIT = 400  # images: enough to see the clusters, 314 kB at 28 x 28
 # The plane reaches this many scales of the prior, or as far as the codes do.
@@ -58,7 +58,7 @@ def from_path(path, image_shape, resize=False, limit=LIMIT):
 
 
 def _as_bytes(images):
-    """Returns uint8 images of any that `zoo.runtime.prepare_images` takes."""
+    """Returns uint8 images of any that `zoo.light.runtime.prepare_images` takes."""
     plain = runtime.prepare_images(images, {"scale": "uint8/255", "binarise": None})
     return np.round(plain * 255).astype(np.uint8)
 

@@ -9,8 +9,8 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from zoo import files
 from zoo.releases import archives, download
+from zoo.storage import files
 
 VERSION = "1.30.0"
 # Of the package's archive: what a registry or a mirror gives is never trusted unseen.

@@ -11,7 +11,7 @@ import tiny_artifact
 import zoo
 from export import card as export_card
 from export import publish, verify
-from zoo import files
+from zoo.storage import files
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -86,7 +86,9 @@ def test_the_code_of_the_readme_runs(artifact, monkeypatch):
     blocks = [block.partition("```")[0] for block in text.split("```python\n")[1:]]
     monkeypatch.chdir(artifact)
     monkeypatch.setattr(zoo, "load", lambda name: zoo.releases.load("."), raising=False)
-    monkeypatch.setattr(zoo, "load_encoder", lambda _: zoo.runtime.load_encoder("."), raising=False)
+    monkeypatch.setattr(
+        zoo, "load_encoder", lambda _: zoo.light.runtime.load_encoder("."), raising=False
+    )
     names = {"images": tiny_artifact.images(2), "x": np.zeros((2, 8, 6, 1), "f4")}
     for block in blocks:
         exec(block, names)

@@ -12,10 +12,10 @@ from export import onnx as export_onnx
 from export import publish, verify
 from export.report import relative_error
 from trainers import runs
-from zoo import runtime
 from zoo.backend import to_numpy
 from zoo.decoders.autoregressive import draw_slowly
-from zoo.images import resize_images
+from zoo.light import runtime
+from zoo.light.images import resize_images
 
 LATENTS = 3
 

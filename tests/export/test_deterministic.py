@@ -6,9 +6,10 @@ import tiny_artifact
 
 from export import publish, verify
 from trainers import runs
-from zoo import files, runtime
 from zoo.backend import to_numpy
-from zoo.probability import load_probability
+from zoo.light import runtime
+from zoo.light.probability import load_probability
+from zoo.storage import files
 
 
 @pytest.fixture(scope="module")

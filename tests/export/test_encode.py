@@ -11,7 +11,8 @@ import tiny_artifact
 from PIL import Image
 
 from export import encode, pictures
-from zoo import files, runtime
+from zoo.light import runtime
+from zoo.storage import files
 
 SHAPE = tiny_artifact.IMAGE_SHAPE
 

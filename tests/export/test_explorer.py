@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 
 from export.explorer import __main__, build, stored, vendor
-from zoo import files, runtime
+from zoo.light import runtime
 from zoo.releases import card as cards
 from zoo.releases import catalogue
+from zoo.storage import files
 
 MODEL = "bilbo-mnist-z2"
 AUTOREGRESSIVE = "infovae-mnist-pixelcnn-z5"

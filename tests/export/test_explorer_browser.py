@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from export.explorer import build, vendor
-from zoo import runtime
+from zoo.light import runtime
 
 pytestmark = pytest.mark.slow
 

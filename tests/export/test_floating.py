@@ -6,8 +6,9 @@ import tiny_artifact
 
 from export import publish, verify
 from trainers import runs
-from zoo import files, runtime
 from zoo.backend import to_numpy
+from zoo.light import runtime
+from zoo.storage import files
 
 WHITE = 4.0
 

@@ -14,8 +14,9 @@ from export import onnx as export_onnx
 from export import publish, verify
 from export.report import relative_error
 from trainers import runs
-from zoo import files, runtime
 from zoo.backend import to_numpy
+from zoo.light import runtime
+from zoo.storage import files
 
 FLOW = {"num_flows": 2, "hidden_units": [8]}
 MARGINALS = {

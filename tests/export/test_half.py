@@ -9,7 +9,8 @@ import tiny_artifact
 from onnx import numpy_helper
 
 from export import half, publish, verify
-from zoo import files, runtime
+from zoo.light import runtime
+from zoo.storage import files
 
 
 def rounded(value):

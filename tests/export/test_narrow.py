@@ -9,7 +9,7 @@ from onnx import helper, numpy_helper
 import zoo
 from export import narrow
 from export import onnx as export_onnx
-from zoo.runtime import Graph
+from zoo.light.runtime import Graph
 
 CHANNELS = 6
 

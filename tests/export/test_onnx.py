@@ -10,7 +10,7 @@ import zoo
 from export import onnx as export_onnx
 from export.report import relative_error
 from zoo.backend import tfd, to_numpy
-from zoo.runtime import Graph
+from zoo.light.runtime import Graph
 
 
 def converted(function, inputs, name="the function"):

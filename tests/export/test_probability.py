@@ -10,11 +10,11 @@ import zoo
 from export import golden, onnx, probability, publish, verify
 from export.report import TOLERANCE, relative_error
 from trainers import runs
-from zoo import files
 from zoo.backend import to_numpy
-from zoo.images import resize_images
-from zoo.probability import Probability, load_probability
-from zoo.runtime import Graph
+from zoo.light.images import resize_images
+from zoo.light.probability import Probability, load_probability
+from zoo.light.runtime import Graph
+from zoo.storage import files
 
 Z = tiny_artifact.LATENT_DIM
 FLOW = {"num_flows": 2, "hidden_units": [8]}
@@ -215,7 +215,7 @@ def test_light_results_do_not_depend_on_how_the_work_is_cut(artifact, monkeypatc
     light, images = load_probability(artifact[0]), tiny_artifact.images(6, seed=3)
     whole = light.nll(images, num_samples=9), light.rate_distortion(images, num_samples=9)
     for rows in (1, 4, 20):
-        monkeypatch.setattr("zoo.probability.MAX_ROWS", rows)
+        monkeypatch.setattr("zoo.light.probability.MAX_ROWS", rows)
         np.testing.assert_allclose(light.nll(images, num_samples=9), whole[0], rtol=1e-6)
         for key, value in light.rate_distortion(images, num_samples=9).items():
             np.testing.assert_allclose(value, whole[1][key], rtol=1e-5)

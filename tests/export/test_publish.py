@@ -16,7 +16,8 @@ import zoo
 from export import golden, publish, verify
 from export import onnx as export_onnx
 from trainers import runs
-from zoo import files, weights
+from zoo import weights
+from zoo.storage import files
 
 ROOT = Path(__file__).resolve().parents[2]
 

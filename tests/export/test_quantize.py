@@ -10,8 +10,9 @@ import tiny_artifact
 
 import zoo
 from export import encode, half, quantize
-from zoo import files, runtime
-from zoo.graph import Graph
+from zoo.light import runtime
+from zoo.light.graph import Graph
+from zoo.storage import files
 
 
 @pytest.fixture

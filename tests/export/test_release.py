@@ -7,7 +7,7 @@ import zoo
 from configs import releases
 from export import half, publish, release
 from trainers import data
-from zoo import files
+from zoo.storage import files
 
 METRICS = ("rate", "distortion", "elbo", "nll", "reconstruction_l2")
 

@@ -6,7 +6,7 @@ import tiny_artifact
 
 from export import remeasure, verify
 from trainers import environment
-from zoo import files
+from zoo.storage import files
 
 
 @pytest.fixture

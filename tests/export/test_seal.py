@@ -13,8 +13,8 @@ import tiny_artifact
 
 import zoo
 from export import seal, verify
-from zoo import files, json_text
 from zoo.releases import card as cards
+from zoo.storage import files, json_text
 
 ARTIFACTS = Path(__file__).resolve().parents[2] / "artifacts"
 # Mutations of each card: 100 of three cards, or ELBO_ZOO_MUTATIONS of every released one.

@@ -12,8 +12,8 @@ import tiny_artifact
 
 from export import onnx as export_onnx
 from export import report, verify
-from zoo import files
 from zoo.releases import card as cards
+from zoo.storage import files
 
 ROOT = Path(__file__).resolve().parents[2]
 

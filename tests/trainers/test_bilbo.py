@@ -22,7 +22,7 @@ from trainers.experiments.bilbo import posterior as bilbo_posterior
 from trainers.experiments.bilbo import runs as bilbo_runs
 from trainers.experiments.item import SCALES, Context
 from trainers.sweeps import grid
-from zoo import files
+from zoo.storage import files
 
 CELEBA = ("fig7", "fig16", "fig17")
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from trainers import checkpoints, runs
-from zoo import files
+from zoo.storage import files
 
 
 def test_an_infinite_validation_is_kept_with_the_checkpoint(run, tmp_path):

@@ -11,7 +11,7 @@ from absl import logging
 from trainers import data, loop, runs
 from trainers.data import Dataset, fingerprint
 from trainers.data.fingerprint import changes
-from zoo import files
+from zoo.storage import files
 
 
 def _dataset(rng, count=40, dtype="uint8"):

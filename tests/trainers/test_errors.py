@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from trainers import errors, scripts
-from zoo import runtime
+from zoo.light import runtime
 
 ROOT = pathlib.Path(__file__).parents[2]
 # Runs a command as a script where only the packages of the light install are there.

@@ -7,8 +7,8 @@ import pytest
 import tiny_artifact
 
 from trainers import evaluation
-from zoo import files
 from zoo.releases import card as cards
+from zoo.storage import files
 
 
 @pytest.fixture

@@ -18,9 +18,9 @@ from trainers.experiments.infovae import table as infovae_table
 from trainers.experiments.infovae import toy as infovae_toy
 from trainers.experiments.item import SCALES, Context
 from trainers.sweeps import grid
-from zoo import files
 from zoo.evaluation import latents
 from zoo.evaluation.entries import share_stderr
+from zoo.storage import files
 
 
 @pytest.fixture

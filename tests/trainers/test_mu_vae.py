@@ -20,8 +20,8 @@ from trainers.experiments.mu_vae import items as mu_vae
 from trainers.experiments.mu_vae import runs as mu_vae_runs
 from trainers.experiments.mu_vae import table as mu_vae_table
 from trainers.experiments.mu_vae import toy as mu_vae_toy
-from zoo import files
 from zoo.evaluation.entries import share_stderr
+from zoo.storage import files
 
 EACH = ("fig1", "fig2", "fig3", "fig4", "fig5", "fig6", "fig7", "table1", "readings")
 

@@ -9,7 +9,7 @@ import pytest
 
 from trainers.experiments import catalogue, reproducing, scoreboard
 from trainers.experiments.item import Context, Item, Outcome, row
-from zoo import files
+from zoo.storage import files
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 import tiny_artifact
 
 from trainers import checkpoints, run_files, runs
-from zoo import files, json_text
+from zoo.storage import files, json_text
 
 RESULTS = Path(__file__).resolve().parents[2] / "results"
 

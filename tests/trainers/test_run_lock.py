@@ -9,7 +9,7 @@ import pytest
 import small_run
 
 from trainers import evaluation, loop, run_lock
-from zoo.locks import SUPPORTED
+from zoo.storage.locks import SUPPORTED
 
 pytestmark = pytest.mark.skipif(not SUPPORTED, reason="the system has no locks of files")
 ROOT = pathlib.Path(__file__).parents[2]

@@ -8,7 +8,7 @@ import small_run
 from ml_collections import ConfigDict
 
 from trainers import loop, runs
-from zoo import files
+from zoo.storage import files
 
 
 def test_a_workdir_of_another_config_is_refused(run):

@@ -11,8 +11,8 @@ from trainers.experiments.item import Context
 from trainers.plots import png_bytes
 from trainers.sweeps import grid
 from trainers.sweeps.records import Record
-from zoo import files
 from zoo.backend import to_numpy
+from zoo.storage import files
 
 SHAPE = (4, 4, 1)
 

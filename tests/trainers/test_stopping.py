@@ -11,7 +11,7 @@ import time
 import pytest
 
 from trainers import stopping
-from zoo import files
+from zoo.storage import files
 
 ROOT = pathlib.Path(__file__).parents[2]
 NUMBERS = [signal.SIGTERM, signal.SIGINT]

@@ -16,7 +16,7 @@ from trainers import history, stopping
 from trainers.sweeps import grid, ledger, numbers, rate_distortion, records, running
 from trainers.sweeps.grid import RunSpec
 from trainers.sweeps.records import Record
-from zoo import files
+from zoo.storage import files
 
 ROOT = pathlib.Path(__file__).parents[2]
 QUICK = "configs/quickstart.py:tiny"

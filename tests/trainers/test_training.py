@@ -7,7 +7,7 @@ from trainers.experiments import training
 from trainers.experiments.item import Context
 from trainers.sweeps import ledger, running
 from trainers.sweeps.records import Record
-from zoo import files
+from zoo.storage import files
 
 AXES = {"objective.beta": [0.5, 1.0], "seed": [17]}
 

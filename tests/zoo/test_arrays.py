@@ -8,7 +8,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from zoo import arrays
+from zoo.storage import arrays
 
 
 def npy(header, values=b""):

@@ -16,8 +16,9 @@ import numpy as np
 import pytest
 
 import zoo
-from zoo import files, releases
+from zoo import releases
 from zoo.releases import catalogue, download, shipping
+from zoo.storage import files
 
 ROOT = Path(__file__).resolve().parents[2]
 

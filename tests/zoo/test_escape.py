@@ -9,7 +9,7 @@ import numpy as np
 import zoo
 from export import readme, verify
 from trainers import report
-from zoo import escape, files
+from zoo.storage import escape, files
 
 HOSTILE = "x\x1b[2J\x9b31m\x07\r\n\u202e|<script>alert(1)</script>`![a](http://b)"
 

@@ -18,7 +18,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.utils.estimator_checks import check_estimator
 
 import zoo
-from zoo import extractor, runtime
+from zoo.light import extractor, runtime
 
 ROOT = Path(__file__).resolve().parents[2]
 SHAPE = light_artifact.IMAGE_SHAPE

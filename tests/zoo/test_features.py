@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from trainers.data.images import Preparation
-from zoo import images, resizing, runtime, streaming
+from zoo.light import images, resizing, runtime, streaming
 
 SHAPE = light_artifact.IMAGE_SHAPE
 

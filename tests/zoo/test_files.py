@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from zoo import files
+from zoo.storage import files
 
 
 def test_a_failed_write_leaves_the_earlier_file_and_no_rest(tmp_path):

@@ -10,7 +10,7 @@ import tiny_artifact
 
 import zoo
 from trainers import checkpoints
-from zoo import hdf5
+from zoo.storage import hdf5
 
 
 def replace(file, key, make):

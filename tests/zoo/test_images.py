@@ -10,7 +10,7 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 from trainers.data.images import read_image
-from zoo import axes, images, runtime
+from zoo.light import axes, images, runtime
 
 GREY, COLOUR, FOUR = (8, 6, 1), (8, 6, 3), (8, 6, 4)
 PLAIN = {"scale": "uint8/255", "binarise": None}

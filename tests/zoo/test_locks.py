@@ -5,11 +5,11 @@ import sys
 
 import pytest
 
-from zoo import locks
+from zoo.storage import locks
 
 HOLD = """
 import sys, time
-from zoo import locks
+from zoo.storage import locks
 file = open(sys.argv[1])
 assert locks.try_lock(file)
 print("held", flush=True)

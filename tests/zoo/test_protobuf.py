@@ -13,8 +13,8 @@ from onnx import helper, numpy_helper
 import zoo
 from export import quantize, runtimes, verify
 from export.explorer import build
-from zoo.graph import FOLDER_OPTION, Graph
-from zoo.protobuf import require_self_contained
+from zoo.light.graph import FOLDER_OPTION, Graph
+from zoo.storage.protobuf import require_self_contained
 
 
 def external(name="w", shape=(4,)):
@@ -163,7 +163,7 @@ def test_onnx_runtime_looks_for_files_in_an_empty_folder_alone(tmp_path, monkeyp
     """The second wall, without the first."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "numbers.bin").write_bytes(np.ones(4, "f4").tobytes())
-    monkeypatch.setattr("zoo.graph.require_self_contained", lambda content, name: content)
+    monkeypatch.setattr("zoo.light.graph.require_self_contained", lambda content, name: content)
     content = constant().SerializeToString()
     with pytest.raises(ValueError, match="Expected an ONNX graph in e.onnx"):
         Graph(content, "e.onnx")

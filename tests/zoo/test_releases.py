@@ -10,8 +10,9 @@ import pytest
 import tiny_artifact
 
 import zoo
-from zoo import files, releases
+from zoo import releases
 from zoo.releases import card as cards
+from zoo.storage import files
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -6,10 +6,10 @@ import time
 import pytest
 
 import zoo
-from zoo import files
 from zoo.releases import card as cards
 from zoo.releases import catalogue, loading
 from zoo.releases.sizes import check_sizes
+from zoo.storage import files
 
 MODEL = "bilbo-mnist-z2"
 SEEDED = {

@@ -1,4 +1,4 @@
-"""`zoo.runtime`: features and images without Keras, equal to Keras's, and its refusals."""
+"""`zoo.light.runtime`: features and images without Keras, equal to Keras's, and its refusals."""
 
 import json
 import subprocess
@@ -11,8 +11,9 @@ import pytest
 import tiny_artifact
 
 from trainers.data.dataset import convert_images
-from zoo import files, runtime
-from zoo.images import resize_images
+from zoo.light import runtime
+from zoo.light.images import resize_images
+from zoo.storage import files
 
 ROOT = Path(__file__).resolve().parents[2]
 

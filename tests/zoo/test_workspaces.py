@@ -9,13 +9,13 @@ import time
 
 import pytest
 
-from zoo import exchange, files, locks, workspaces
+from zoo.storage import exchange, files, locks, workspaces
 
 pytestmark = pytest.mark.skipif(not locks.SUPPORTED, reason="this system has no locks on files")
 
 KILLED_BETWEEN_THE_MOVES = """
 import os, signal, sys
-from zoo import exchange, files
+from zoo.storage import exchange, files
 
 def killed(source, to, move=os.replace):
     move(source, to)
@@ -28,7 +28,7 @@ with files.atomic_folder(sys.argv[1]) as folder:
 """
 WRITES_FOR_EVER = """
 import sys
-from zoo import files
+from zoo.storage import files
 
 number = 0
 while True:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from zoo.axes import from_pillow
+from zoo.light.axes import from_pillow
 
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, as Pillow's mode "L"
 SUFFIXES = (

@@ -10,8 +10,8 @@ import numpy as np
 
 from trainers.data import split_names, splits
 from trainers.data.dataset import convert_images, convert_labels
-from zoo.arrays import read_idx as read_idx_array
-from zoo.arrays import read_npz as read_npz_arrays
+from zoo.storage.arrays import read_idx as read_idx_array
+from zoo.storage.arrays import read_npz as read_npz_arrays
 
 _LOG = logging.getLogger(__name__)
 

@@ -10,9 +10,9 @@ from trainers import environment, plots, stopping
 from trainers.experiments import catalogue
 from trainers.experiments.item import SCALES, Context
 from trainers.wording import with_error
-from zoo import files
 from zoo.arguments import positive_int
 from zoo.registry import nearest
+from zoo.storage import files
 
 RESULT = "result.json"
 

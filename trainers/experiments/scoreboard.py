@@ -4,7 +4,7 @@ from pathlib import Path
 
 from trainers.experiments import catalogue, reproducing
 from trainers.wording import with_error
-from zoo import files
+from zoo.storage import files
 
 HEAD = """# Results
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import configs
 from trainers import runs
 from trainers.sweeps import ledger, running
-from zoo import files
+from zoo.storage import files
 
 _UNFINISHED = "runs not finished: "
 

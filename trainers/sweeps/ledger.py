@@ -5,7 +5,7 @@ from pathlib import Path
 
 from trainers import history as histories
 from trainers.sweeps import records
-from zoo import files
+from zoo.storage import files
 
 NAME = "ledger.csv"
 NATS = ("rate", "distortion", "elbo", "nll")

@@ -8,7 +8,7 @@ from trainers import history as histories
 from trainers import run_files
 from trainers.sweeps import ledger, records
 from trainers.sweeps.records import Record
-from zoo import files
+from zoo.storage import files
 
 # Flags of `trainers.evaluate` and `export.release` that say where something is.
 PLACES = ("--workdir", "--data_dir", "--classifier", "--runs", "--out")

@@ -16,7 +16,7 @@ from matplotlib.ticker import MaxNLocator
 from trainers.plots import INK, MUTED, STYLE, png_bytes
 from trainers.sweeps import ledger, records
 from trainers.sweeps.channels import MEANINGS, channels, family_of, mark
-from zoo import files
+from zoo.storage import files
 
 LETTERS = {"-": "#0072B2", "+": "#D55E00", "v": "#009E73"}
 LEGEND_LETTERS = 122  # that fit a legend's line, 4 of them for each mark

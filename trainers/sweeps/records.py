@@ -5,9 +5,9 @@ import re
 from pathlib import Path
 
 from trainers.sweeps.grid import RunSpec, is_place
-from zoo import files, schema
 from zoo.releases.card_keys import METRICS
-from zoo.schema import Keys
+from zoo.storage import files, schema
+from zoo.storage.schema import Keys
 
 LOGS = "logs"
 # What a sweep reads of a run; `trainers.run_files` has the whole.

@@ -13,7 +13,7 @@ from trainers import stopping
 from trainers.sweeps import grid, ledger, records
 from trainers.sweeps.records import Record
 from trainers.wording import duration
-from zoo.locks import try_lock
+from zoo.storage.locks import try_lock
 
 POLL_SECONDS = 0.2
 _RAISED = re.compile(r"(error|[\w.]*(Error|Exception)\b.*?):")

@@ -7,7 +7,7 @@ from zoo.backend import compiled, fold_in, tfd, tfp, tfp_seed, to_numpy
 from zoo.blocks import BLOCK, in_blocks
 from zoo.decoders.decoder import Decoder
 from zoo.decoders.likelihood import Bernoulli
-from zoo.layers.part import kind
+from zoo.part import kind
 
 
 class AutoregressiveDecoder(Decoder):

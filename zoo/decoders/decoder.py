@@ -3,7 +3,7 @@
 from keras import ops
 
 from zoo.blocks import BLOCK, in_blocks
-from zoo.layers.part import Part, kind
+from zoo.part import Part, kind
 from zoo.registry import LIKELIHOODS
 
 

@@ -5,7 +5,7 @@ from keras import ops
 from zoo.backend import tfd
 from zoo.distributions import Normal
 from zoo.inputs import PIXEL_SLACK
-from zoo.layers.part import Part
+from zoo.part import Part
 from zoo.registry import LIKELIHOODS, nearest
 
 # Smallest standard deviation of a Gaussian pixel, about a quarter of a grey level of 255.

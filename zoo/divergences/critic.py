@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from zoo.backend import gradients
-from zoo.layers.part import Part
+from zoo.part import Part
 
 NEGATIVE_SLOPE = 0.2
 EPSILON = 1e-8

@@ -2,7 +2,7 @@
 
 from keras import ops
 
-from zoo.layers.part import Part
+from zoo.part import Part
 from zoo.registry import DIVERGENCES
 
 

@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from zoo.distributions import Deterministic, VolumePreserving, diagonal_normal
-from zoo.layers.part import Part
+from zoo.part import Part
 
 
 class Encoder(Part):

@@ -7,9 +7,10 @@ import keras
 import numpy as np
 from keras import ops
 
-from zoo import files, hdf5, weights
+from zoo import weights
 from zoo.backend import to_numpy
 from zoo.layers.channels import CHANNELS_LAST
+from zoo.storage import files, hdf5
 
 # 98.7% of MNIST's test split, after 75 seconds on a busy core.
 WIDTH, NUM_FEATURES, EPOCHS, BATCH_SIZE, LEARNING_RATE = 32, 128, 5, 128, 1e-3

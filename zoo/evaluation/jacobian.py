@@ -13,7 +13,7 @@ from keras import ops
 from zoo.backend import jacobian_product, to_numpy
 from zoo.distributions import gaussian_of
 from zoo.evaluation import nll
-from zoo.layers.part import kind
+from zoo.part import kind
 
 METRICS = ("log_evidence", "evidence_gap", "variance_penalty")
 

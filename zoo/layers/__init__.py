@@ -7,7 +7,7 @@ from zoo.layers.flow import MeanFlow
 from zoo.layers.gated import GatedConv2D, GatedConv2DTranspose, GatedDense
 from zoo.layers.gaussian_head import GaussianHead
 from zoo.layers.made import MADE
-from zoo.layers.part import Part
+from zoo.part import Part
 
 __all__ = [
     "MADE",

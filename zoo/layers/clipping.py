@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from zoo.layers.part import Part
+from zoo.part import Part
 
 
 @keras.saving.register_keras_serializable(package="zoo")

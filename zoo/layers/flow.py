@@ -9,7 +9,7 @@ from keras import ops
 from zoo import backend
 from zoo.arguments import positive_int
 from zoo.layers.made import MADE, ORDERS
-from zoo.layers.part import Part
+from zoo.part import Part
 
 # Beyond any latent, and its image under a network still far from float32's infinity, which times
 # a mask of zero would be NaN.

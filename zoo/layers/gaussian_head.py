@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from zoo.layers.part import Part
+from zoo.part import Part
 
 # A scale under this is noise of the arithmetic: float32 resolves loc / scale to about 1e7.
 SCALE_FLOOR = 1e-5

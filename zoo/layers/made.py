@@ -7,7 +7,7 @@ import numpy as np
 from keras import ops
 
 from zoo.arguments import positive_int
-from zoo.layers.part import Part
+from zoo.part import Part
 
 ORDERS = ("left_to_right", "right_to_left")
 # So small that a flow made of it starts near the identity, and a density near the uniform one;

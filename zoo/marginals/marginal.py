@@ -1,6 +1,6 @@
 """What every marginal is: m(z), the density over latents that samples are drawn from."""
 
-from zoo.layers.part import Part
+from zoo.part import Part
 
 
 class Marginal(Part):

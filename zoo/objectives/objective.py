@@ -2,7 +2,7 @@
 
 import keras
 
-from zoo.layers.part import Part
+from zoo.part import Part
 
 
 class Objective(Part):

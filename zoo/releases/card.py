@@ -3,9 +3,9 @@
 import hashlib
 from pathlib import Path, PurePosixPath
 
-from zoo import files, json_text, schema
-from zoo.json_text import SEAL
 from zoo.releases.card_keys import CARD_KEYS, GRAPH
+from zoo.storage import files, json_text, schema
+from zoo.storage.json_text import SEAL
 
 LARGEST = 4 << 30  # bytes of an artifact: those of this zoo have a few MB
 CARD = "card.json"

@@ -1,6 +1,6 @@
-"""What `card.json` must hold; see `zoo.schema` for how it is written."""
+"""What `card.json` must hold; see `zoo.storage.schema` for how it is written."""
 
-from zoo.schema import COUNT, NUMBER, POSITIVE, SHA256, SIZE, TEXT, Keys, Rule
+from zoo.storage.schema import COUNT, NUMBER, POSITIVE, SHA256, SIZE, TEXT, Keys, Rule
 
 _DIMENSION = Rule(
     "a positive int or a name", lambda v: SIZE.test(v) or (type(v) is str and v != "")

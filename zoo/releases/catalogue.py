@@ -6,10 +6,11 @@ import os
 import warnings
 from pathlib import Path
 
-from zoo import files, registry, schema, workspaces
-from zoo.escape import printable
+from zoo import registry
 from zoo.releases import card as cards
 from zoo.releases import download, hub, shipping, summary
+from zoo.storage import files, schema, workspaces
+from zoo.storage.escape import printable
 
 PAPERS = ("bilbo", "broken_elbo", "infovae", "mu_vae", "vimae")
 

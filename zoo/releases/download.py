@@ -17,10 +17,10 @@ import urllib.parse
 import urllib.request
 from pathlib import Path
 
-from zoo import files, workspaces
 from zoo.releases import archives
 from zoo.releases import card as cards
 from zoo.releases.card import CARD, LARGEST_CARD
+from zoo.storage import files, workspaces
 
 ORIGIN = ".origin.json"  # in a folder of the cache that an archive was unpacked to
 TIMEOUT = 30.0  # seconds without an answer

@@ -4,10 +4,10 @@ import os
 import tempfile
 from pathlib import Path
 
-from zoo import hdf5
 from zoo.releases import catalogue
 from zoo.releases.card import read_file
 from zoo.releases.sizes import check_sizes
+from zoo.storage import hdf5
 
 WEIGHTS = "model.weights.h5"
 SAVED, WEIGHTS_ONLY = (".keras", ".h5", ".hdf5"), (".weights.h5",)

@@ -6,10 +6,10 @@ Needs the standard library alone: `setup.py` calls it where nothing is installed
 import shutil
 from pathlib import Path
 
-from zoo import files, schema
 from zoo.releases import card as cards
 from zoo.releases import summary
 from zoo.releases.card_keys import METRICS
+from zoo.storage import files, schema
 
 INDEX = "index.json"
 ENTRY = schema.Keys(  # of a model in the index

@@ -5,9 +5,9 @@ import json
 import os
 from pathlib import Path
 
-from zoo import json_text
-from zoo.graph import Graph
+from zoo.light.graph import Graph
 from zoo.releases import card as cards
+from zoo.storage import json_text
 
 METADATA = "elbo_zoo_card"  # the key of the card in the metadata of an ONNX file
 # What a file of its own says of the model; metrics and hashes are those of the published encoder.

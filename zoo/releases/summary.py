@@ -1,6 +1,6 @@
 """A model in one line, and lines as a table."""
 
-from zoo.escape import printable
+from zoo.storage.escape import printable
 
 # What a table shows of the metrics, in this order, where a card has them.
 _COLUMNS = {

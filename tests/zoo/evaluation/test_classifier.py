@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from bars import TINY, bars
 
-from zoo import files
 from zoo.evaluation.classifier import accuracy, fit_classifier, load_or_fit
 from zoo.evaluation.views import Arrays
+from zoo.storage import files
 
 
 def test_it_learns_and_reproduces(rng, seed):

@@ -5,7 +5,7 @@ import dataclasses
 from configs.broken_elbo import omniglot
 from trainers.experiments import training
 from trainers.sweeps import ledger, rate_distortion
-from zoo import files
+from zoo.storage import files
 
 LETTERS = ("-", "+"), ("-", "+"), ("-", "+", "v")
 # The paper's betas for Omniglot, by decoder; it gives none for MNIST, where they serve as well.

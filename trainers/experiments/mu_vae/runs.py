@@ -11,7 +11,7 @@ from trainers import runs
 from trainers.experiments import training
 from trainers.experiments.item import row
 from trainers.sweeps import grid, ledger
-from zoo import files
+from zoo.storage import files
 
 NAMES = {
     "vae": "VAE",

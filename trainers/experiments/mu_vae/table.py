@@ -7,7 +7,7 @@ import numpy as np
 from trainers.experiments import training
 from trainers.experiments.item import Outcome, row
 from trainers.experiments.mu_vae import codes, pictures, runs
-from zoo import files
+from zoo.storage import files
 
 # Data -> family -> per cent.
 PAPER = {

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from zoo import locks
+from zoo.storage import locks
 
 EARLIER = "earlier"  # in a workspace: the folder that stood at the target before
 _LOCK = ".lock"
@@ -52,7 +52,7 @@ def tidy(parent) -> list[str]:
     """Removes the workspaces that killed processes left in a folder, and nothing that is in use.
 
     A folder that was being replaced when its process was killed is put back first. Where the
-    system has no locks (`zoo.locks.SUPPORTED`) nothing is removed.
+    system has no locks (`zoo.storage.locks.SUPPORTED`) nothing is removed.
 
     Args:
         parent: The folder that they lie in.

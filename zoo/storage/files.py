@@ -5,7 +5,7 @@ import hashlib
 import os
 from pathlib import Path
 
-from zoo import exchange, json_text, workspaces
+from zoo.storage import exchange, json_text, workspaces
 
 
 @contextlib.contextmanager
@@ -47,7 +47,7 @@ def atomic_folder(path):
 
     An earlier folder at `path` is exchanged with the new one in one step where the system can
     (Linux, macOS). Elsewhere it is moved aside first and removed last; if the process is killed
-    between the two moves, the next call for `path`, or `zoo.workspaces.recover`, puts it back.
+    between the two moves, the next call for `path`, or `workspaces.recover`, puts it back.
 
     Args:
         path: Where the folder shall be.
@@ -106,7 +106,7 @@ def write_json(path, value):
 
 
 def read_json(path):
-    """Reads a JSON file strictly; see `zoo.json_text.parse`.
+    """Reads a JSON file strictly; see `zoo.storage.json_text.parse`.
 
     Raises:
         FileNotFoundError: If there is none.

@@ -50,7 +50,7 @@ def check(value, description, path, key=""):
     """Raises unless a value of a JSON file is what its description says.
 
     Args:
-        value: What `zoo.files.read_json` returns, or a part of it.
+        value: What `zoo.storage.files.read_json` returns, or a part of it.
         description: See the module.
         path: The file, for messages.
         key: Where in the file the value is, for messages: "prior.scale".

@@ -2,7 +2,7 @@
 
 import tempfile
 
-from zoo.protobuf import require_self_contained
+from zoo.storage.protobuf import require_self_contained
 
 FOLDER_OPTION = "session.model_external_initializers_file_folder_path"
 

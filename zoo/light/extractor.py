@@ -14,9 +14,9 @@ except ImportError as missing:
         "FeatureExtractor needs scikit-learn 1.6 or later: pip install scikit-learn"
     ) from missing
 
-from zoo import runtime
-from zoo.axes import as_array
-from zoo.images import ROUNDING, check_values, remedy
+from zoo.light import runtime
+from zoo.light.axes import as_array
+from zoo.light.images import ROUNDING, check_values, remedy
 
 # What `check_estimator` feeds is rows of any length and sign. Images of a model have its size and
 # values in [0, 1], so the checks that begin with other rows end with the message that says so.

@@ -1,13 +1,13 @@
 """Images as users have them, and as a published model takes them. Needs NumPy alone.
 
-`zoo.axes.as_batch` says which axis is which, `prepare_images` what the values mean. Every
+`zoo.light.axes.as_batch` says which axis is which, `prepare_images` what the values mean. Every
 function of the light runtime that takes images reads them by these two rules.
 """
 
 import numpy as np
 
-from zoo import resizing
-from zoo.axes import as_batch
+from zoo.light import resizing
+from zoo.light.axes import as_batch
 
 THRESHOLD = "threshold 0.5"
 # ITU-R BT.601, as Pillow's mode "L": what the trainers make grey images with.

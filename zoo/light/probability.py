@@ -3,9 +3,9 @@
 import numpy as np
 
 from zoo.arguments import positive_int
-from zoo.axes import as_batch
-from zoo.graph import Graph
-from zoo.images import prepare_blocks
+from zoo.light.axes import as_batch
+from zoo.light.graph import Graph
+from zoo.light.images import prepare_blocks
 from zoo.releases import card as cards
 from zoo.releases import catalogue
 
@@ -82,7 +82,7 @@ class Probability:
             num_samples: K; the bound falls to -log p(x) as it rises.
             seed: Int.
             resize: Whether images of another size or number of channels are brought to the
-                model's, whose densities these are; see `zoo.images.resize_images`.
+                model's, whose densities these are; see `zoo.light.images.resize_images`.
             bits: Whether integers are zeros and ones rather than grey levels up to 255; None means
                 where the largest of all these images is 1.
 
