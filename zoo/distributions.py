@@ -14,6 +14,9 @@ from zoo.backend import HAS_FLOAT64, fold_in, tfd, tfp
 # float32's least normal number: a uniform draw above it has a finite logarithm.
 SMALLEST = 2.0**-126
 
+# Keeps the logarithm of a residual of exactly zero finite; no float32 image comes this near.
+SMALLEST_SQUARE = 1e-30
+
 
 class Normal(tfd.Normal):
     """`tfd.Normal`, drawn by `zoo.backend.normal`, which is fast under XLA too."""
@@ -210,3 +213,14 @@ def _squared_distances(u, loc, scale):
     joined = ops.concatenate([precision, -2.0 * weighted], axis=-1)
     squared = ops.matmul(ops.concatenate([ops.square(u), u], axis=-1), ops.transpose(joined))
     return ops.cast(squared + ops.sum(loc * weighted, axis=-1), "float32")
+
+
+def squared_residual(parameters, x):
+    """Returns |x - mean|^2 of each image, [B], at least `SMALLEST_SQUARE`.
+
+    Args:
+        parameters: The dict of a Gaussian likelihood, with `mean` [B, H, W, C].
+        x: Images [B, H, W, C].
+    """
+    squared = ops.sum(ops.square(x - parameters["mean"]), axis=(1, 2, 3))
+    return ops.maximum(squared, SMALLEST_SQUARE)

@@ -4,12 +4,11 @@ import math
 
 from keras import ops
 
+from zoo import aggregate
 from zoo.decoders.likelihood import Gaussian
+from zoo.distributions import aggregate_variance, gaussian_of, squared_residual
 from zoo.estimates import Estimate
 from zoo.registry import LIKELIHOODS
-
-# Keeps the logarithm of a residual of exactly zero finite; no float32 image comes this near.
-SMALLEST_SQUARE = 1e-30
 
 
 @LIKELIHOODS.register("baggins")
@@ -37,6 +36,7 @@ class Baggins(Gaussian):
     """
 
     adapts = True
+    has_cost = True
 
     def __init__(self, tau=0.2, mean_activation="linear", **kwargs):
         if not tau > 0:
@@ -61,6 +61,12 @@ class Baggins(Gaussian):
         self.check_adapted()
         return super().distribution(parameters)
 
+    def distortion_and_cost(self, decoder, z, x, posterior, training):
+        """Returns what `batch_terms` does, with the information of the batch."""
+        _, scale = gaussian_of(posterior)
+        information = ops.sum(aggregate_variance(posterior, z) / ops.square(scale), axis=-1)
+        return self.batch_terms(decoder(z, training=training), x, information)
+
     def batch_terms(self, parameters, x, information):
         """Returns the distortion with one T for the batch, and the cost with T_i: each [B], nats.
 
@@ -78,12 +84,4 @@ class Baggins(Gaussian):
         return distortion, cost
 
     def adapt(self, images, model=None, seed=17):
-        from zoo.evaluation import aggregate
-
         self.variance.assign(self.tau * aggregate.residual_per_information(model, images, seed))
-
-
-def squared_residual(parameters, x):
-    """Returns |x - mean|^2 of each image, [B], never quite zero."""
-    squared = ops.sum(ops.square(x - parameters["mean"]), axis=(1, 2, 3))
-    return ops.maximum(squared, SMALLEST_SQUARE)

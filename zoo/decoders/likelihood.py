@@ -23,6 +23,8 @@ class Likelihood(Part):
     maps_per_channel = 1
     # The least and the largest pixel of its images, or None where any number is a pixel.
     pixel_range = None
+    # Whether a loss takes another number for an example than its distortion.
+    has_cost = False
 
     def __init__(self, **kwargs):
         super().__init__(**{**kwargs, "dtype": "float32"})
@@ -37,6 +39,21 @@ class Likelihood(Part):
     def mean(self, parameters):
         """Returns the mean image [..., H, W, C]."""
         return self.distribution(parameters).mean()
+
+    def distortion_and_cost(self, decoder, z, x, posterior, training):
+        """Returns D = -log d(x|z), and what a loss takes for it: each [B], in nats.
+
+        The two are the same, except for a likelihood that the batch bounds (`has_cost`).
+
+        Args:
+            decoder: The `zoo.Decoder` of this likelihood.
+            z: Latents [B, Z], drawn from `posterior`.
+            x: Images [B, H, W, C].
+            posterior: e(z|x) of the batch.
+            training: Whether layers run as in training.
+        """
+        distortion = -decoder.distribution(z, training=training).log_prob(x)
+        return distortion, distortion
 
 
 class _Pixels(tfd.Bernoulli):

@@ -3,9 +3,9 @@
 import numpy as np
 from keras import ops
 
+from zoo import tiles
 from zoo.arguments import positive_int
 from zoo.backend import fold_in, scan, tfp, tfp_seed, to_numpy
-from zoo.evaluation import nll
 
 # Temperatures that one compiled call goes through: a bar moves, and memory stays small.
 CHUNK = 50
@@ -70,15 +70,15 @@ def annealed_bound(
         raise ValueError(f"`start` must be one of {list(STARTS)}. Received: start={start!r}")
     model.check_adapted()
     temperatures = schedule(num_temperatures)
-    key, prior = tfp_seed(seed), to_numpy(nll.compile_step(model, nll._marginal_parameters)())
-    begin = nll.compile_step(model, _begin, num_chains, start)
-    anneal = nll.compile_step(model, _anneal, num_leapfrog_steps, start)
+    key, prior = tfp_seed(seed), to_numpy(tiles.compile_step(model, tiles.marginal_parameters)())
+    begin = tiles.compile_step(model, _begin, num_chains, start)
+    anneal = tiles.compile_step(model, _anneal, num_leapfrog_steps, start)
     found = []
-    for count, tile, images, parameters in nll.tiles(model, x, batch_size, progress):
+    for count, tile, images, parameters in tiles.tiles(model, x, batch_size, progress):
         tile_key = fold_in(key, tile)
-        width = nll._power_of_two_near(count, nll.TILE)
+        width = tiles.power_of_two_near(count, tiles.TILE)
         parameters = {name: value[:width] for name, value in parameters.items()}
-        padded = nll.pad(images, width)
+        padded = tiles.pad(images, width)
         state = begin(parameters, prior, fold_in(tile_key, 0))
         for first in range(0, num_temperatures, CHUNK):
             steps = np.arange(first, min(first + CHUNK, num_temperatures), dtype="int32")

@@ -2,8 +2,9 @@
 
 import numpy as np
 
+from zoo import tiles
 from zoo.backend import to_numpy
-from zoo.evaluation import information, latents, nll
+from zoo.evaluation import information, latents
 from zoo.evaluation.entries import share_stderr
 from zoo.evaluation.views import as_labels
 
@@ -54,8 +55,8 @@ def why_not(model, labels):
 
 def _accuracy(objective, codes, labels):
     right = 0
-    for start in range(0, len(codes), nll.TILE):
-        rows = slice(start, start + nll.TILE)
+    for start in range(0, len(codes), tiles.TILE):
+        rows = slice(start, start + tiles.TILE)
         logits = to_numpy(objective.classify(codes[rows]))
         right += int(np.sum(np.argmax(logits, axis=1) == np.asarray(labels[rows])))
     return right / len(codes)

@@ -2,9 +2,10 @@
 
 import numpy as np
 
+from zoo import tiles
 from zoo.arguments import positive_int
 from zoo.backend import fold_in, tfp_seed, to_numpy
-from zoo.evaluation import density, frechet, nll
+from zoo.evaluation import density, frechet
 from zoo.evaluation import parzen as parzen_density
 from zoo.evaluation.classifier import ImageClassifier, load_or_fit
 from zoo.evaluation.views import why_no_classes
@@ -32,8 +33,8 @@ def generated_images(model, num_images, seed=17, draw_pixels=False):
     model.check_adapted()
     key, found = tfp_seed(seed), []
     draw_pixels = draw_pixels or model.decoder.is_autoregressive
-    sample, mean = nll.compile_step(model, _latents), nll.compile_step(model, _means)
-    for tile in range(-(-num_images // nll.TILE)):
+    sample, mean = tiles.compile_step(model, _latents), tiles.compile_step(model, _means)
+    for tile in range(-(-num_images // tiles.TILE)):
         tile_key = fold_in(key, tile)
         z = sample(fold_in(tile_key, 0))
         if draw_pixels:
@@ -200,7 +201,7 @@ def _check_finite(images):
 
 
 def _latents(encoder, decoder, marginal):
-    return lambda seed: marginal.distribution().sample(nll.TILE, seed=seed)
+    return lambda seed: marginal.distribution().sample(tiles.TILE, seed=seed)
 
 
 def _means(encoder, decoder, marginal):

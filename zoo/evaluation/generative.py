@@ -16,9 +16,10 @@ import itertools
 import numpy as np
 from keras import ops
 
+from zoo import tiles
 from zoo.backend import fold_in, tfp_seed, to_numpy
 from zoo.distributions import Deterministic
-from zoo.evaluation import density, information, nll
+from zoo.evaluation import density, information
 
 METRICS = ("generative_lower", "generative_upper", "u", "cross_entropy")
 # Generated images that q(x) is fitted to, that end the fit, and that the bounds are taken on.
@@ -66,10 +67,10 @@ def generate(model, num_examples, seed=17, progress=False):
     """
     model.check_adapted()
     key, tiles = tfp_seed(seed), []
-    prior = nll.compile_step(model, _latents)
-    score = nll.compile_step(model, _score)
-    bar = nll._progress_bar(num_examples) if progress else None
-    for tile, start in enumerate(range(0, num_examples, nll.TILE)):
+    prior = tiles.compile_step(model, _latents)
+    score = tiles.compile_step(model, _score)
+    bar = tiles.progress_bar(num_examples) if progress else None
+    for tile, start in enumerate(range(0, num_examples, tiles.TILE)):
         tile_key = fold_in(key, tile)
         z = prior(fold_in(tile_key, 0))
         # Outside the compiled steps: an autoregressive decoder has a sampler of its own.
@@ -77,7 +78,7 @@ def generate(model, num_examples, seed=17, progress=False):
         scores = {name: v.astype("float64") for name, v in to_numpy(score(z, x)).items()}
         tiles.append({"images": to_numpy(x), **scores})
         if bar is not None:
-            bar.update(min(start + nll.TILE, num_examples))
+            bar.update(min(start + tiles.TILE, num_examples))
     return Generated(
         **{name: np.concatenate([t[name] for t in tiles])[:num_examples] for name in tiles[0]}
     )
@@ -175,7 +176,7 @@ def _reader(images):
 
 
 def _latents(encoder, decoder, marginal):
-    return lambda seed: marginal.distribution().sample(nll.TILE, seed=seed)
+    return lambda seed: marginal.distribution().sample(tiles.TILE, seed=seed)
 
 
 def _score(encoder, decoder, marginal):

@@ -3,6 +3,7 @@
 import numpy as np
 from keras import ops
 
+from zoo import tiles
 from zoo.backend import fold_in, tfp_seed, to_numpy
 from zoo.distributions import Deterministic
 from zoo.evaluation import nll
@@ -51,7 +52,7 @@ def codes(model, images, batch_size=None):
         ValueError: If the encoder gives no `loc`.
     """
     found = []
-    for _, _, x, parameters in nll.tiles(model, images, batch_size):
+    for _, _, x, parameters in tiles.tiles(model, images, batch_size):
         if "loc" not in parameters:
             raise ValueError(f"Expected an encoder that gives `loc`. Received: {list(parameters)}")
         found.append(parameters["loc"][: len(x)])
@@ -75,9 +76,9 @@ def posterior_means(model, images, num_samples=MEAN_SAMPLES, seed=17, batch_size
         raise ValueError(f"Expected num_samples >= 2. Received: num_samples={num_samples!r}")
     seed = tfp_seed(seed)
     means, variances = [], []
-    for _, tile, x, parameters in nll.tiles(model, images, batch_size):
+    for _, tile, x, parameters in tiles.tiles(model, images, batch_size):
         if not means:
-            step = nll.compile_step(model, *_mean_step(model, parameters, num_samples))
+            step = tiles.compile_step(model, *_mean_step(model, parameters, num_samples))
         mean, variance = (to_numpy(value) for value in step(parameters, fold_in(seed, tile)))
         means.append(mean[: len(x)])
         variances.append(variance[: len(x)])

@@ -10,15 +10,15 @@ variance p (1 - p)). All of it is a linear view of the decoder at mu.
 import numpy as np
 from keras import ops
 
+from zoo import tiles
 from zoo.backend import jacobian_product, to_numpy
 from zoo.distributions import gaussian_of
-from zoo.evaluation import nll
 from zoo.part import kind
 
 METRICS = ("log_evidence", "evidence_gap", "variance_penalty")
 
 
-def jacobians(model, z, max_rows=nll.MAX_ROWS):
+def jacobians(model, z, max_rows=tiles.MAX_ROWS):
     """Returns the Jacobian of the decoder's mean image at each latent.
 
     Args:
@@ -33,11 +33,11 @@ def jacobians(model, z, max_rows=nll.MAX_ROWS):
         `bilbo`, eq. 8.
     """
     check_model(model)
-    step = nll.compile_step(model, _mean_jacobian)
+    step = tiles.compile_step(model, _mean_jacobian)
     return np.concatenate([_rows(step, block, size) for block, size in _blocks(model, z, max_rows)])
 
 
-def geometry(model, images, max_rows=nll.MAX_ROWS, batch_size=None):
+def geometry(model, images, max_rows=tiles.MAX_ROWS, batch_size=None):
     """Yields what the diagnostics need, block by block, in the order of the images.
 
     Args:
@@ -56,11 +56,11 @@ def geometry(model, images, max_rows=nll.MAX_ROWS, batch_size=None):
     """
     check_model(model)
     prior = to_numpy(model.marginal.distribution().stddev()).astype("float64")
-    step = nll.compile_step(model, _metric)
-    for _, _, x, parameters in nll.tiles(model, images, batch_size):
+    step = tiles.compile_step(model, _metric)
+    for _, _, x, parameters in tiles.tiles(model, images, batch_size):
         loc, scale = (to_numpy(v) for v in gaussian_of(model.encoder.posterior(parameters)))
         for first, rows, size in _cuts(model, len(x), max_rows):
-            found = to_numpy(step(nll.pad(loc[rows], size), nll.pad(x[rows], size)))
+            found = to_numpy(step(tiles.pad(loc[rows], size), tiles.pad(x[rows], size)))
             kept = {name: value[: rows.stop - first] for name, value in found.items()}
             yield {
                 "loc": loc[rows],
@@ -253,4 +253,4 @@ def _blocks(model, z, max_rows):
 
 
 def _rows(step, block, size):
-    return to_numpy(step(nll.pad(block, size)))[: len(block)]
+    return to_numpy(step(tiles.pad(block, size)))[: len(block)]

@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from zoo import tiles
 from zoo.backend import fold_in, tfp_seed, to_numpy
 from zoo.divergences.mmd import mmd_of_sets
-from zoo.evaluation import nll
 
 METRICS = ("mmd", "log_det_cov")
 # A stream of noise that no tile of images has: their numbers start at zero.
@@ -22,8 +22,8 @@ def aggregated_samples(model, images, seed=17, batch_size=None):
         seed: Int.
         batch_size: Images encoded in one step, at most 128, the default.
     """
-    seed, step, found = tfp_seed(seed), nll.compile_step(model, _sample), []
-    for _, tile, x, parameters in nll.tiles(model, images, batch_size):
+    seed, step, found = tfp_seed(seed), tiles.compile_step(model, _sample), []
+    for _, tile, x, parameters in tiles.tiles(model, images, batch_size):
         found.append(to_numpy(step(parameters, fold_in(seed, tile)))[: len(x)])
     return np.concatenate(found)
 

@@ -5,21 +5,22 @@ the same, up to the rounding of float32, however the work is cut: every example 
 is counted once, and `batch_size` and `max_rows` change speed and memory only.
 """
 
-import sys
-
-import keras
 import numpy as np
 from keras import ops
 
 from zoo.arguments import positive_int
-from zoo.backend import compiled, fold_in, once, tfp_seed, to_numpy
+from zoo.backend import fold_in, tfp_seed, to_numpy
 from zoo.distributions import Deterministic
 from zoo.divergences import kl
-
-# Examples that share a stream of noise; a power of two, so that smaller widths divide it.
-TILE = 128
-# Images decoded in one step: eight samples of a tile, past which a CPU gains less than a tenth.
-MAX_ROWS = 1024
+from zoo.tiles import (
+    MAX_ROWS,
+    TILE,
+    compile_step,
+    marginal_parameters,
+    pad,
+    power_of_two_near,
+    tiles,
+)
 
 
 def elbo(model, x, num_samples=1, seed=17, batch_size=None, max_rows=MAX_ROWS):
@@ -121,9 +122,9 @@ def log_terms(model, x, num_samples, seed, batch_size=None, max_rows=MAX_ROWS, p
     positive_int("max_rows", max_rows)
     model.check_adapted()
     seed = tfp_seed(seed)
-    prior = to_numpy(compile_step(model, _marginal_parameters)())
+    prior = to_numpy(compile_step(model, marginal_parameters)())
     for count, tile, x_tile, parameters in tiles(model, x, batch_size, progress):
-        width = _power_of_two_near(min(TILE, count), max_rows)
+        width = power_of_two_near(min(TILE, count), max_rows)
         chunks = -(-num_samples // max(1, max_rows // width))
         draws = -(-num_samples // chunks)
         step = compile_step(model, _score, draws, width)
@@ -142,45 +143,6 @@ def log_terms(model, x, num_samples, seed, batch_size=None, max_rows=MAX_ROWS, p
                 yield count, rows, parameters, kept
 
 
-def tiles(model, images, batch_size=None, progress=False):
-    """Yields the images in tiles of `TILE`, each with its posterior's parameters.
-
-    Args:
-        model: A `zoo.VAE`.
-        images: An array [N, H, W, C] or a data set with `float_images`.
-        batch_size: Images encoded in one step, at most `TILE`.
-        progress: Whether to show a bar.
-
-    Yields:
-        `(N, number of the tile, its images [n, H, W, C], parameters [TILE, ...] each)`; the rows
-        of the parameters beyond n repeat the last.
-
-    Raises:
-        ValueError: If there are no images, or they are not the model's, or `batch_size` is not a
-            positive int.
-    """
-    batch_size = TILE if batch_size is None else positive_int("batch_size", batch_size)
-    count, read = _source(model, images)
-    encode = compile_step(model, _encode)
-    batch_size = min(batch_size, TILE, count)
-    bar = _progress_bar(count) if progress else None
-    for start in range(0, count, TILE):
-        x = read(slice(start, min(start + TILE, count)))
-        pieces = []
-        for first in range(0, len(x), batch_size):
-            piece = x[first : first + batch_size]
-            parameters = to_numpy(encode(pad(piece, batch_size)))
-            pieces.append({name: value[: len(piece)] for name, value in parameters.items()})
-        yield (
-            count,
-            start // TILE,
-            x,
-            {name: pad(np.concatenate([p[name] for p in pieces]), TILE) for name in pieces[0]},
-        )
-        if bar is not None:
-            bar.update(start + len(x))
-
-
 def has_analytic_rate(model, parameters):
     """Returns whether KL(e(z|x) || m(z)) of `model` has a closed form."""
     posterior = model.encoder.posterior(parameters)
@@ -190,16 +152,8 @@ def has_analytic_rate(model, parameters):
 # Compiled steps. Each is a function of the parts that returns the function to compile.
 
 
-def _encode(encoder, decoder, marginal):
-    return lambda x: encoder(x, training=False)
-
-
 def _closed_form_rate(encoder, decoder, marginal):
     return lambda parameters: kl.rate(encoder.posterior(parameters), marginal.distribution())
-
-
-def _marginal_parameters(encoder, decoder, marginal):
-    return marginal.parameters
 
 
 def _score(encoder, decoder, marginal, draws, width):
@@ -238,52 +192,5 @@ def _sample_and_log_prob(posterior, seed):
     return z, posterior.log_prob(z)
 
 
-def compile_step(model, make, *arguments):
-    """Returns `make(encoder, decoder, marginal, *arguments)` compiled, once for each model."""
-    parts = (model.encoder, model.decoder, model.marginal)
-
-    def compile_it():
-        variables = {id(variable): variable for part in parts for variable in part.variables}
-        # Without XLA, which draws other numbers from the same seed and, forward, was no faster on
-        # a CPU, but five times slower to compile.
-        return compiled(make(*parts, *arguments), list(variables.values()))
-
-    return once(model, (make, *arguments), compile_it)
-
-
-# Images in, pieces of one shape out.
-
-
-def _source(model, images):
-    """Returns the number of images and a function that reads a slice of them as float32."""
-    if hasattr(images, "float_images"):
-        read = images.float_images
-    else:
-        if not hasattr(images, "__array__"):  # a list, say; large arrays are never copied whole
-            images = np.asarray(images)
-        read = images.__getitem__
-    if len(images) == 0:
-        raise ValueError("Expected at least one image. Received: 0 images")
-    model.check_images(read(slice(0, 1)))
-    return len(images), lambda rows: np.asarray(read(rows), "float32")
-
-
-def pad(array, size):
-    """Repeats the last row up to `size` rows, so that no partial batch needs a trace of its own."""
-    missing = size - len(array)
-    return np.concatenate([array, np.repeat(array[-1:], missing, axis=0)]) if missing else array
-
-
-def _power_of_two_near(count, limit):
-    """Returns the smallest power of two that holds `count`, or the largest within `limit`."""
-    return min(1 << (count - 1).bit_length(), 1 << (limit.bit_length() - 1))
-
-
 def _int(value):
     return np.asarray(value, "int32")  # an array: a Python int would be compiled in
-
-
-def _progress_bar(count):
-    # A terminal redraws one line; a log file gets one line every ten seconds.
-    interval = 0.2 if sys.stdout.isatty() else 10.0
-    return keras.utils.Progbar(count, unit_name="image", interval=interval)

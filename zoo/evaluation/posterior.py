@@ -3,9 +3,10 @@
 import numpy as np
 from keras import ops
 
+from zoo import tiles
 from zoo.arguments import positive_int
 from zoo.backend import fold_in, tfp_seed, to_numpy
-from zoo.evaluation import information, nll
+from zoo.evaluation import information
 
 PROPOSALS = ("both", "posterior", "prior")
 # Proposals scored in one step.
@@ -55,12 +56,12 @@ def true_posterior_samples(
     model.check_adapted()
     if information.is_deterministic(model):
         proposal = "prior"
-    key, step = tfp_seed(seed), nll.compile_step(model, _propose, proposal)
+    key, step = tfp_seed(seed), tiles.compile_step(model, _propose, proposal)
     draws, effective = [], []
-    for _, tile, x, parameters in nll.tiles(model, images):
+    for _, tile, x, parameters in tiles.tiles(model, images):
         for row in range(len(x)):
             own = {name: value[row : row + 1] for name, value in parameters.items()}
-            image, number = x[row : row + 1], tile * nll.TILE + row
+            image, number = x[row : row + 1], tile * tiles.TILE + row
             image_key = fold_in(key, number)
             chunks = [
                 to_numpy(step(own, image, fold_in(image_key, chunk)))

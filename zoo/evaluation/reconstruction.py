@@ -3,8 +3,8 @@
 import numpy as np
 from keras import ops
 
+from zoo import tiles
 from zoo.backend import to_numpy
-from zoo.evaluation import nll
 
 
 def reconstruction_l2(model, images, batch_size=None):
@@ -30,9 +30,9 @@ def reconstruction_l2(model, images, batch_size=None):
             "Expected a decoder with mean images, not an autoregressive one. "
             f"Received: decoder={model.decoder.name!r}"
         )
-    step, found = nll.compile_step(model, _squared_errors), []
-    for _, _, x, parameters in nll.tiles(model, images, batch_size):
-        errors = to_numpy(step(parameters["loc"], nll.pad(x, nll.TILE)))
+    step, found = tiles.compile_step(model, _squared_errors), []
+    for _, _, x, parameters in tiles.tiles(model, images, batch_size):
+        errors = to_numpy(step(parameters["loc"], tiles.pad(x, tiles.TILE)))
         found.append(errors[: len(x)].astype("float64"))
     return np.concatenate(found)
 

@@ -2,6 +2,7 @@
 
 from keras import ops
 
+from zoo import aggregate
 from zoo.distributions import aggregate_variance, diagonal_normal
 from zoo.estimates import Estimate
 from zoo.marginals.marginal import Marginal
@@ -43,8 +44,6 @@ class Floating(Marginal):
         return self._normal(self.variance.value())
 
     def adapt(self, images, model=None, seed=17):
-        from zoo.evaluation import aggregate
-
         self.variance.assign(aggregate.prior_variance(model, images, seed))
 
     def _normal(self, variance):

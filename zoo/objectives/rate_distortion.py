@@ -1,10 +1,6 @@
 """What the objectives of rate and distortion share: both, from one posterior sample an example."""
 
-from keras import ops
-
 from zoo.backend import next_seed
-from zoo.decoders.baggins import Baggins
-from zoo.distributions import aggregate_variance, gaussian_of
 from zoo.divergences import kl
 from zoo.objectives.objective import Objective
 
@@ -39,8 +35,7 @@ class RateDistortion(Objective):
 
     def logged_terms(self, decoder):
         """Returns the names of the terms, with `cost` where it is not the distortion."""
-        bounded = isinstance(decoder.likelihood, Baggins)
-        return (*self.term_names, "cost") if bounded else self.term_names
+        return (*self.term_names, "cost") if decoder.likelihood.has_cost else self.term_names
 
     def terms(self, x, encoder, decoder, marginal, training):
         """Returns `distortion`, `rate`, `elbo` and `cost`, each [B], in nats, and `z` [B, Z]."""
@@ -65,14 +60,8 @@ class RateDistortion(Objective):
         return {"distortion": distortion, "rate": rate, "elbo": elbo, "cost": cost, "z": z}
 
     def distortion_at(self, z, x, posterior, decoder, training):
-        """Returns D at z ~ e(z|x), and what a loss takes for it, each [B], in nats."""
-        if isinstance(decoder.likelihood, Baggins):
-            _, scale = gaussian_of(posterior)
-            variance = aggregate_variance(posterior, z)
-            information = ops.sum(variance / ops.square(scale), axis=-1)
-            return decoder.likelihood.batch_terms(decoder(z, training=training), x, information)
-        distortion = -decoder.distribution(z, training=training).log_prob(x)
-        return distortion, distortion
+        """Returns D at z ~ e(z|x), and the cost that a loss takes for it, each [B], in nats."""
+        return decoder.likelihood.distortion_and_cost(decoder, z, x, posterior, training)
 
     def _rate(self, posterior, marginal, z):
         if self.rate == "sampled":

@@ -9,8 +9,8 @@ from trainers.experiments.bilbo import runs as bilbo_runs
 from trainers.experiments.bilbo.likelihood import samples, shown
 from trainers.experiments.bilbo.runs import SIGMA
 from trainers.experiments.item import Outcome, row
+from zoo import aggregate
 from zoo.backend import to_numpy
-from zoo.evaluation import aggregate
 
 CONFIG = "bilbo/celeba"
 DATA = "CelebA, 64 x 64, test"

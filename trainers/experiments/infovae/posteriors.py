@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 
+from zoo import tiles
 from zoo.backend import to_numpy
 from zoo.divergences.mmd import mmd_of_sets
 from zoo.evaluation import information, nll, posterior
@@ -43,7 +44,7 @@ class Aggregated:
         """Returns that of the images of a split."""
         parts = [
             {name: to_numpy(value)[: len(x)] for name, value in parameters.items()}
-            for _, _, x, parameters in nll.tiles(model, split)
+            for _, _, x, parameters in tiles.tiles(model, split)
         ]
         return cls(*(np.concatenate([part[name] for part in parts]) for name in ("loc", "scale")))
 

@@ -3,10 +3,9 @@
 import numpy as np
 from keras import ops
 
+from zoo import tiles
 from zoo.backend import fold_in, tfp_seed, to_numpy
-from zoo.decoders.baggins import squared_residual
-from zoo.distributions import second_moments
-from zoo.evaluation import nll
+from zoo.distributions import second_moments, squared_residual
 
 
 def prior_variance(model, images, seed=17, batch_size=None):
@@ -24,8 +23,8 @@ def prior_variance(model, images, seed=17, batch_size=None):
         `bilbo`, eq. 4.
     """
     seed, total, count = tfp_seed(seed), np.zeros(model.latent_dim), 0
-    step = nll.compile_step(model, _moments)
-    for _, tile, x, parameters in nll.tiles(model, images, batch_size):
+    step = tiles.compile_step(model, _moments)
+    for _, tile, x, parameters in tiles.tiles(model, images, batch_size):
         moments = to_numpy(step(parameters, fold_in(seed, tile)))
         total += moments[: len(x)].sum(axis=0, dtype="float64")
         count += len(x)
@@ -44,9 +43,9 @@ def residual_per_information(model, images, seed=17, batch_size=None):
     """
     prior = prior_variance(model, images, seed, batch_size).astype("float32")
     seed, total, count = tfp_seed(seed), 0.0, 0
-    step = nll.compile_step(model, _residuals)
-    for _, tile, x, parameters in nll.tiles(model, images, batch_size):
-        padded = nll.pad(x, nll.TILE)
+    step = tiles.compile_step(model, _residuals)
+    for _, tile, x, parameters in tiles.tiles(model, images, batch_size):
+        padded = tiles.pad(x, tiles.TILE)
         ratios = to_numpy(step(parameters, padded, prior, fold_in(seed, tile)))
         total += ratios[: len(x)].sum(dtype="float64")
         count += len(x)
