@@ -84,7 +84,7 @@ def announce(classes, load):
         for name in classes:
             table.setdefault(f"zoo>{name}", StandIn(f"zoo>{name}", load))
 
-    if "keras" in sys.modules:
+    if sys.modules.get("keras") is not None:
         fill()
-    else:
+    elif "keras" not in sys.modules:  # None there keeps Keras from being imported
         sys.meta_path.insert(0, _AfterKeras(fill))

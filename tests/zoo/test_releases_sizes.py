@@ -46,7 +46,7 @@ def test_many_layers_of_small_sizes_are_refused(card):
 def test_loading_an_edited_card_is_refused(card, tmp_path, monkeypatch):
     folder = catalogue.resolve(MODEL)
     card["model"]["decoder"]["hidden_units"] = [10**9]
-    monkeypatch.setattr(loading, "read_card", lambda path: card)
+    monkeypatch.setattr(loading.catalogue, "open_artifact", lambda model: (folder, card))
     with pytest.raises(ValueError, match="decoder.hidden_units.0=1000000000"):
         zoo.load(folder)
     assert files.read_json(folder / "card.json") != card

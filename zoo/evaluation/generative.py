@@ -66,7 +66,7 @@ def generate(model, num_examples, seed=17, progress=False):
         ValueError: If the model's prior was not adapted.
     """
     model.check_adapted()
-    key, tiles = tfp_seed(seed), []
+    key, blocks = tfp_seed(seed), []
     prior = tiles.compile_step(model, _latents)
     score = tiles.compile_step(model, _score)
     bar = tiles.progress_bar(num_examples) if progress else None
@@ -76,11 +76,11 @@ def generate(model, num_examples, seed=17, progress=False):
         # Outside the compiled steps: an autoregressive decoder has a sampler of its own.
         x = model.decoder.distribution(z).sample(seed=fold_in(tile_key, 1))
         scores = {name: v.astype("float64") for name, v in to_numpy(score(z, x)).items()}
-        tiles.append({"images": to_numpy(x), **scores})
+        blocks.append({"images": to_numpy(x), **scores})
         if bar is not None:
             bar.update(min(start + tiles.TILE, num_examples))
     return Generated(
-        **{name: np.concatenate([t[name] for t in tiles])[:num_examples] for name in tiles[0]}
+        **{name: np.concatenate([b[name] for b in blocks])[:num_examples] for name in blocks[0]}
     )
 
 
