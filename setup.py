@@ -32,7 +32,7 @@ IMAGES = ["pillow>=10", "tqdm>=4.66"]
 # Drives Chromium (from the system) in the slow tests of the explorer's page.
 BROWSER = ["websocket-client>=1.7"]
 JAX = ["jax>=0.4.35"]
-TEST = ["pandas>=2.2", "pytest>=8", "pytest-xdist>=3.8", "ruff>=0.6", *JAX]
+TEST = ["hypothesis>=6.100", "pandas>=2.2", "pytest>=8", "pytest-xdist>=3.8", "ruff>=0.6", *JAX]
 
 
 class BuildWithArtifacts(build_py):

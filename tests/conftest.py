@@ -10,6 +10,7 @@ import secrets
 import shutil
 import subprocess
 
+import fault_counts
 import numpy as np
 import pytest
 
@@ -24,9 +25,11 @@ def pytest_addoption(parser):
         action="store_true",
         help="Use another seed in every run, to prove that no test is lucky.",
     )
+    fault_counts.add_options(parser)
 
 
 def pytest_configure(config):
+    config.pluginmanager.register(fault_counts.FaultCounts(config), "fault_counts")
     if hasattr(config, "workerinput"):  # one of several processes: the seed that all have
         config.seed = config.workerinput["seed"]
     else:
