@@ -9,6 +9,8 @@ from trainers import scripts
 with scripts.needs(__name__):
     from absl import flags
 
+    from trainers.data.sources import spellings
+
 scripts.prepare_tensorflow()
 
 WORKDIR = scripts.define_path("workdir", None, "A run's folder.")
@@ -23,7 +25,7 @@ NUM_TEMPERATURES = flags.DEFINE_integer("num_temperatures", None, "Temperatures 
 NUM_GENERATED = flags.DEFINE_integer("num_generated", None, "Images for generated_nll and others.")
 CLASSIFIER = flags.DEFINE_string("classifier", None, "A folder that keeps the image classifier.")
 DATA_DIR = flags.DEFINE_string("data_dir", None, "Where TensorFlow Datasets keeps its data.")
-DATA = flags.DEFINE_string("data", None, "Other data than the model's own: a name or path.")
+DATA = flags.DEFINE_string("data", None, f"Other data than the model's own: {spellings()}.")
 PARTS = flags.DEFINE_list(
     "parts", [], "Modules or .py files that register custom parts, to import first."
 )

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from trainers import data
-from trainers.data import splits, tfds_source
+from trainers.data import splits, tfds_reader
 
 
 def test_digits_are_a_stable_partition():
@@ -194,11 +194,11 @@ def test_tfds_slices_sum_to_the_whole(tfds_dir):
 
 
 def test_a_limit_reads_no_more_pictures_than_it_needs(tfds_dir, monkeypatch):
-    counts, convert = [], tfds_source.convert_images
+    counts, convert = [], tfds_reader.convert_images
     monkeypatch.setattr(
-        tfds_source, "convert_images", lambda *a: counts.append(len(a[0])) or convert(*a)
+        tfds_reader, "convert_images", lambda *a: counts.append(len(a[0])) or convert(*a)
     )
-    tfds_source._read.cache_clear()
+    tfds_reader._read.cache_clear()
     config = {"name": "cifar10", "data_dir": tfds_dir, "test_split": "none", "limit": 30}
     loaded = data.load_splits(config)["train"]
     assert counts == [30] and loaded.split == "first 30 of train"

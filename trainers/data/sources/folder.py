@@ -9,7 +9,8 @@ import numpy as np
 
 from trainers.data import listing, split_names, splits
 from trainers.data.images import read_image
-from trainers.data.readers import Source
+from trainers.data.opened import OpenedSource
+from trainers.data.source import Request, Source
 
 _ADVICE = (
     "Expected folders of splits alone (train, validation, test), or of classes alone; a class "
@@ -17,7 +18,7 @@ _ADVICE = (
 )
 
 
-def read_folder(path, preparation, cut):
+def open_folder(request: Request) -> OpenedSource:
     """Pictures in a folder, in the order of their paths; subfolders are classes.
 
     Subfolders with the name of a split in any usual spelling (`train`, `Training`, `VAL`,
@@ -26,17 +27,15 @@ def read_folder(path, preparation, cut):
     in their split has. A warning counts the files that are not used, and so does the source's text.
 
     Args:
-        path: The folder.
-        preparation: A `Preparation`.
-        cut: (validation_fraction, test_fraction, seed), for folders without splits.
+        request: Its path is the folder; its cut is for folders without splits.
 
     Raises:
         FileNotFoundError: If there is no such folder, no picture, or a link leads nowhere.
         ValueError: If it is not clear what is a split, or a picture is there twice, by a link.
     """
-    root = Path(path)
+    root, preparation = Path(request.path), request.preparation()
     if not root.is_dir():
-        raise FileNotFoundError(f"Expected a folder of images. Received: path={path!r}")
+        raise FileNotFoundError(f"Expected a folder of images. Received: path={request.path!r}")
     files, unused = listing.list_pictures(root)
     groups = find_splits(files, root)
     stray = sorted(set(files).difference(file for group in groups.values() for file, _ in group))
@@ -44,7 +43,7 @@ def read_folder(path, preparation, cut):
     labelled = {split for split in groups if _is_labelled(split, groups[split], root)}
     classes = _classes(groups, labelled)
     if set(groups) == {"all"}:
-        groups = _partition(groups["all"], classes, cut)
+        groups = _partition(groups["all"], classes, request.cut)
         labelled = set(groups) if labelled else set()
 
     def listed(split):
@@ -55,7 +54,7 @@ def read_folder(path, preparation, cut):
         chosen, labels = splits.evaluate(expression, listed, limit)
         return _read_pictures(root, chosen, preparation), labels
 
-    return Source(
+    return OpenedSource(
         name=f"folder:{root.resolve().name}",
         text="pictures of a folder" + _not_used(unused, root),
         splits=tuple(groups),
@@ -249,3 +248,13 @@ def _read_pictures(root, files, preparation):
 
 def _relative(file, root):
     return repr(file.relative_to(root).as_posix())
+
+
+SOURCE = Source(
+    kind="folder",
+    open=open_folder,
+    text="pictures in a folder, in one for each class, or in either under train, validation, test.",
+    argument="PATH",
+    recognises=os.path.isdir,
+    priority=-2,  # other sources are folders too
+)

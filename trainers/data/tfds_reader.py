@@ -1,4 +1,4 @@
-"""TFDS names: any data set of TensorFlow Datasets with an `image`."""
+"""Reads data sets of TensorFlow Datasets. Loads TensorFlow; `sources.tfds` does not."""
 
 import contextlib
 import functools
@@ -12,7 +12,8 @@ import tensorflow_datasets as tfds
 from trainers.data import splits
 from trainers.data.dataset import convert_images, convert_labels
 from trainers.data.images import Preparation
-from trainers.data.readers import Source
+from trainers.data.opened import OpenedSource
+from trainers.data.source import Request
 from zoo.registry import nearest
 
 # What a data set needs before it is what papers call by its name.
@@ -21,16 +22,13 @@ _DECODED_TOGETHER = 1000
 _DAMAGE = (tf.errors.DataLossError, tf.errors.InvalidArgumentError, tf.errors.NotFoundError)
 
 
-def open_tfds(name, data_dir, image_size, channels, download, crop=None):
-    """Returns the `Source` of a TFDS name.
+def open_builder(request: Request) -> OpenedSource:
+    """Returns the `OpenedSource` of a TFDS name.
 
     Args:
-        name: With a config or a version where wanted: `emnist/letters`, `mnist:3.0.1`.
-        data_dir: TFDS's folder; None means TFDS_DATA_DIR, or TFDS's default.
-        image_size: (H, W) or None.
-        channels: 1, 3 or None.
-        download: Whether data that is not there may be downloaded and prepared.
-        crop: Side of the middle square that is taken before resizing, or None.
+        request: Its name has a config or a version where wanted: `emnist/letters`, `mnist:3.0.1`.
+            Without its data_dir, TFDS_DATA_DIR or TFDS's default holds. Its download says whether
+            data that is not there may be downloaded and prepared.
 
     Raises:
         ValueError: If there is no such data set, or it has no images.
@@ -38,19 +36,20 @@ def open_tfds(name, data_dir, image_size, channels, download, crop=None):
         FileNotFoundError: If it is not prepared and not, or not successfully, downloaded.
     """
     _leave_the_gpu_alone()
-    data_dir = data_dir or os.environ.get("TFDS_DATA_DIR") or None
-    builder = _builder(name, data_dir)
+    name = request.name
+    data_dir = request.data_dir or os.environ.get("TFDS_DATA_DIR") or None
+    builder = _builder(request, data_dir)
     features = dict(builder.info.features.items()) if builder.info.features else {}
     if not isinstance(features.get("image"), tfds.features.Image):
         raise ValueError(
             "Expected a data set with the feature `image`. "
             f"Received: name={name!r} with {sorted(features)}"
         )
-    _prepare(builder, name, download)
+    _prepare(builder, name, request.download)
     preset = dict(PRESETS.get(builder.name, {}))
-    preset["image_size"] = image_size or preset.get("image_size")
-    preset["channels"] = channels or preset.get("channels")
-    preparation = Preparation(**preset, crop=crop)
+    preset["image_size"] = request.size or preset.get("image_size")
+    preset["channels"] = request.channels or preset.get("channels")
+    preparation = Preparation(**preset, crop=request.crop)
     label = features.get("label")
     shuffled = not builder.info.disable_shuffling
 
@@ -61,7 +60,7 @@ def open_tfds(name, data_dir, image_size, channels, download, crop=None):
         rows = limit.rows(len(images), labels)
         return images[rows], None if labels is None else labels[rows]
 
-    return Source(
+    return OpenedSource(
         name=name,
         text=f"TensorFlow Datasets {builder.info.full_name}",
         splits=tuple(builder.info.splits),
@@ -84,14 +83,14 @@ def _leave_the_gpu_alone():
             tf.config.set_visible_devices([], "GPU")
 
 
-def _builder(name, data_dir):
+def _builder(request, data_dir):
+    name = request.name
     try:
         return tfds.builder(name, data_dir=data_dir)
     except tfds.core.registered.DatasetNotFoundError as error:
-        valid = ("digits", *tfds.list_builders(with_community_datasets=False))
+        valid = (*request.exact_names, *tfds.list_builders(with_community_datasets=False))
         raise ValueError(
-            "Expected digits, a TFDS name, folder:PATH, npz:PATH or idx:PATH. "
-            f"Received: name={name!r}.{nearest(name, valid)}"
+            f"Expected {request.spellings}. Received: name={name!r}.{nearest(name, valid)}"
         ) from error
     except Exception as error:  # an absent config, version, package or network
         raise _failed(name, f"TFDS cannot open {name!r}.", error) from error

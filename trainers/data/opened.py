@@ -1,0 +1,86 @@
+"""A source that is open: its splits, how a split is read, and how arrays become splits."""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from trainers.data import splits
+from trainers.data.dataset import convert_images, convert_labels
+
+
+@dataclasses.dataclass(frozen=True)
+class OpenedSource:
+    """A data set whose splits can be read. It knows nothing of binarisation or batches.
+
+    Args:
+        name: For cards and messages; of a path only its last part.
+        text: One sentence on the origin.
+        splits: Names of its splits.
+        read: From a split expression, and a `splits.Limit` or None (all), to
+            (images [N, H, W, C], labels [N] or None).
+        class_names: One name a class, or None.
+        preprocessing: What `read` does to the stored pictures.
+        sizes: Examples of each split.
+        shuffled: Whether examples are in random order.
+    """
+
+    name: str
+    text: str
+    splits: tuple[str, ...] = ()
+    read: Callable | None = None
+    class_names: tuple[str, ...] | None = None
+    preprocessing: str = "none"
+    sizes: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    shuffled: bool = False
+
+
+def partitioned(source, images, labels, cut):
+    """Returns `source` with train, validation and test, cut from arrays by `splits.partition`."""
+    parts = splits.partition(len(images), *cut, labels=labels)
+
+    def read(name):
+        chosen = parts[name]
+        return images[chosen], None if labels is None else labels[chosen]
+
+    return dataclasses.replace(
+        source,
+        splits=tuple(parts),
+        sizes={name: len(part) for name, part in parts.items()},
+        read=lambda expression, limit=None: splits.evaluate(expression, read, limit),
+    )
+
+
+def arrays_source(source, arrays, preparation, cut):
+    """Returns `source` with splits {name: (images, labels)}; "all" alone is cut in three."""
+    ready = {}
+    for split, (images, labels) in arrays.items():
+        where = f"{source.name!r}, split {split!r}"
+        images = convert_images(images, where)
+        labels = convert_labels(labels, len(images), where)
+        _check_names(source.class_names, labels, where)
+        ready[split] = (preparation(images), labels)
+        shape = images.shape[1:]
+    source = dataclasses.replace(source, preprocessing=preparation.text(shape))
+    if set(ready) == {"all"}:
+        return partitioned(source, *ready["all"], cut)
+    return dataclasses.replace(
+        source,
+        splits=tuple(ready),
+        sizes={split: len(images) for split, (images, _) in ready.items()},
+        read=lambda expression, limit=None: splits.evaluate(expression, ready.get, limit),
+    )
+
+
+def _check_names(class_names, labels, where):
+    """Raises ValueError if a label has no class name."""
+    if class_names is None or labels is None:
+        return
+    classes = np.unique(labels)
+    outside = classes[(classes < 0) | (classes >= len(class_names))]
+    if outside.size:
+        raise ValueError(
+            f"Expected labels from 0 to {len(class_names) - 1} in {where}, one for each of the "
+            f"{len(class_names)} class_names. "
+            f"Received: labels {outside[:4].tolist()} without a name"
+        )
