@@ -5,6 +5,8 @@ model's card has the command that trains it. A model without a run is published 
 artifact that is there.
 """
 
+from zoo.evaluation import metric
+
 _BROKEN_ELBO = {
     "broken-elbo-mnist": "",
     "broken-elbo-mnist-pixelcnn": "broken_elbo/mnist_long",
@@ -62,9 +64,6 @@ WITHOUT_PROBABILITY = (
     *("bilbo-mnist-z100", "bilbo-mnist-z2-baggins"),
 )
 
-# What each card has, where the model and its data allow; the NLL of so many images.
-METRICS = (
-    *("rate", "distortion", "elbo", "nll", "active_units", "reconstruction_l2"),
-    *("mmd", "log_det_cov", "linear_probe", "knn_probe", "svm_1000"),
-)
+# The metrics of each card, where the model and its data allow; the number of images of the NLL.
+METRICS = metric.card_names()
 NLL_EXAMPLES = 1000

@@ -192,7 +192,7 @@ def check_numbers(config):
     config that it was begun with.
     """
     from zoo.arguments import check_names
-    from zoo.evaluation.evaluate import ALL_METRICS
+    from zoo.evaluation import ALL_METRICS
 
     for room, least in LEAST.items():
         for key, smallest in least.items():

@@ -7,7 +7,7 @@ from pathlib import Path
 from trainers import evaluation_record, run_lock, runs, stopping
 from trainers.data import binarisation_of, load_splits
 from zoo.arguments import check_names
-from zoo.evaluation.evaluate import ALL_METRICS
+from zoo.evaluation import metric
 
 SETTINGS = (
     *("num_samples", "nll_examples", "num_chains", "num_temperatures", "num_generated"),
@@ -54,7 +54,7 @@ def evaluate(
             result belongs to the run's folder, or if the run's data has changed.
         FileNotFoundError: If the run or its data is not there.
     """
-    check_names(metrics or (), ALL_METRICS, "--metrics")
+    check_names(metrics or (), metric.all_names(), "--metrics")
     run = runs.load_run(workdir) if workdir else runs.load_released(model)
     config = copy.deepcopy(run.config)
     settings = {"num_samples": num_samples, **settings}

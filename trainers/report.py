@@ -17,7 +17,8 @@ from PIL import Image
 
 from trainers import plots
 from trainers.report_style import CSS
-from trainers.wording import MEASURED, describe, duration, with_error
+from trainers.wording import duration, with_error
+from zoo.evaluation import metric as registry
 from zoo.storage import files
 
 ROOMS = ("encoder", "decoder", "marginal", "objective")
@@ -163,9 +164,10 @@ def _metric(name, entry):
     """Returns a row of the table: a metric, what it means, how it was measured, its number."""
     entry = entry if isinstance(entry, Mapping) else {"value": entry}
     value, stderr = entry.get("value"), entry.get("stderr")
-    details = [text.format(entry[key]) for key, text in MEASURED.items() if entry.get(key)]
+    texts = registry.details().items()
+    details = [text.format(entry[key]) for key, text in texts if entry.get(key)]
     words = [
-        entry.get("description") or describe(name),
+        entry.get("description") or registry.describe(name),
         ", ".join(details),
         entry.get("note"),
     ]

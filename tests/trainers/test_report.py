@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from trainers import grids, plots, report, wording
+from zoo.evaluation import metric
 
 CONFIG = {
     "seed": 17,
@@ -233,14 +234,12 @@ def test_durations_in_words(seconds, text):
 
 
 def test_every_metric_has_its_sentence_and_variants_say_what_is_otherwise():
-    from zoo.evaluation import ALL_METRICS
-
-    assert all(wording.describe(name) for name in ALL_METRICS)
-    plain = wording.METRICS["svm_1000"]
-    assert wording.describe("svm_1000") == plain
-    assert wording.describe("svm_1000_transductive_mask_0.5") == (
+    assert all(metric.describe(name) for name in metric.all_names())
+    plain = "Test accuracy of an SVM on the codes of 1000 labels. Higher is better."
+    assert metric.describe("svm_1000") == plain
+    assert metric.describe("svm_1000_transductive_mask_0.5") == (
         f"{plain} Codes are standardised by all inputs. "
         "A share 0.5 of the test images' pixels is set to 0."
     )
-    assert wording.describe("linear_probe_noise_0.2").endswith("of standard deviation 0.2.")
-    assert wording.describe("another") == ""
+    assert metric.describe("linear_probe_noise_0.2").endswith("of standard deviation 0.2.")
+    assert metric.describe("another") == ""

@@ -4,6 +4,7 @@ import pkgutil
 import subprocess
 import sys
 
+import zoo.evaluation.families
 import zoo.light
 import zoo.releases
 import zoo.storage
@@ -28,7 +29,7 @@ print(len(sys.argv[1:]))
 def test_every_light_module_is_imported_with_keras_blocked():
     names = [
         f"{package.__name__}.{module.name}"
-        for package in (zoo.light, zoo.storage, zoo.releases)
+        for package in (zoo.light, zoo.storage, zoo.releases, zoo.evaluation.families)
         for module in pkgutil.iter_modules(package.__path__)
     ]
     assert len(names) > 20

@@ -1,16 +1,18 @@
-"""Generated images judged beside the data: classes, features, and a density of the data."""
+"""Generated images compared with the data: classes, features, and a density of the data."""
 
 import numpy as np
 
 from zoo import tiles
 from zoo.arguments import positive_int
 from zoo.backend import fold_in, tfp_seed, to_numpy
-from zoo.evaluation import density, frechet
+from zoo.evaluation import density, frechet, metric
 from zoo.evaluation import parzen as parzen_density
 from zoo.evaluation.classifier import ImageClassifier, load_or_fit
+from zoo.evaluation.families import generated_images as generated_images_family
 from zoo.evaluation.views import why_no_classes
 
-METRICS = ("class_cross_entropy", "frechet_classifier", "frechet_inception", "generated_nll")
+METRICS = metric.names_of(generated_images_family.measure)
+BY_CLASSIFIER = ("class_cross_entropy", "frechet_classifier")
 # 10^4 as for the distances of `vimae`, Table 5; an autoregressive decoder is slower by far.
 NUM_GENERATED, FEW = 10000, 1000
 TOO_FEW = "left out: needs at least two images of the data and two generated ones"
@@ -119,7 +121,7 @@ def each(model, dataset, train_dataset, names, num_generated=None, classifier=No
 
 
 def _each(images, dataset, train_dataset, names, classifier):
-    by_classifier = [name for name in METRICS[:2] if name in names]
+    by_classifier = [name for name in BY_CLASSIFIER if name in names]
     if by_classifier:
         found = _by_classifier(images, dataset, train_dataset, by_classifier, classifier)
         yield from found.items()

@@ -19,9 +19,10 @@ from keras import ops
 from zoo import tiles
 from zoo.backend import fold_in, tfp_seed, to_numpy
 from zoo.distributions import Deterministic
-from zoo.evaluation import density, information
+from zoo.evaluation import density, information, metric
+from zoo.evaluation.families import generative_bounds
 
-METRICS = ("generative_lower", "generative_upper", "u", "cross_entropy")
+METRICS = metric.names_of(generative_bounds.measure)
 # Generated images that q(x) is fitted to, that end the fit, and that the bounds are taken on.
 NUM_FIT, NUM_TUNE, NUM_TEST = 8192, 1024, 2048
 # The same where images come pixel by pixel, which is slower by orders of magnitude.

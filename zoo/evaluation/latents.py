@@ -6,7 +6,6 @@ from zoo import tiles
 from zoo.backend import fold_in, tfp_seed, to_numpy
 from zoo.divergences.mmd import mmd_of_sets
 
-METRICS = ("mmd", "log_det_cov")
 # A stream of noise that no tile of images has: their numbers start at zero.
 PRIOR_STREAM = 2**31 - 1
 

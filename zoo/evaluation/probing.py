@@ -5,16 +5,12 @@ import re
 
 import numpy as np
 
-from zoo.evaluation import information, probes
+from zoo.evaluation import information, metric, probes
 from zoo.evaluation.corruption import Corrupted
+from zoo.evaluation.families import accuracies
 from zoo.evaluation.views import why_no_classes
 
-PROBES = (
-    *("linear_probe", "knn_probe", "svm_1000", "svm_100"),
-    *("svm_1000_transductive", "svm_100_transductive"),
-)
-CORRUPTIONS = ("noise_0.2", "noise_0.3", "noise_0.4", "mask_0.2", "mask_0.5")
-METRICS = PROBES + tuple(f"{probe}_{how}" for probe in PROBES for how in CORRUPTIONS)
+METRICS = metric.names_of(accuracies.measure)
 
 
 def measure(model, dataset, train_dataset, names, seed=17, batch_size=None):

@@ -2,15 +2,6 @@
 
 from zoo.storage.escape import printable
 
-# What a table shows of the metrics, in this order, where a card has them.
-_COLUMNS = {
-    "nll": "NLL, nats",
-    "elbo": "ELBO, nats",
-    "linear_probe": "linear",
-    "knn_probe": "kNN",
-    "svm_1000": "SVM 1000",
-}
-
 
 class Models(list):
     """A list of models, each a dict, that prints as a table."""
@@ -43,8 +34,11 @@ def table(models):
     """
     if not models:
         return "no models"
-    shown = [key for key in _COLUMNS if any(_text(model, key) for model in models)]
-    rows = [["name", "paper", "data", "images", "latents", "MB", *(_COLUMNS[k] for k in shown)]]
+    from zoo.evaluation import metric  # NumPy, which building the package does without
+
+    headings = metric.columns()
+    shown = [key for key in headings if any(_text(model, key) for model in models)]
+    rows = [["name", "paper", "data", "images", "latents", "MB", *(headings[k] for k in shown)]]
     for model in models:
         shape = "x".join(map(str, model["image_shape"]))
         rows.append(
@@ -61,9 +55,9 @@ def table(models):
 
 
 def _text(model, key):
-    metric = model["metrics"].get(key, {})
-    value, stderr = metric.get("value"), metric.get("stderr")
+    entry = model["metrics"].get(key, {})
+    value, stderr = entry.get("value"), entry.get("stderr")
     if value is None:
         return ""
-    digits = 4 if metric.get("unit") == "fraction" else 2
+    digits = 4 if entry.get("unit") == "fraction" else 2
     return f"{value:.{digits}f}" + ("" if stderr is None else f" +- {stderr:.{digits}f}")
