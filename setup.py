@@ -60,7 +60,7 @@ setup(
     license_files=["LICENSE"],
     python_requires=">=3.11",
     packages=find_packages(include=["zoo*", "trainers*", "export*", "configs*"]),
-    package_data={"export": ["*.cjs"], "export.explorer": ["page/*"]},
+    package_data={"export.runtimes": ["*.cjs"], "export.explorer": ["page/*"]},
     cmdclass={"build_py": BuildWithArtifacts},
     install_requires=LIGHT,
     extras_require={

@@ -7,7 +7,7 @@ import scipy.stats
 import tiny_artifact
 
 import zoo
-from export import golden, onnx, probability, publish, verify
+from export import checks, golden, onnx, probability, publish, verify
 from export.report import TOLERANCE, relative_error
 from trainers import runs
 from zoo.backend import to_numpy
@@ -277,4 +277,4 @@ def test_the_mixture_by_differences_is_scipy_s():
 
 def test_public_name():
     assert zoo.load_probability is load_probability
-    assert golden.NUM_IMAGES > verify.SMALL_BATCH
+    assert golden.NUM_IMAGES > checks.SMALL_BATCH

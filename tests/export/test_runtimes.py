@@ -4,13 +4,15 @@ import json
 import re
 import shutil
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 import tiny_artifact
 
-from export import matrix, node, runtimes, verify
+from export import checks, matrix, runtimes, verify
 from export.report import Report
+from export.runtimes import base, node
 
 needs_node = pytest.mark.skipif(shutil.which("node") is None, reason="Node.js is not installed")
 
@@ -107,11 +109,11 @@ def test_the_golden_numbers_come_out_of(runtime):
 
 
 def test_shapes_agree_where_a_runtime_forgets_names():
-    assert verify._same_shape([None, 3], ["batch", 3])
-    assert verify._same_shape(["batch", 3], ["batch", 3])
-    assert not verify._same_shape([None, 3], [10, 3])
-    assert not verify._same_shape(["other", 3], ["batch", 3])
-    assert not verify._same_shape([None], ["batch", 3])
+    assert checks._same_shape([None, 3], ["batch", 3])
+    assert checks._same_shape(["batch", 3], ["batch", 3])
+    assert not checks._same_shape([None, 3], [10, 3])
+    assert not checks._same_shape(["other", 3], ["batch", 3])
+    assert not checks._same_shape([None], ["batch", 3])
 
 
 def made(name, runtime, ok=True):
@@ -131,7 +133,9 @@ def verified(monkeypatch, tmp_path):
             raise ImportError("onnxruntime-web is needed: npm install")
         return made(name, runtime, ok=(name, runtime) != ("b", "openvino"))
 
-    monkeypatch.setattr(verify, "verify", fake_verify)
+    monkeypatch.setattr(checks, "verify", fake_verify)
+    columns = ["onnxruntime", "tensorflow", "openvino", "node", "web"]
+    monkeypatch.setattr(runtimes, "names", lambda: columns)  # also where more are known
     monkeypatch.setattr(matrix.catalogue, "names", lambda: ["a", "b"])
     monkeypatch.setattr(matrix.catalogue, "resolve", lambda name: name)
     return asked
@@ -152,7 +156,7 @@ def test_the_matrix_has_a_cell_for_each_model_and_runtime(verified, monkeypatch,
 
 
 def test_a_damaged_model_hides_no_other_in_the_matrix(verified, monkeypatch, capsys):
-    fine = verify.verify
+    fine = checks.verify
 
     def damaged(name, runtime, node_modules, rebuild):
         if name == "a":
@@ -163,7 +167,7 @@ def test_a_damaged_model_hides_no_other_in_the_matrix(verified, monkeypatch, cap
         if name == "a":
             raise ValueError("Expected JSON in a/card.json")
 
-    monkeypatch.setattr(verify, "verify", damaged)
+    monkeypatch.setattr(checks, "verify", damaged)
     monkeypatch.setattr(matrix.catalogue, "resolve", resolve)
     assert matrix.verify_all() == 1
     out, err = capsys.readouterr()
@@ -228,5 +232,91 @@ def test_the_command_line_takes_a_model_or_all(capsys):
         assert "expected a model, or --all" in capsys.readouterr().err
 
 
-def test_every_runtime_is_known_by_its_package():
-    assert set(runtimes.NODE_PACKAGES) == {r for r, p in runtimes.RUNTIMES.items() if p is None}
+def test_the_matrix_grows_by_a_column(verified, tmp_path, monkeypatch):
+    path = tmp_path / "verified.md"
+    monkeypatch.setattr(runtimes, "names", lambda: ["onnxruntime", "openvino"])
+    matrix.verify_all(path)
+    monkeypatch.setattr(runtimes, "names", lambda: ["onnxruntime", "tensorflow", "openvino"])
+    verified.clear()
+    assert verify.main(["--all", f"--matrix={path}", "--runtimes=tensorflow"]) == 0
+    assert verified == ["a", "b"]
+    lines = path.read_text().splitlines()
+    assert "| model | checks | onnxruntime 9.9 | openvino 9.9 | tensorflow 9.9 |" in lines
+    assert "| a | 3 | 2.0e-06 | 2.0e-06 | 2.0e-06 * |" in lines
+    assert "| b | 3 | 2.0e-06 | **FAILED**: 1 checks | 2.0e-06 * |" in lines
+    assert lines[-1].startswith("6 checks, on ")
+    text = path.read_text()
+    with pytest.raises(ValueError, match="Expected runtimes that the table lacks.*verified.md"):
+        matrix.verify_all(path, columns=["tensorflow"])
+    with pytest.raises(ValueError, match="Expected runtimes among .*Received: 'tensorfow'"):
+        matrix.verify_all(path, columns=["tensorfow"])
+    assert matrix.verify_all(path, models=["a"]) == 0  # in the table's own order
+    assert path.read_text() == text
+
+
+def test_a_column_of_a_runtime_that_was_not_installed_is_filled(verified, tmp_path, monkeypatch):
+    path = tmp_path / "verified.md"
+    matrix.verify_all(path)
+    monkeypatch.setattr(checks, "verify", lambda name, runtime, *_, **__: made(name, runtime))
+    matrix.verify_all(path, columns=["web"])
+    lines = path.read_text().splitlines()
+    assert "| a | 5 | 2.0e-06 | 2.0e-06 * | 2.0e-06 | 2.0e-06 | 2.0e-06 |" in lines
+    assert lines[-1].startswith("10 checks, on ") and "web: " not in path.read_text()
+
+
+def test_the_committed_table_is_read_and_written_as_it_is():
+    path = Path(__file__).parents[2] / "docs" / "verified.md"
+    table = matrix._read(path)
+    text = matrix.HEAD.format(tolerance=1e-5) + matrix._text(table, matrix.catalogue.names())
+    assert text == path.read_text()
+
+
+TOY = """
+from export.runtimes.base import OnnxRuntime
+from zoo.light.runtime import Graph
+
+class Toy(OnnxRuntime):
+    name, package = "toy", "numpy"
+
+    def load(self, content, graph, artifact):
+        return Graph(content, graph["file"])
+
+RUNTIMES = (Toy(),)
+"""
+
+
+@pytest.fixture
+def toy(tmp_path, monkeypatch):
+    """A folder of runtimes with one more file, `toy.py`."""
+    (tmp_path / "toy.py").write_text(TOY)
+    monkeypatch.setattr(runtimes, "__path__", [*runtimes.__path__, str(tmp_path)])
+    runtimes._runtimes.cache_clear()
+    yield
+    runtimes._runtimes.cache_clear()
+    sys.modules.pop("export.runtimes.toy", None)
+
+
+def test_a_new_runtime_is_one_file(toy, capsys):
+    folder = tiny_artifact.run()[0] / "artifact"
+    assert runtimes.names()[:5] == ["onnxruntime", "tensorflow", "openvino", "node", "web"]
+    assert verify.main([str(folder), "--runtime=toy"]) == 0
+    assert f"tiny in toy {np.__version__}" in capsys.readouterr().out
+    with pytest.raises(ValueError, match="'toy'.*Received: runtime='toi'. Did you mean \"toy\""):
+        verify.verify(folder, "toi")
+    with pytest.raises(SystemExit):
+        verify.main(["--help"])
+    assert "'toy'" in " ".join(capsys.readouterr().out.split())
+
+
+def test_what_a_runtime_cannot_run_is_skipped_with_its_reason(toy, monkeypatch):
+    def load(content, graph, artifact):
+        if graph["file"] == "decoder.onnx":
+            raise base.Unsupported("no\nloops")
+        return load_any(content, graph, artifact)
+
+    load_any = runtimes.get("toy").load
+    monkeypatch.setattr(runtimes.get("toy"), "load", load)
+    report = verify.verify(tiny_artifact.run()[0] / "artifact", "toy")
+    (skipped,) = [check for check in report.checks if check.ok is None]
+    assert (skipped.check, skipped.subject) == ("load", "decoder.onnx")
+    assert skipped.detail == "no loops" and report.ok

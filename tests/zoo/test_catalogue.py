@@ -181,7 +181,7 @@ def test_a_source_distribution_holds_the_models(tmp_path):
     names = set(listed.read_text().splitlines())
     cards = {path.relative_to(ROOT).as_posix() for path in ROOT.glob("artifacts/*/card.json")}
     assert cards and cards < names
-    assert {"export/node.cjs", "export/explorer/page/index.html", "README.md"} <= names
+    assert {"export/runtimes/node.cjs", "export/explorer/page/index.html", "README.md"} <= names
 
 
 @pytest.mark.slow

@@ -13,9 +13,24 @@ from pathlib import Path
 
 import numpy as np
 
+from export.runtimes.base import OnnxRuntime
+
 SCRIPT = Path(__file__).with_name("node.cjs")
 # Seconds that one answer may take; a graph of the zoo needs less than one.
 TIMEOUT = 300
+
+
+class NodeRuntime(OnnxRuntime):
+    """A package of npm under Node.js, which tells its version when it has started."""
+
+    def __init__(self, name, package, column, note=""):
+        self.name, self.package, self.column, self.note = name, package, column, note
+
+    def version(self):
+        return ""
+
+    def load(self, content, graph, artifact):
+        return NodeGraph(content, self.package, artifact.node_modules)
 
 
 class NodeGraph:
@@ -129,7 +144,7 @@ def _node():
 
 
 def _search_path(node_modules):
-    """Returns NODE_PATH: the folder given, or one that holds it, else the user's own."""
+    """Returns NODE_PATH: the named folder or its `node_modules`, then what NODE_PATH has now."""
     given = [node_modules, Path(node_modules) / "node_modules"] if node_modules else []
     own = os.environ.get("NODE_PATH", "").split(os.pathsep)
     folders = [*given, *(folder for folder in own if folder), "node_modules"]
@@ -141,3 +156,15 @@ def _array(value):
         raise ValueError(f"Expected float32 outputs. Received: {value['type']}")
     data = np.frombuffer(base64.b64decode(value["data"]), "<f4")
     return data.reshape(value["shape"])
+
+
+RUNTIMES = (
+    NodeRuntime(
+        "node",
+        "onnxruntime-node",
+        column=3,
+        note="`node` is onnxruntime-node and `web` is onnxruntime-web as WebAssembly, both under "
+        "Node.js.",
+    ),
+    NodeRuntime("web", "onnxruntime-web", column=4),
+)

@@ -1,4 +1,4 @@
-// Runs one ONNX graph under Node.js for `export.runtimes`.
+// Runs one ONNX graph under Node.js for `export.runtimes.node`.
 //
 // usage: node node.cjs onnxruntime-node|onnxruntime-web, the packages found through NODE_PATH
 //
