@@ -6,7 +6,7 @@
 
 Families: `learned` (the default; Sigma learned, prior N(0, I), ELBO) and `bilbo` (Sigma =
 encoder.scale^2 I; the paper has I and I/100), as in `configs/bilbo/families.py`. After training
-the optimal prior of either, eq. 4, is `zoo.evaluation.aggregate.prior_variance`.
+the optimal prior of either, eq. 4, is `zoo.aggregate.prior_variance`.
 
 The paper takes "the network architecture from [Barron] with the RGB Pixel model" and prints none
 of it. Here: the convolutions of `broken_elbo` F.1 and F.2, whose layers and depths that network
