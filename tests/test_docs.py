@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import zoo
-from export import node
+from export.runtimes import node
 
 ROOT = pathlib.Path(__file__).parents[1]
 FOLDER = ROOT / "artifacts" / "bilbo-mnist-z2"
