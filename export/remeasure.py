@@ -1,9 +1,11 @@
 """Measures metrics of published models again and writes them into their cards and READMEs.
 
 python -m export.remeasure --models=NAME,NAME --metrics=linear_probe,knn_probe [--data_dir=DIR]
+python -m export.remeasure --models=NAME,NAME --errors
 
 Weights, graphs and golden numbers stay as they are, byte for byte. Other metrics of a card stay
-too. The card notes what was measured again, by which command and on which machine.
+too. The card notes what was measured again, by which command and on which machine. `--errors`
+measures nothing: it computes the standard errors of shares from their values and examples.
 """
 
 import dataclasses
@@ -51,6 +53,38 @@ def remeasure(model, metrics, data_dir=None, progress=False):
     _check_same_data(card, evaluation)
     write(folder, with_metrics(card, evaluation, metrics))
     return {name: evaluation["metrics"][name] for name in metrics}
+
+
+def recompute_errors(model) -> dict[str, float]:
+    """Computes the standard errors of an artifact's shares again and writes those that changed.
+
+    A share is a metric with the unit "fraction": its error is a function of its value and of the
+    number of examples (`zoo.evaluation.entries.share_stderr`).
+
+    Args:
+        model: A released name or an artifact's folder.
+
+    Returns:
+        Name -> standard error of the metrics whose error changed.
+
+    Raises:
+        FileNotFoundError: If the model is not there.
+    """
+    from zoo import releases
+    from zoo.evaluation.entries import share_stderr
+
+    folder = releases.resolve(model)
+    card = cards.read_card(folder)
+    errors = {
+        name: share_stderr(entry["value"], entry["num_examples"])
+        for name, entry in card["metrics"].items()
+        if entry.get("unit") == "fraction" and entry["value"] is not None
+    }
+    changed = {k: error for k, error in errors.items() if error != card["metrics"][k]["stderr"]}
+    if changed:
+        entries = {k: {**card["metrics"][k], "stderr": error} for k, error in changed.items()}
+        write(folder, {**card, "metrics": {**card["metrics"], **entries}})
+    return changed
 
 
 def with_metrics(card, evaluation, metrics):
@@ -106,6 +140,12 @@ def main(argv):
     logging.set_verbosity(logging.WARNING)
     options = flags.FLAGS
     scripts.start_tensorflow()
+    if bool(options.metrics) == options.errors:
+        raise scripts.UsageError("Expected either --metrics=NAME,NAME or --errors")
+    if options.errors:
+        for name in options.models:
+            print(f"{name}: {len(recompute_errors(name))} errors changed", flush=True)
+        return 0
     for name in options.models:
         try:
             entries = remeasure(name, options.metrics, options.data_dir, scripts.is_terminal())
@@ -123,5 +163,6 @@ if __name__ == "__main__":
 
     flags.DEFINE_list("models", None, "Released names or artifacts' folders.")
     flags.DEFINE_list("metrics", None, "Names of metrics.")
+    flags.DEFINE_bool("errors", False, "Compute the standard errors of shares again.")
     flags.DEFINE_string("data_dir", None, "Where TensorFlow Datasets keeps its data.")
-    scripts.run(main, required=("models", "metrics"))
+    scripts.run(main, required=("models",))

@@ -56,3 +56,16 @@ def test_other_data_than_the_card_s_are_refused(artifact):
     with pytest.raises(ValueError, match="Received: 'ratte'"):
         remeasure.remeasure(artifact, ["ratte"])
     assert tiny_artifact.content(artifact) == before
+
+
+def test_errors_of_shares_are_computed_from_value_and_examples(artifact):
+    card = files.read_json(artifact / "card.json")
+    share = {"value": 1.0, "stderr": 0.0, "num_examples": 3, "unit": "fraction"}
+    none = {"value": None, "stderr": None, "num_examples": 0, "unit": "fraction", "note": "none"}
+    metrics = {**card["metrics"], "knn_probe": share, "linear_probe": none}
+    remeasure.write(artifact, {**card, "metrics": metrics})
+    assert remeasure.recompute_errors(artifact) == {"knn_probe": pytest.approx(0.25)}
+    new = files.read_json(artifact / "card.json")
+    assert new["metrics"] == {**metrics, "knn_probe": {**share, "stderr": pytest.approx(0.25)}}
+    assert verify.verify(artifact).ok
+    assert remeasure.recompute_errors(artifact) == {}
