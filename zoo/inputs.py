@@ -102,12 +102,15 @@ def checked_arguments(model, method, arguments, options):
         _refuse_weights(name, named.get(name))
     if named.get("_use_cached_eval_dataset"):  # `fit` validates: its data was checked
         return named
+    _check_labels(model, named.get("y"), "y")
     if named.get("x") is not None:
         named["x"] = _checked(model, named["x"])
     validation = named.get("validation_data")
     if isinstance(validation, (tuple, list)) and validation:
         if len(validation) > 2:
             _refuse_weights("validation_data[2]", validation[2])
+        if len(validation) > 1:
+            _check_labels(model, validation[1], "validation_data[1]")
         named["validation_data"] = (_checked(model, validation[0]), *validation[1:])
     elif validation is not None:
         named["validation_data"] = _checked(model, validation)
@@ -121,6 +124,12 @@ def trusted(stream):
     """
     _TRUSTED.add(stream)
     return stream
+
+
+def _check_labels(model, labels, name):
+    """Raises ValueError for labels at hand that are no classes of the model's objective."""
+    if labels is not None and model.objective.needs_labels:
+        model.objective.check_labels(np.asarray(labels).reshape(-1), name)
 
 
 def _refuse_weights(name, value):

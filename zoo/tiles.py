@@ -9,6 +9,7 @@ import sys
 import keras
 import numpy as np
 
+from zoo import inputs
 from zoo.arguments import positive_int
 from zoo.backend import compiled, once, to_numpy
 
@@ -95,7 +96,10 @@ def _source(model, images):
         read = images.__getitem__
     if len(images) == 0:
         raise ValueError("Expected at least one image. Received: 0 images")
-    model.check_images(read(slice(0, 1)))
+    if getattr(images, "leaves_pixel_range", False):
+        inputs.check_form(read(slice(0, 1)), model.image_shape)
+    else:
+        model.check_images(read(slice(0, 1)))
     return len(images), lambda rows: np.asarray(read(rows), "float32")
 
 

@@ -182,3 +182,21 @@ def test_a_trusted_stream_is_left_as_it_is():
 
 def test_another_error_stays_as_it_is():
     assert inputs.named_error(ValueError("assertion failed: [Expected a loss]")) is None
+
+
+@pytest.mark.parametrize("labels", [[1, 2, 3, 4], [-1, 0, 1, 2], [0.5, 0, 1, 2]])
+def test_labels_that_are_no_classes_are_refused_before_the_first_step(labels):
+    objective = {"name": "classified", "base": "beta", "num_classes": 4}
+    model = zoo.VAE(zoo.MLPEncoder(3, [8]), zoo.MLPDecoder(3, SHAPE, [8]), objective=objective)
+    model.compile("adam")
+    x, y = np.zeros((4, *SHAPE), "float32"), np.array(labels)
+    before = [to_numpy(weight).copy() for weight in model.weights]
+    for call in (
+        lambda: model.fit(x, y, verbose=0),
+        lambda: model.evaluate(x, y, verbose=0),
+        lambda: model.fit(x, np.arange(4), validation_data=(x, y), verbose=0),
+    ):
+        with pytest.raises(ValueError, match="Expected .*labels"):
+            call()
+    for weight, value in zip(model.weights, before):
+        np.testing.assert_array_equal(to_numpy(weight), value)

@@ -24,6 +24,9 @@ class Corrupted:
         `vimae`, section 5.3: s in {0.2, 0.3, 0.4}, p in {0.2, 0.5}.
     """
 
+    # Noise leaves the range of pixels: the images are for an encoder, and have no likelihood.
+    leaves_pixel_range = True
+
     def __init__(self, dataset, kind, strength, seed=17):
         if kind not in KINDS:
             raise ValueError(f"`kind` must be one of {list(KINDS)}. Received: kind={kind!r}")

@@ -85,7 +85,8 @@ class Classified(Objective):
     def check_labels(self, labels, where):
         """Raises ValueError if a label is not one of 0, ..., `num_classes` - 1."""
         classes = np.unique(labels)
-        outside = classes[(classes < 0) | (classes >= self.num_classes)]
+        is_class = np.isin(classes, np.arange(self.num_classes))  # 0.5 is none, and no NaN
+        outside = classes[~is_class]
         if not outside.size:
             return
         remedy = (

@@ -2,6 +2,7 @@ import numpy as np
 import oracles
 import pytest
 
+import zoo
 from zoo.evaluation import evaluate, information, probes, probing
 from zoo.evaluation.corruption import Corrupted
 from zoo.evaluation.views import Arrays, Subset, are_classes
@@ -139,3 +140,15 @@ def test_classes_are_integers_or_text():
     assert are_classes(["a", "b"]) and are_classes(np.array(["a"], object))
     assert are_classes([True, False]) and are_classes(np.array([3], "uint8"))
     assert not are_classes(np.array(["a", 1], object)) and not are_classes([1.5])
+
+
+def test_noise_beyond_the_pixels_of_a_bernoulli_model_is_encoded(rng):
+    model = zoo.VAE(zoo.MLPEncoder(2, (8,)), zoo.MLPDecoder(2, (4, 4, 1), (8,)))
+    test = Arrays(rng.integers(0, 2, (30, 4, 4, 1)).astype("float32"), np.arange(30) % 2)
+    noisy = Corrupted(test, "noise", 0.5)
+    assert noisy.float_images().max() > 1.1
+    assert information.codes(model, noisy).shape == (30, 2)
+    found = probing.measure(model, test, test, ["knn_probe_noise_0.2"])
+    assert 0 <= found["knn_probe_noise_0.2"]["accuracy"] <= 1
+    with pytest.raises(ValueError, match=r"pixels in \[0, 1\]"):
+        information.codes(model, Arrays(noisy.float_images()))
