@@ -8,31 +8,44 @@ from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).resolve().parent
 
-LIGHT = ["numpy>=1.26", "onnxruntime>=1.18"]
+# The whole suite passes on these lower bounds and on the newest versions (.ci/lowest, .ci/run).
+LIGHT = [
+    "numpy>=1.26",
+    "onnxruntime>=1.21",  # Earlier ones find files of weights only by the path of the graph.
+]
 TRAIN = [
     "absl-py>=2.1",
     "importlib_resources>=6",  # TensorFlow Datasets downloads with it and does not declare it.
-    "keras>=3.8,<4",
+    # Dense of earlier ones broadcasts kernels in tf.matmul, which corrupts memory on CPUs.
+    "keras>=3.15,<4",
     "matplotlib>=3.8",
-    "ml_collections>=1.0",
+    "ml_collections>=1.1",  # Earlier ones set no field of a dataclass by a flag.
     "onnx>=1.16",
     "pillow>=10",
     "scikit-learn>=1.6",
-    "setuptools",  # TensorFlow Probability imports distutils, gone from Python 3.12.
-    "tensorboard>=2.17",
-    "tensorflow>=2.18",
-    "tensorflow-datasets>=4.9.7",
+    "setuptools>=68",  # TensorFlow Probability imports distutils, gone from Python 3.12.
+    "tensorboard>=2.20",
+    "tensorflow>=2.20",  # Earlier ones exclude the protobuf that tensorflow-metadata needs.
+    "tensorflow-datasets>=4.9.10",  # Earlier ones fail on protobuf 7.
     "tensorflow-probability>=0.25",
-    "tf2onnx>=1.16.1",
-    "tf_keras>=2.18",  # Importing TensorFlow Probability needs it; nothing here uses it.
+    "tf2onnx>=1.17",  # Earlier ones need protobuf 3.
+    "tf_keras>=2.20",  # Importing TensorFlow Probability needs it; nothing here uses it.
     "tqdm>=4.66",
 ]
 # For `python -m export.encode` of pictures, with a bar.
 IMAGES = ["pillow>=10", "tqdm>=4.66"]
 # Drives Chromium (from the system) in the slow tests of the explorer's page.
 BROWSER = ["websocket-client>=1.7"]
-JAX = ["jax>=0.4.35"]
-TEST = ["hypothesis>=6.100", "pandas>=2.2", "pytest>=8", "pytest-xdist>=3.8", "ruff>=0.6", *JAX]
+# Earlier ones register protobufs that TensorFlow 2.20 registers too, and abort.
+JAX = ["jax>=0.4.36"]
+TEST = [
+    "hypothesis>=6.100",
+    "pandas>=2.2",
+    "pytest>=8",
+    "pytest-xdist>=3.8",
+    "ruff>=0.15",
+    *JAX,
+]
 
 
 class BuildWithArtifacts(build_py):

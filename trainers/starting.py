@@ -16,7 +16,7 @@ _NOISE = re.compile(
     rb"|To enable the following instructions: "
     rb"|.*Unable to register cu\w+ factory"
 )
-_NO_GPU = re.compile(rb"E.*failed call to cuInit")
+_NO_GPU = re.compile(rb"(E|\d{4}-\d\d-\d\d [\d:.]+: E ).*failed call to cuInit")
 # Linux has one of them where there is an NVIDIA GPU. A driver that fails there is no noise.
 GPU_PATHS = ("/dev/nvidiactl", "/proc/driver/nvidia", "/dev/dxg")
 

@@ -24,9 +24,10 @@ ERRORS = [
     b"Traceback (most recent call last):\n",
     b"error: Expected --config and --workdir.\n",
 ]
-NO_GPU = (
-    b"E0000 00:00:1796008889.501783 7368 cuda_platform.cc:52] failed call to cuInit: INTERNAL\n"
-)
+NO_GPU = [
+    b"E0000 00:00:1796008889.501783 7368 cuda_platform.cc:52] failed call to cuInit: INTERNAL\n",
+    b"2026-11-30 07:07:29.094934: E xla/cuda_platform.cc:51] failed call to cuInit: INTERNAL\n",
+]
 
 
 def _run(code, **environment):
@@ -43,9 +44,9 @@ def test_noise_is_what_tells_a_user_nothing(monkeypatch, tmp_path):
     assert all(map(starting.is_noise, NOISE))
     assert not any(map(starting.is_noise, ERRORS))
     monkeypatch.setattr(starting, "GPU_PATHS", ())
-    assert starting.is_noise(NO_GPU)
+    assert all(map(starting.is_noise, NO_GPU))
     monkeypatch.setattr(starting, "GPU_PATHS", (str(tmp_path),))  # a GPU whose driver fails
-    assert not starting.is_noise(NO_GPU)
+    assert not any(map(starting.is_noise, NO_GPU))
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs a second process as a filter")

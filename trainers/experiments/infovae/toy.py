@@ -15,6 +15,7 @@ import matplotlib
 import numpy as np
 from keras import ops
 from matplotlib.figure import Figure
+from scipy.integrate import trapezoid
 
 import zoo
 from trainers import plots
@@ -146,7 +147,7 @@ def _decoded(model, z):
 def _log_integral(values, at):
     """Returns the logarithm of the integral of exp(values), by trapezoids."""
     top = values.max()
-    return float(top + np.log(np.trapezoid(np.exp(values - top), at)))
+    return float(top + np.log(trapezoid(np.exp(values - top), at)))
 
 
 def draws(model, count=20000, seed=17):
