@@ -8,7 +8,7 @@ from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).resolve().parent
 
-# The whole suite passes on these lower bounds and on the newest versions (.ci/lowest, .ci/run).
+# .ci/lowest runs the whole suite on these lower bounds, .ci/run on the newest versions.
 LIGHT = [
     "numpy>=1.26",
     "onnxruntime>=1.21",  # Earlier ones find files of weights only by the path of the graph.
