@@ -1,7 +1,14 @@
-"""Counts the faults that tests inject, and prints and writes the counts at the end of a run."""
+"""Counts the faults that tests inject, and prints and writes the counts at the end of a run.
+
+A test with `@pytest.mark.faults("kind")` is one fault of that kind; it counts as wrong if it fails.
+A test of many faults takes the fixture `faults` and counts them itself.
+"""
 
 import collections
 import json
+import shlex
+import sys
+import time
 
 import pytest
 
@@ -15,20 +22,35 @@ def add_options(parser):
         type=int,
         help="Faults of each kind under -m faults (default: each test's).",
     )
-    parser.addoption("--fault-report", help="A JSON file to write the counts of faults to.")
+    parser.addoption(
+        "--fault-report", help="A JSON file to write the counts to; tests/fault_table.py reads it."
+    )
 
 
 class FaultCounts:
     """A plugin of pytest: `faults` counts in a test, the end of the run prints all counts."""
 
     def __init__(self, config):
-        self.config = config
-        self.counts = {}
+        self.config, self.start = config, time.monotonic()
+        self.counts, self.outcomes = {}, collections.Counter()
 
     @pytest.fixture
     def faults(self, request):
         """Returns a `Faults` of this test."""
         return Faults(self.config, self.counts)
+
+    def pytest_runtest_setup(self, item):
+        kinds = [mark.args[0] for mark in item.iter_markers("faults") if mark.args]
+        item.user_properties += [("fault", kind) for kind in kinds[:1]]  # the closest mark
+
+    def pytest_runtest_logreport(self, report):
+        if hasattr(self.config, "workerinput"):  # one of several processes: the first one counts
+            return
+        if report.when == "call" or report.outcome != "passed":
+            self.outcomes[report.outcome] += 1
+            for kind in (kind for name, kind in report.user_properties if name == "fault"):
+                counts = {"skipped": 1} if report.skipped else {"injected": 1}
+                _add(self.counts, kind, {**counts, "not as promised": int(report.failed)})
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node):
@@ -40,7 +62,21 @@ class FaultCounts:
             self.config.workeroutput["faults"] = self.counts
         elif self.config.getoption("--fault-report"):
             with open(self.config.getoption("--fault-report"), "w") as file:
-                json.dump(self.counts, file, indent=2, sort_keys=True)
+                json.dump(self._report(), file, indent=2, sort_keys=True)
+                file.write("\n")
+
+    def _report(self):
+        from trainers import environment
+
+        return {
+            "command": shlex.join(["python", "-m", "pytest", *sys.argv[1:]]),
+            "hardware": environment.hardware(),
+            "versions": environment.versions(),
+            "seconds": round(time.monotonic() - self.start),
+            "seed": self.config.getoption("--fault-seed"),
+            "tests": dict(self.outcomes),
+            "faults": self.counts,
+        }
 
     def pytest_terminal_summary(self, terminalreporter):
         if not self.counts:
@@ -53,9 +89,13 @@ class FaultCounts:
 
 
 def _add(all_counts, kind, counts):
+    """Adds counts to those of a kind; of those named "most ..." the largest counts."""
     total = all_counts.setdefault(kind, {})
     for name, number in counts.items():
-        total[name] = total.get(name, 0) + number
+        if name.startswith("most "):
+            total[name] = max(total.get(name, 0), number)
+        else:
+            total[name] = total.get(name, 0) + number
 
 
 class Faults:
