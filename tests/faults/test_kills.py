@@ -24,7 +24,7 @@ from zoo.storage import files, workspaces
 ROOT = pathlib.Path(__file__).parents[2]
 NOTHING_LOST = {"seconds lost": 0.0, "executions lost": 0}
 LONG = [pytest.mark.faults, pytest.mark.slow]
-MOMENTS = {"train": 100, "evaluate": 30, "publish": 35}  # about as many as a whole job has
+MOMENTS = {"train": 50, "evaluate": 30, "publish": 35}  # about as many as a whole job has
 
 
 @pytest.fixture(scope="module")

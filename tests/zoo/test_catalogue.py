@@ -17,7 +17,7 @@ import pytest
 
 import zoo
 from zoo import releases
-from zoo.releases import catalogue, download, shipping
+from zoo.releases import catalogue, https, shipping
 from zoo.storage import files
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -231,7 +231,7 @@ def served(artifacts, monkeypatch):
             raise urllib.error.HTTPError(url, 404, "Not Found", email.message.Message(), None)
         return io.BytesIO(path.read_bytes())
 
-    monkeypatch.setattr(download, "_open", opened)
+    monkeypatch.setattr(https, "open_url", opened)
     return asked
 
 

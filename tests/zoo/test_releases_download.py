@@ -20,7 +20,7 @@ import tiny_artifact
 import zoo
 from zoo import releases
 from zoo.releases import card as cards
-from zoo.releases import catalogue, download
+from zoo.releases import catalogue, download, https
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def serve(monkeypatch):
                 raise content
             return Response(content, missing)
 
-        monkeypatch.setattr(download, "_open", opened)
+        monkeypatch.setattr(https, "open_url", opened)
         if digest is None:
             digest = hashlib.sha256(content).hexdigest()
         return f"https://example.org/tiny.zip#sha256={digest}", requests
@@ -200,13 +200,13 @@ def test_an_archive_without_a_card_is_refused(tmp_path, serve, cache):
 
 def test_two_at_once_both_get_the_whole_artifact(artifact, serve, cache, monkeypatch):
     url, requests = serve(pack(artifact, "zip"))
-    both, opened = threading.Barrier(2, timeout=10), download._open
+    both, opened = threading.Barrier(2, timeout=10), https.open_url
 
     def together(address):
         both.wait()  # so that both have begun before either is done
         return opened(address)
 
-    monkeypatch.setattr(download, "_open", together)
+    monkeypatch.setattr(https, "open_url", together)
     found = []
     threads = [threading.Thread(target=lambda: found.append(zoo.load_encoder(url))) for _ in "ab"]
     for thread in threads:
@@ -279,7 +279,7 @@ def test_a_redirection_away_from_https_is_refused(server, tmp_path):
 
 def test_a_redirection_to_https_is_followed():
     request = urllib.request.Request("https://host/a.zip")
-    followed = download._OnlyHttps().redirect_request(
+    followed = https.OnlyHttps().redirect_request(
         request, None, 302, "Found", {}, "https://mirror/a.zip"
     )
     assert followed.full_url == "https://mirror/a.zip"
@@ -293,7 +293,7 @@ def test_an_answer_that_drips_is_given_up(server, tmp_path, monkeypatch):
             request.wfile.write(b"x")
             time.sleep(0.02)
 
-    monkeypatch.setattr(download, "PATIENCE", 0.3)
+    monkeypatch.setattr(https, "PATIENCE", 0.3)
     start = time.monotonic()
     with pytest.raises(ConnectionError, match=r"bytes in .* s, fewer than 1000 a second"):
         download._download(server(handle), tmp_path / "archive")

@@ -8,23 +8,17 @@ model at once the second to finish keeps the first one's.
 import contextlib
 import errno
 import hashlib
-import http.client
 import os
 import re
-import time
-import urllib.error
 import urllib.parse
-import urllib.request
 from pathlib import Path
 
-from zoo.releases import archives
+from zoo.releases import archives, https
 from zoo.releases import card as cards
 from zoo.releases.card import CARD, LARGEST_CARD
 from zoo.storage import files, workspaces
 
 ORIGIN = ".origin.json"  # in a folder of the cache that an archive was unpacked to
-TIMEOUT = 30.0  # seconds without an answer
-PATIENCE, SLOWEST = 60.0, 1000  # after so many seconds, the least bytes a second on average
 
 
 def cache_folder():
@@ -156,21 +150,6 @@ def _require(url, received, sha256):
         )
 
 
-class _OnlyHttps(urllib.request.HTTPRedirectHandler):
-    """Follows redirections to https alone."""
-
-    def redirect_request(self, request, file, code, message, headers, address):
-        if not address.startswith("https://"):
-            raise urllib.error.URLError(f"a redirection to {address}, which is not https")
-        return super().redirect_request(request, file, code, message, headers, address)
-
-
-def _open(url):
-    """Opens a URL for reading."""
-    request = urllib.request.Request(url, headers={"User-Agent": "elbo-zoo"})
-    return urllib.request.build_opener(_OnlyHttps).open(request, timeout=TIMEOUT)
-
-
 def _download(url, path, largest=None):
     """Writes what `url` gives to `path` and returns its SHA-256.
 
@@ -180,35 +159,17 @@ def _download(url, path, largest=None):
         largest: The most bytes that it may have; `archives.LARGEST` by default.
     """
     largest = archives.LARGEST if largest is None else largest
-    digest, start = hashlib.sha256(), time.monotonic()
-    try:
-        with _open(url) as response, open(path, "wb") as file:
-            # `read` would wait for a whole block, however slowly its bytes drip in.
-            while block := response.read1(archives.BLOCK):
-                digest.update(block)
-                file.write(block)
-                if file.tell() > largest:
-                    raise ValueError(
-                        f"What {url} gave is not what was published. "
-                        f"Expected: at most {largest} bytes. Received: more"
-                    )
-                _check_pace(file.tell(), time.monotonic() - start)
-            missing = getattr(response, "length", None)
-            if missing:  # of what was announced; a read of a part does not raise
-                raise ConnectionError(f"an answer that broke off {missing} bytes early")
-    except (
-        *(urllib.error.URLError, TimeoutError, ConnectionError),
-        http.client.HTTPException,  # an answer that breaks off
-    ) as error:
-        raise ConnectionError(f"Could not fetch {url}. Received: {error}") from error
+    digest = hashlib.sha256()
+    with open(path, "wb") as file, contextlib.closing(https.blocks(url)) as blocks:
+        for block in blocks:
+            digest.update(block)
+            file.write(block)
+            if file.tell() > largest:
+                raise ValueError(
+                    f"What {url} gave is not what was published. "
+                    f"Expected: at most {largest} bytes. Received: more"
+                )
     return digest.hexdigest()
-
-
-def _check_pace(received, seconds):
-    if seconds > PATIENCE and received < SLOWEST * seconds:
-        raise ConnectionError(
-            f"{received} bytes in {seconds:.0f} s, fewer than {SLOWEST} a second; try again later"
-        )
 
 
 def _top(folder, url):
