@@ -302,6 +302,7 @@ def test_paths_and_arguments_that_are_refused(artifact, tmp_path, images):
         assert not (tmp_path / "o.npz").exists()
 
 
+@pytest.mark.faults("full disks")
 def test_a_full_disk_leaves_the_earlier_features(artifact, images, tmp_path, monkeypatch):
     source = write("npy", tmp_path, images)
     (tmp_path / "features.npz").write_bytes(b"earlier")

@@ -117,6 +117,7 @@ STAGES = {
 }
 
 
+@pytest.mark.faults("full disks")
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_full_disk_leaves_the_earlier_artifact_whole(run, stage, monkeypatch):
     before = tiny_artifact.content(run)

@@ -34,6 +34,7 @@ def test_signatures_name_inputs_and_outputs(folder):
     assert set(decode.structured_outputs) == {"mean", "scale"}
 
 
+@pytest.mark.faults("full disks")
 def test_a_full_disk_is_an_error_of_the_system(model, small_disk):
     with pytest.raises(OSError, match="No space left on device: .*model"):
         saved_model.export(model, small_disk(40_000) / "model")
@@ -67,6 +68,7 @@ def test_it_holds_no_optimiser_and_no_paths(model, folder):
             assert b"saved_model.py" not in path.read_bytes(), path
 
 
+@pytest.mark.faults("full disks")
 def test_an_earlier_one_is_replaced_whole(model, folder, tmp_path, monkeypatch):
     target = tmp_path / "model"
     saved_model.export(model, target)

@@ -195,6 +195,7 @@ def test_a_lie_ends_in_one_error_and_leaves_nothing(fetched, archive, tmp_path, 
     assert list((tmp_path / "cache").iterdir()) == []
 
 
+@pytest.mark.faults("whole files and answers, which pass")
 def test_the_truth_is_loaded(fetched, archive):
     encoder = fetched(lambda connection: connection.sendall(_whole(archive)))
     assert encoder.card["name"] == "light"

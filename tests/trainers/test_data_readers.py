@@ -102,6 +102,7 @@ def test_no_folder_of_pictures_is_left_out_in_silence(tmp_path):
         data.load(str(tmp_path), "train")
 
 
+@pytest.mark.faults("hostile files")
 def test_links_to_folders_are_followed_and_circles_end(tmp_path):
     picture(tmp_path / "elsewhere" / "inner" / "a.png")
     picture(tmp_path / "data" / "bee" / "b.png")
@@ -167,6 +168,7 @@ def test_several_channel_counts_need_channels(tmp_path):
         data.load(f"folder:{tmp_path}", "all")
 
 
+@pytest.mark.faults("hostile files")
 def test_broken_pictures_and_folders_are_named(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"folder of images.*nowhere"):
         data.load(f"folder:{tmp_path}/nowhere")
@@ -233,6 +235,7 @@ def test_npz_with_splits(tmp_path, arrays):
         data.load(f"npz:{path}", "tset")
 
 
+@pytest.mark.faults("hostile files")
 def test_broken_npz_is_refused(tmp_path, arrays):
     path = tmp_path / "mine.npz"
     with pytest.raises(FileNotFoundError, match=r"data file. Received: path=.*mine.npz"):
@@ -286,6 +289,7 @@ def test_idx_files_that_are_not_used_are_named(tmp_path, arrays, caplog):
     assert "1 files that are not used: ['valid-images-idx3-ubyte']" in caplog.text
 
 
+@pytest.mark.faults("hostile files")
 def test_broken_idx_is_refused(tmp_path, arrays):
     path = tmp_path / "train-images-idx3-ubyte"
     whole = idx(arrays[0])

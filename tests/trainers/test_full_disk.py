@@ -10,6 +10,8 @@ import small_run
 
 from trainers import checkpoints, loop
 
+pytestmark = pytest.mark.faults("full disks")
+
 ROOT = pathlib.Path(__file__).parents[2]
 # Trains a run; once its second epoch begins, no file may become larger than a few bytes.
 TRAIN = """

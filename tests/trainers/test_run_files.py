@@ -41,6 +41,7 @@ def test_what_is_kept_of_earlier_runs_is_read():
         assert run_files.read_evaluation(folder)["metrics"]
 
 
+@pytest.mark.faults("hostile files")
 def test_every_flipped_bit_of_meta_json_is_noticed(saved, meta, rng):
     content = np.frombuffer(meta.read_bytes(), "u1")
     assert checkpoints.newest(saved).history[0]["val_loss"] == float("inf")
@@ -52,6 +53,7 @@ def test_every_flipped_bit_of_meta_json_is_noticed(saved, meta, rng):
             checkpoints.newest(saved)
 
 
+@pytest.mark.faults("hostile files")
 def test_every_edit_of_meta_json_is_noticed(saved, meta, rng):
     value = files.read_json(meta)
     for place in mutations.places(value):
@@ -63,6 +65,7 @@ def test_every_edit_of_meta_json_is_noticed(saved, meta, rng):
                 checkpoints.newest(saved)
 
 
+@pytest.mark.faults("hostile files")
 @pytest.mark.parametrize(
     ("changes", "text"),
     [
@@ -88,6 +91,7 @@ def test_a_checkpoint_of_an_earlier_version_is_read(saved, meta):
         checkpoints.newest(saved)
 
 
+@pytest.mark.faults("hostile files")
 @pytest.mark.parametrize("name", ["config.json", "evaluation.json"])
 def test_a_forged_file_of_a_run_ends_in_one_error(name, tmp_path, rng):
     tiny_artifact.make_run(tmp_path / "run")

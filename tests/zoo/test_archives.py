@@ -10,6 +10,8 @@ import pytest
 
 from zoo.releases import archives
 
+pytestmark = pytest.mark.faults("hostile files")
+
 
 def archive(path, kind, name, link=None):
     if kind == "zip":

@@ -64,6 +64,7 @@ HOSTILE = {
 }
 
 
+@pytest.mark.faults("hostile files")
 @pytest.mark.parametrize("content", HOSTILE.values(), ids=HOSTILE)
 def test_a_hostile_member_is_refused_with_the_path(tmp_path, content):
     path = archive(tmp_path / "mine.npz", {"images.npy": content})
@@ -71,6 +72,7 @@ def test_a_hostile_member_is_refused_with_the_path(tmp_path, content):
         arrays.read_npz(path)
 
 
+@pytest.mark.faults("hostile files")
 def test_a_bomb_is_refused_by_what_its_directory_states(tmp_path):
     values = np.zeros(10_000_000, np.uint8)
     np.savez_compressed(tmp_path / "a.npz", a=values, b=values)
@@ -79,6 +81,7 @@ def test_a_bomb_is_refused_by_what_its_directory_states(tmp_path):
         arrays.read_npz(tmp_path / "a.npz", limit=1_000_000)
 
 
+@pytest.mark.faults("hostile files")
 def test_encrypted_and_unknown_compression_are_refused(tmp_path):
     np.savez(tmp_path / "a.npz", a=np.zeros(3))
     content = bytearray((tmp_path / "a.npz").read_bytes())
@@ -92,6 +95,7 @@ def test_encrypted_and_unknown_compression_are_refused(tmp_path):
             arrays.read_npz(tmp_path / "b.npz")
 
 
+@pytest.mark.faults("hostile files")
 def test_every_flipped_byte_is_read_or_refused(tmp_path):
     rng = np.random.default_rng(17)
     buffer = io.BytesIO()
@@ -120,6 +124,7 @@ def test_idx_is_read(tmp_path, pack):
     np.testing.assert_array_equal(read, np.arange(6, dtype=np.int16).reshape(2, 3), strict=True)
 
 
+@pytest.mark.faults("hostile files")
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])
 @pytest.mark.parametrize(
     ("content", "reason"),
@@ -141,6 +146,7 @@ def test_a_damaged_or_overflowing_idx_is_refused(tmp_path, content, reason, pack
     assert "images-idx3-ubyte" in str(raised.value)
 
 
+@pytest.mark.faults("hostile files")
 def test_a_gzip_bomb_is_read_no_further_than_its_header_states(tmp_path):
     path = tmp_path / "images-idx3-ubyte.gz"
     with gzip.open(path, "wb") as file:

@@ -5,6 +5,7 @@ import warnings
 
 import light_artifact
 import numpy as np
+import pytest
 
 import zoo
 from export import readme, verify
@@ -32,6 +33,7 @@ def test_markdown_sees_no_html_no_code_and_no_link():
         assert escape.markdown(text) == text
 
 
+@pytest.mark.faults("hostile files")
 def test_verify_and_list_print_no_commands(tmp_path, monkeypatch, capsys):
     artifact = light_artifact.make(tmp_path, data={"name": HOSTILE}, paper=HOSTILE)
     light_artifact.write_card(
@@ -61,6 +63,7 @@ def _hostile(value, keep=()):
     return HOSTILE if isinstance(value, str) else value
 
 
+@pytest.mark.faults("hostile files")
 def test_an_artifact_s_readme_carries_no_html_and_leaves_no_code():
     card = zoo.releases.read_card(zoo.releases.resolve("infovae-mnist-mmd"))
     plain = readme.make_readme(card)
@@ -73,6 +76,7 @@ def test_an_artifact_s_readme_carries_no_html_and_leaves_no_code():
     assert 'zoo.load("x\\"); import os; (\\"")' in named
 
 
+@pytest.mark.faults("hostile files")
 def test_a_run_s_page_carries_no_html_of_its_config(tmp_path):
     config = {
         room: {"name": HOSTILE, HOSTILE: HOSTILE}

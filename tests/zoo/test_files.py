@@ -9,6 +9,7 @@ import pytest
 from zoo.storage import files
 
 
+@pytest.mark.faults("full disks")
 def test_a_failed_write_leaves_the_earlier_file_and_no_rest(tmp_path):
     path = tmp_path / "card.json"
     files.atomic_write(path, "earlier")

@@ -12,6 +12,8 @@ import zoo
 from trainers import checkpoints
 from zoo.storage import hdf5
 
+pytestmark = pytest.mark.faults("hostile files")
+
 
 def replace(file, key, make):
     """Replaces the dataset `key` by what `make(file, key, shape)` makes."""
@@ -163,6 +165,7 @@ def test_a_keras_archive_is_checked_inside(tmp_path):
             model.load_weights(path)
 
 
+@pytest.mark.faults("whole files and answers, which pass")
 def test_what_keras_writes_passes(tmp_path):
     model = tiny_artifact.make_model()
     model.compile(keras.optimizers.Adam(use_ema=True))

@@ -16,6 +16,8 @@ from export.explorer import build
 from zoo.light.graph import FOLDER_OPTION, Graph
 from zoo.storage.protobuf import require_self_contained
 
+pytestmark = pytest.mark.faults("hostile files")
+
 
 def external(name="w", shape=(4,)):
     """A tensor whose numbers are in the file `numbers.bin` of the working directory."""
@@ -224,6 +226,7 @@ def test_no_runtime_is_given_it(hostile, runtime, monkeypatch):
     assert all("refers to another file" in check.detail for check in failed)
 
 
+@pytest.mark.faults("whole files and answers, which pass")
 def test_released_graphs_pass():
     folder = zoo.releases.resolve("infovae-mnist-mmd")
     for path in folder.glob("*.onnx"):

@@ -81,6 +81,7 @@ def test_a_run_in_place_of_its_artifact_is_pointed_out(tmp_path):
         releases.resolve(tmp_path)
 
 
+@pytest.mark.faults("hostile files")
 @pytest.mark.parametrize(
     ("change", "text"),
     [
@@ -115,6 +116,7 @@ def test_list_models_refuses_unknown_papers(artifacts):
         zoo.list_models(paper="infovea")
 
 
+@pytest.mark.faults("hostile files")
 @pytest.mark.parametrize(
     "text",
     ["{", "[" * 100_000, '{"a": ' * 100_000, "[]", "{}", '{"a": 1, "a": 2}', '"\\ud800"', "\x00"],
@@ -147,6 +149,7 @@ def test_the_catalogue_needs_no_framework():
 # Cards and files.
 
 
+@pytest.mark.faults("hostile files")
 @pytest.mark.parametrize(
     ("changes", "text"),
     [
@@ -164,12 +167,14 @@ def test_cards_that_are_refused(artifact, changes, text):
         releases.read_card(artifact)
 
 
+@pytest.mark.faults("hostile files")
 def test_a_card_that_is_no_mapping_is_refused(artifact):
     (artifact / "card.json").write_text("[]")
     with pytest.raises(ValueError, match="Received: format='list'"):
         releases.read_card(artifact)
 
 
+@pytest.mark.faults("hostile files")
 @pytest.mark.parametrize(
     "name", ["../secret", "/etc/passwd", "a/../../secret", "a\\b", "C:x", "a/C:x"]
 )
@@ -180,6 +185,7 @@ def test_a_card_cannot_lead_out_of_its_folder(artifact, name):
         cards.read_file(artifact, card, name)
 
 
+@pytest.mark.faults("hostile files")
 def test_a_file_that_is_not_listed_is_not_read(artifact):
     with pytest.raises(ValueError, match="one of .*encoder.onnx.*Received: name='other'"):
         releases.read_file(artifact, releases.read_card(artifact), "other")
@@ -197,6 +203,7 @@ def test_load_gives_back_the_model(artifact):
     assert zoo.vae_config(loaded) == zoo.vae_config(model)
 
 
+@pytest.mark.faults("hostile files")
 @pytest.mark.parametrize("damage", ["changed", "cut", "missing"])
 def test_load_checks_the_weights(artifact, damage):
     path = artifact / "model.weights.h5"
@@ -213,6 +220,7 @@ def test_load_checks_the_weights(artifact, damage):
         zoo.load(artifact)
 
 
+@pytest.mark.faults("hostile files")
 def test_load_refuses_a_part_that_is_not_registered(artifact):
     model = files.read_json(artifact / "card.json")["model"]
     model["encoder"]["name"] = "mpl"
@@ -221,6 +229,7 @@ def test_load_refuses_a_part_that_is_not_registered(artifact):
         zoo.load(artifact)
 
 
+@pytest.mark.faults("hostile files")
 def test_load_runs_no_code_from_a_card(artifact):
     model = files.read_json(artifact / "card.json")["model"]
     model["encoder"]["activation"] = {"class_name": "function", "module": "os", "config": "abort"}

@@ -88,6 +88,7 @@ def test_a_url_is_fetched_once(artifact, serve, cache, kind, prefix):
     assert [path.name for path in cache.iterdir()] == [url.partition("=")[2]]
 
 
+@pytest.mark.faults("a changed cache")
 def test_a_damaged_file_of_the_cache_is_fetched_again(artifact, serve, cache):
     url, requests = serve(pack(artifact, "zip"))
     zoo.load_encoder(url)
@@ -99,6 +100,7 @@ def test_a_damaged_file_of_the_cache_is_fetched_again(artifact, serve, cache):
     assert len(requests) == 2
 
 
+@pytest.mark.faults("a changed cache")
 @pytest.mark.parametrize("with_origin", [False, True])
 def test_another_model_in_the_folder_of_the_cache_is_not_loaded(
     artifact, serve, cache, tmp_path, with_origin
@@ -131,6 +133,7 @@ def test_a_released_name_is_fetched(artifact, serve, cache, monkeypatch, tmp_pat
     assert requests == [address] and catalogue.names() == ["far"]
 
 
+@pytest.mark.faults("lying and slow servers")
 def test_another_archive_than_the_one_published_is_refused(artifact, serve, cache):
     url, _ = serve(pack(artifact, "zip"), digest="0" * 64)
     text = (
@@ -141,6 +144,7 @@ def test_another_archive_than_the_one_published_is_refused(artifact, serve, cach
     assert list(cache.iterdir()) == []
 
 
+@pytest.mark.faults("lying and slow servers")
 def test_an_answer_that_breaks_off_is_no_other_archive(artifact, serve, cache):
     whole = pack(artifact, "zip")
     digest = hashlib.sha256(whole).hexdigest()
@@ -188,6 +192,7 @@ def test_a_cache_that_cannot_be_written_is_named_before_anything_is_fetched(serv
     assert requests == []
 
 
+@pytest.mark.faults("lying and slow servers")
 def test_an_archive_without_a_card_is_refused(tmp_path, serve, cache):
     (tmp_path / "empty").mkdir()
     (tmp_path / "empty" / "note.txt").write_text("nothing")
@@ -217,6 +222,7 @@ def test_two_at_once_both_get_the_whole_artifact(artifact, serve, cache, monkeyp
     assert [path.name for path in cache.iterdir()] == [url.partition("=")[2]]
 
 
+@pytest.mark.faults("full disks")
 def test_an_interrupted_download_leaves_nothing(artifact, serve, cache, monkeypatch):
     url, _ = serve(pack(artifact, "zip"))
 
@@ -267,6 +273,7 @@ def server():
         made.server_close()
 
 
+@pytest.mark.faults("lying and slow servers")
 def test_a_redirection_away_from_https_is_refused(server, tmp_path):
     def handle(request):
         request.send_response(302)
@@ -285,6 +292,7 @@ def test_a_redirection_to_https_is_followed():
     assert followed.full_url == "https://mirror/a.zip"
 
 
+@pytest.mark.faults("lying and slow servers")
 def test_an_answer_that_drips_is_given_up(server, tmp_path, monkeypatch):
     def handle(request):
         request.send_response(200)
@@ -300,6 +308,7 @@ def test_an_answer_that_drips_is_given_up(server, tmp_path, monkeypatch):
     assert time.monotonic() - start < 3
 
 
+@pytest.mark.faults("lying and slow servers")
 def test_an_endless_answer_is_stopped(server, tmp_path, monkeypatch):
     def handle(request):
         request.send_response(200)
@@ -314,6 +323,7 @@ def test_an_endless_answer_is_stopped(server, tmp_path, monkeypatch):
         download._download(server(handle), tmp_path / "archive", 500)
 
 
+@pytest.mark.faults("hostile files")
 def test_a_file_larger_than_its_card_states_is_not_read(artifact):
     path = artifact / "encoder.onnx"
     os.truncate(path, 100 << 30)  # sparse: it takes no room

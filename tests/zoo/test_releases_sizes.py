@@ -11,6 +11,8 @@ from zoo.releases import catalogue, loading
 from zoo.releases.sizes import check_sizes
 from zoo.storage import files
 
+pytestmark = pytest.mark.faults("hostile files")
+
 MODEL = "bilbo-mnist-z2"
 SEEDED = {
     "encoder": {"name": "mlp", "latent_dim": 2, "hidden_units": [8]},
@@ -52,9 +54,11 @@ def test_loading_an_edited_card_is_refused(card, tmp_path, monkeypatch):
     assert files.read_json(folder / "card.json") != card
 
 
+@pytest.mark.faults("whole files and answers, which pass")
 def test_released_models_fit(card):
     check_sizes(card["model"], card["files"][loading.WEIGHTS]["bytes"])
 
 
+@pytest.mark.faults("whole files and answers, which pass")
 def test_a_seed_and_a_schedule_are_no_sizes():
     check_sizes(SEEDED, 10_000)

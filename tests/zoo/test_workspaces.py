@@ -52,6 +52,7 @@ def target(tmp_path):
     return tmp_path / "artifact"
 
 
+@pytest.mark.faults("kills of replacing a folder")
 def test_a_kill_between_two_moves_is_recovered(target):
     assert run(KILLED_BETWEEN_THE_MOVES, target).wait() == -signal.SIGKILL
     assert not target.exists()
@@ -61,6 +62,7 @@ def test_a_kill_between_two_moves_is_recovered(target):
     assert not workspaces.recover(target)  # nothing to do
 
 
+@pytest.mark.faults("kills of replacing a folder")
 def test_the_next_writer_recovers_and_may_fail(target):
     run(KILLED_BETWEEN_THE_MOVES, target).wait()
     with pytest.raises(RuntimeError), files.atomic_folder(target):
@@ -68,6 +70,7 @@ def test_the_next_writer_recovers_and_may_fail(target):
     assert (target / "a").read_text() == "first"
 
 
+@pytest.mark.faults("kills of replacing a folder")
 def test_kills_at_random_moments_leave_the_folder_whole_and_no_rest(tmp_path):
     target, rng = tmp_path / "artifact", random.Random(17)
     for _ in range(12):
