@@ -290,6 +290,21 @@ def test_idx_files_that_are_not_used_are_named(tmp_path, arrays, caplog):
 
 
 @pytest.mark.faults("hostile files")
+def test_a_picture_starts_no_program(tmp_path, monkeypatch):
+    """Pillow hands PostScript to the program `gs`, whatever the file's suffix."""
+    (tmp_path / "gs").write_text(f"#!/bin/sh\ntouch {tmp_path}/started\n")
+    (tmp_path / "gs").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.setattr("PIL.EpsImagePlugin.gs_binary", None)  # it looks for the program once
+    content = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 6\n%%EndComments\nshowpage\n%%EOF\n"
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "a.png").write_bytes(content)
+    with pytest.raises(ValueError, match=r"readable image. Received: path=.*a\.png"):
+        data.load(f"folder:{tmp_path / 'data'}", "all")
+    assert not (tmp_path / "started").exists()
+
+
+@pytest.mark.faults("hostile files")
 def test_broken_idx_is_refused(tmp_path, arrays):
     path = tmp_path / "train-images-idx3-ubyte"
     whole = idx(arrays[0])

@@ -14,6 +14,8 @@ SUFFIXES = (
     *(".bmp", ".gif", ".jfif", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".ppm"),
     *(".tif", ".tiff", ".webp"),
 )
+# What Pillow may find in such a file. For others, EPS for example, it starts a program on the file.
+FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 
 
 def walk(folder):
@@ -182,7 +184,7 @@ def read_image(path):
         raise ImportError(f"Pictures need Pillow: pip install pillow ({path})") from error
 
     try:
-        with Image.open(path) as picture:
+        with Image.open(path, formats=FORMATS) as picture:
             return from_pillow(picture)
     except (OSError, SyntaxError, ValueError, EOFError, struct.error) as error:
         is_empty = os.path.isfile(path) and not os.path.getsize(path)
