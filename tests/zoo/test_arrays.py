@@ -82,6 +82,14 @@ def test_a_bomb_is_refused_by_what_its_directory_states(tmp_path):
 
 
 @pytest.mark.faults("hostile files")
+def test_two_arrays_of_one_name_are_refused(tmp_path):
+    content = npy("{'descr': '|u1', 'fortran_order': False, 'shape': (1,)}", b"1")
+    archive(tmp_path / "a.npz", {"images": content, "images.npy": content})
+    with pytest.raises(ValueError, match=r"whole npz archive.*the array 'images' twice"):
+        arrays.read_npz(tmp_path / "a.npz")
+
+
+@pytest.mark.faults("hostile files")
 def test_encrypted_and_unknown_compression_are_refused(tmp_path):
     np.savez(tmp_path / "a.npz", a=np.zeros(3))
     content = bytearray((tmp_path / "a.npz").read_bytes())
@@ -144,6 +152,16 @@ def test_a_damaged_or_overflowing_idx_is_refused(tmp_path, content, reason, pack
     with pytest.raises(ValueError, match=reason) as raised:
         arrays.read_idx(path)
     assert "images-idx3-ubyte" in str(raised.value)
+
+
+@pytest.mark.faults("hostile files")
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_an_idx_file_that_no_memory_holds_is_refused(tmp_path, pack, monkeypatch):
+    path = tmp_path / "images-idx3-ubyte"
+    path.write_bytes(pack(idx((1 << 30, 1 << 30), b"1")))
+    monkeypatch.setattr(arrays, "memory_bytes", lambda: None)  # as on Windows
+    with pytest.raises(ValueError, match=r"fits into memory. Received: path=.*images-idx3-ubyte"):
+        arrays.read_idx(path)
 
 
 @pytest.mark.faults("hostile files")

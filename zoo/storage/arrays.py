@@ -78,8 +78,8 @@ def read_npz(path, content: bytes | None = None, limit: int | None = None) -> di
 
     Raises:
         FileNotFoundError: If the file is absent.
-        ValueError: If it is damaged, no archive, holds objects, states sizes that its members do
-            not have, or is larger than `limit`.
+        ValueError: If it is damaged, no archive, holds objects or a name twice, states sizes that
+            its members do not have, or is larger than `limit`.
     """
     expected = "a whole npz archive of plain arrays (objects are never unpickled)"
     with readable(path, expected, is_file=content is None):
@@ -93,8 +93,11 @@ def read_npz(path, content: bytes | None = None, limit: int | None = None) -> di
             _check_size(sum(item.file_size for item in members), limit)
             arrays = {}
             for item in members:
+                name = item.filename.removesuffix(".npy")
+                if name in arrays:
+                    raise ValueError(f"the array {name!r} twice")
                 with archive.open(item) as file:
-                    arrays[item.filename.removesuffix(".npy")] = _read_npy(file, item.file_size)
+                    arrays[name] = _read_npy(file, item.file_size)
             return arrays
 
 
@@ -173,11 +176,15 @@ def _or_more(file):
 
 @contextlib.contextmanager
 def _unzipped(path):
-    """Names the file where gzip finds it damaged."""
+    """Names the file where gzip finds it damaged, or where its values need too much memory."""
     if not os.path.isfile(path):
         raise FileNotFoundError(f"Expected a data file. Received: path={str(path)!r} (absent)")
     try:
         yield
+    except MemoryError as error:
+        raise ValueError(
+            f"Expected an IDX file that fits into memory. Received: path={str(path)!r}"
+        ) from error
     except (OSError, EOFError, zlib.error) as error:
         raise ValueError(
             f"Expected a whole gzip file. Received: path={str(path)!r} ({error})"
