@@ -22,11 +22,11 @@ import functools
 import statistics
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 
 import zoo
+from benchmarks import pages
 from trainers import data, scripts
 from trainers.environment import hardware, versions
 from zoo.arguments import check_names
@@ -319,12 +319,7 @@ def document(models, transfer, where):
 
 def into_readme(path, table):
     """Puts the table between its two marks in a README; refuses one that lacks them."""
-    text = Path(path).read_text(encoding="utf-8")
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not (begin and end):
-        raise ValueError(f"Expected the lines {BEGIN!r} and {END!r}. Received: {path!r}")
-    files.atomic_write(path, f"{before}{BEGIN}\n{table}\n{END}{after}")
+    pages.put(path, table, BEGIN, END)
 
 
 def main():

@@ -23,7 +23,8 @@ def add_options(parser):
         help="Faults of each kind under -m faults (default: each test's).",
     )
     parser.addoption(
-        "--fault-report", help="A JSON file to write the counts to; tests/fault_table.py reads it."
+        "--fault-report",
+        help="A JSON file to write the counts to (benchmarks.reliability).",
     )
 
 

@@ -2,13 +2,14 @@
 
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import zoo
-from benchmarks import narrow, networks, rounds, transposed, variants
+from benchmarks import narrow, networks, rounds, soak, transposed, variants
 from zoo.backend import to_numpy
 from zoo.divergences import kl
 from zoo.layers import MADE
@@ -144,6 +145,45 @@ def test_the_process_of_a_contender_runs_the_steps_that_fit_in_its_turn(tmp_path
     assert 5 <= turn["steps"] <= 20
     assert turn["seconds"] == pytest.approx(0.01 * turn["steps"], rel=0.5)
     assert turn["processor_seconds"] < turn["seconds"]
+
+
+@pytest.mark.parametrize(
+    ("grown", "files", "leaks"),
+    [(0.0, 0, []), (5.0, 0, []), (200.0, 0, ["memory"]), (0.0, 2, ["files"])],
+)
+def test_growth_leaves_out_the_start(grown, files, leaks):
+    # 100 s, 20 counts a second; caches of 300 MB fill and threads start in the first 20 s.
+    samples = [
+        soak.Sample(
+            t,
+            20 * t,
+            500 - 300 * (t < 20) + grown * t / 100,
+            9 + files * (t > 50) // 2,
+            4 - (t < 20),
+        )
+        for t in range(101)
+    ]
+    row = soak.growth(samples)
+    assert row["memory"] == pytest.approx([500 + 0.25 * grown, 500 + 0.95 * grown])
+    assert row["most"] == pytest.approx(500 + grown)
+    assert row["growth"] == pytest.approx(1000 * grown / 2)  # kB: 2,000 counts
+    assert row["files"] == [9, 9 + files // 2]
+    assert row["threads"] == [4, 4]
+    assert soak.leaks(row) == leaks
+
+
+def test_a_process_is_sampled_with_the_count(tmp_path):
+    done = 0
+    with soak.Sampler(0.001, lambda: done) as sampler:
+        first = soak.held()
+        block = np.ones(30_000_000, np.uint8)
+        done = 7
+        with open(tmp_path / "open", "w"):
+            time.sleep(0.05)
+            sample = sampler.samples[-1]
+    assert sample.count == 7
+    assert sample.memory > first[0] + 25 and len(block)
+    assert (sample.files, sample.threads) == (first[1] + 1, first[2])
 
 
 @pytest.mark.parametrize("script", ["train_speed", "encode_speed"])

@@ -126,6 +126,8 @@ READERS = {
     "gif": ("a.gif", lambda: [_picture("GIF", "P")], None),
     "webp": ("a.webp", lambda: [_picture("WEBP", "RGB"), _picture("WEBP", "RGBA")], None),
     "bmp": ("a.bmp", lambda: [_picture("BMP", m) for m in ("L", "RGB", "1")], None),
+    "ppm": ("a.ppm", lambda: [_picture("PPM", m) for m in ("L", "RGB", "1")], None),
+    "tiff": ("a.tif", lambda: [_picture("TIFF", m) for m in ("L", "RGB", "RGBA", "P", "1")], None),
     "card.json": ("card.json", None, lambda path: card.read_card(path.parent)),
     "config.json": ("config.json", None, lambda path: run_files.read_config(path.parent)),
     "evaluation.json": ("evaluation.json", None, lambda p: run_files.read_evaluation(p.parent)),
@@ -153,7 +155,7 @@ def test_a_reader_ends_in_a_value_or_one_error(tmp_path, reader, count, faults):
     seeds, read = whole() if whole else _whole_json(name), read or images.read_image
     folder = tmp_path / f"step-{tiny_artifact.STEP:08d}"  # the name that meta.json asks for
     folder.mkdir()
-    path, counts = folder / name, dict.fromkeys(("inputs", "refused", "read", "other errors"), 0)
+    path, counts = folder / name, dict.fromkeys(("injected", "refused", "read", "other errors"), 0)
     others = []
     for content in seeds:
         assert _check(path, content, read) == "read"  # whole files
@@ -171,7 +173,7 @@ def test_a_reader_ends_in_a_value_or_one_error(tmp_path, reader, count, faults):
         if name.endswith(".png"):
             damaged = _with_checksums(damaged)
         outcome = _check(path, damaged, read)
-        counts["inputs"] += 1
+        counts["injected"] += 1
         counts[outcome] += 1
         if outcome == "other errors":
             others.append(damaged)

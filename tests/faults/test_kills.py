@@ -147,7 +147,7 @@ def _same_run(folder, whole):
     assert names == ["step-00000009", "step-00000018"]
 
 
-@pytest.mark.parametrize("count", [1, pytest.param(110, marks=LONG)])
+@pytest.mark.parametrize("count", [1, pytest.param(60, marks=LONG)])
 def test_killed_training_is_resumed_bit_for_bit(kill, whole, count):
     def check(folder, is_finished):
         if is_finished:
@@ -158,7 +158,7 @@ def test_killed_training_is_resumed_bit_for_bit(kill, whole, count):
     assert max(noted["executions lost"] for noted in kills) <= 1
 
 
-@pytest.mark.parametrize("count", [pytest.param(40, marks=LONG)])
+@pytest.mark.parametrize("count", [pytest.param(20, marks=LONG)])
 def test_a_kill_costs_no_more_than_checkpoint_minutes(kill, whole, count):
     def check(folder, is_finished):
         if is_finished:
@@ -179,7 +179,7 @@ def _copy_run(folder, whole, name):
     path.write_text(path.read_text().replace(str(whole), str(folder)))
 
 
-@pytest.mark.parametrize("count", [1, pytest.param(40, marks=LONG)])
+@pytest.mark.parametrize("count", [1, pytest.param(30, marks=LONG)])
 def test_a_killed_evaluation_keeps_what_was_measured(kill, whole, count):
     expected = files.read_json(whole / "run" / "evaluation.json")["metrics"]
     measured = {}  # folder -> names
@@ -201,7 +201,7 @@ def test_a_killed_evaluation_keeps_what_was_measured(kill, whole, count):
     kill("kills of evaluation", "evaluate", count, start, check)
 
 
-@pytest.mark.parametrize("count", [1, pytest.param(40, marks=LONG)])
+@pytest.mark.parametrize("count", [1, pytest.param(30, marks=LONG)])
 def test_killed_publishing_leaves_the_earlier_or_the_new_artifact_whole(kill, whole, count):
     earlier = tiny_artifact.content(tiny_artifact.run()[0] / "artifact")
 
@@ -256,7 +256,7 @@ def _numbers(workdir):
     return found
 
 
-@pytest.mark.parametrize("count", [pytest.param(8, marks=LONG)])
+@pytest.mark.parametrize("count", [pytest.param(6, marks=LONG)])
 def test_a_killed_sweep_goes_on_to_the_same_numbers(kill, killed, tmp_path, count):
     (tmp_path / "whole").mkdir()
     assert killed("sweep", tmp_path / "whole", "10000000") is None
