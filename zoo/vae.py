@@ -1,7 +1,7 @@
 """The one model: an encoder, a decoder, a marginal and an objective, composed."""
 
-import contextlib
 import math
+from collections.abc import Mapping
 
 import keras
 import numpy as np
@@ -77,8 +77,6 @@ class VAE(keras.Model):
         }
         # The least and the largest pixel of its images, or None where any number is a pixel.
         self.pixel_range = self.decoder.likelihood.pixel_range
-        self._is_scoring = False
-        self._labels = None
         self.build((None, *self.image_shape))
 
     def _make_marginal(self, spec):
@@ -171,18 +169,28 @@ class VAE(keras.Model):
     # Training.
 
     def call(self, x, training=False):
-        """Returns reconstructions, or the objective's terms inside a training or test step."""
-        x = self.check_images(x)
-        if not self._is_scoring:
-            return self.decoder.images(self.encoder(x)["loc"])
+        """Returns reconstructions of images, or the objective's terms of a batch.
+
+        Args:
+            x: Images [B, H, W, C]: what comes back is their reconstructions. A mapping
+                `{"images": [B, H, W, C], "labels": [B]}`, the labels where the objective needs
+                them, is what a training or test step passes: what comes back is the terms,
+                `{"loss": [], ...}`.
+            training: Whether layers act as in training.
+        """
+        if isinstance(x, Mapping):
+            return self._score(**x, training=training)
+        return self.decoder.images(self.encoder(self.check_images(x))["loc"])
+
+    def _score(self, images, training, **labels):
         return self.objective(
-            x,
+            self.check_images(images),
             encoder=self.encoder,
             decoder=self.decoder,
             marginal=self.marginal,
             training=training,
             step=ops.convert_to_tensor(self.step),
-            **({"labels": self._labels} if self.objective.needs_labels else {}),
+            **labels,
         )
 
     def compile(self, optimizer="rmsprop", loss=None, loss_weights=None, **options):
@@ -249,15 +257,21 @@ class VAE(keras.Model):
                 raise
             raise named from None
 
-    @contextlib.contextmanager
-    def _scoring(self, data):
-        self._is_scoring = True
+    def _to_score(self, data):
+        """Returns a batch of Keras, `(x, y, weights)`, whose `x` makes `call` return the terms."""
+        x, y, weights = keras.utils.unpack_x_y_sample_weight(data)
+        batch = {"images": x}
         if self.objective.needs_labels:
-            self._labels = _labels_of(data, self.objective)
-        try:
-            yield
-        finally:
-            self._is_scoring, self._labels = False, None
+            batch["labels"] = self._checked_labels(y)
+        return keras.utils.pack_x_y_sample_weight(batch, y, weights)
+
+    def _checked_labels(self, labels):
+        if labels is None:
+            raise ValueError(
+                f"The objective {kind(self.objective)!r} needs labels: "
+                "`fit(images, labels)`. Received: images alone"
+            )
+        return labels
 
     def _build_optimizer(self):
         # TensorFlow traces a step twice if the optimiser's variables are created in it. They are
@@ -270,15 +284,13 @@ class VAE(keras.Model):
         self._build_optimizer()
         return super().make_train_function(force)
 
+    # Keras's own steps are kept. Their arguments differ by backend; the data is the last.
+
     def train_step(self, *arguments):
-        # The arguments differ by backend, the data is the last; Keras's own step is kept, and
-        # `call` gives the terms.
-        with self._scoring(arguments[-1]):
-            return super().train_step(*arguments)
+        return super().train_step(*arguments[:-1], self._to_score(arguments[-1]))
 
     def test_step(self, *arguments):
-        with self._scoring(arguments[-1]):
-            return super().test_step(*arguments)
+        return super().test_step(*arguments[:-1], self._to_score(arguments[-1]))
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         """Returns the objective's loss plus the layers' own (regularisers); updates the terms.
@@ -305,7 +317,8 @@ class VAE(keras.Model):
                 "Expected no weights of examples: an objective's loss is of the batch as a whole. "
                 "Received: sample_weight or class_weight"
             )
-        loss, examples = y_pred["loss"], ops.shape(x)[0]
+        images = x["images"] if isinstance(x, Mapping) else x
+        loss, examples = y_pred["loss"], ops.shape(images)[0]
         if len(loss.shape) != 0:
             raise ValueError(
                 f"Expected a scalar loss of the objective {kind(self.objective)!r}, the batch's "
@@ -504,17 +517,6 @@ class VAE(keras.Model):
             layer.trainable = True
             layer.trainable = False
         return model
-
-
-def _labels_of(data, objective):
-    """Returns the labels of a batch `(x, y)`."""
-    labels = keras.utils.unpack_x_y_sample_weight(data)[1]
-    if labels is None:
-        raise ValueError(
-            f"The objective {kind(objective)!r} needs labels: "
-            "`fit(images, labels)`. Received: images alone"
-        )
-    return labels
 
 
 def _with_leading(value, leading):
