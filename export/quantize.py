@@ -17,11 +17,11 @@ import numpy as np
 
 from export import pictures
 from trainers import scripts
-from zoo.light import runtime
+from zoo.light import runtime, standalone
 from zoo.light.graph import Graph
 from zoo.light.images import prepare_images
 from zoo.releases import card as cards
-from zoo.releases import catalogue, standalone
+from zoo.releases import catalogue
 from zoo.storage import files
 
 NUM_CALIBRATION = 256

@@ -45,7 +45,7 @@ def _ends(command, *arguments, cwd=ROOT):
         (["trainers.sweep", "--workdir=x"], 2, "Expected --config and --grid, or --plot_only"),
         (["export.publish", "--name=x"], 2, "Expected --workdir. Example: python -m export.publ"),
         (["trainers.prepare"], 2, "Expected --name. Example: "),
-        (["export.remeasure"], 2, "Expected --models and --metrics. Example: python -m export.re"),
+        (["export.remeasure"], 2, "Expected --models. Example: python -m export.remeasure"),
         (["export.release"], 2, "Expected --runs. Example: python -m export.release"),
         (["export.verify"], 2, "expected a model, or --all"),
         (["export.verify", "/absent"], 1, "Expected an artifact's folder. Received: '/absent'"),

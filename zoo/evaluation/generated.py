@@ -5,13 +5,11 @@ import numpy as np
 from zoo import tiles
 from zoo.arguments import positive_int
 from zoo.backend import fold_in, tfp_seed, to_numpy
-from zoo.evaluation import density, frechet, metric
+from zoo.evaluation import density, frechet
 from zoo.evaluation import parzen as parzen_density
 from zoo.evaluation.classifier import ImageClassifier, load_or_fit
-from zoo.evaluation.families import generated_images as generated_images_family
 from zoo.evaluation.views import why_no_classes
 
-METRICS = metric.names_of(generated_images_family.measure)
 BY_CLASSIFIER = ("class_cross_entropy", "frechet_classifier")
 # 10^4 as for the distances of `vimae`, Table 5; an autoregressive decoder is slower by far.
 NUM_GENERATED, FEW = 10000, 1000
@@ -94,7 +92,7 @@ def measure(model, dataset, train_dataset, names, num_generated=None, classifier
         model: A `zoo.VAE`.
         dataset: Has `float_images(rows)`, `labels` and a length; the test split.
         train_dataset: Likewise, or None: what the classifier and the density are fitted to.
-        names: Among `METRICS`.
+        names: Of the metrics of `zoo.evaluation.families.generated_images`.
         num_generated: Images to generate; 10000 by default, or 1000 if autoregressive.
         classifier: An `ImageClassifier`, or the folder to keep one in; None keeps nothing.
         seed: Int.

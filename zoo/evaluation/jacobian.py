@@ -13,11 +13,7 @@ from keras import ops
 from zoo import tiles
 from zoo.backend import jacobian_product, to_numpy
 from zoo.distributions import gaussian_of
-from zoo.evaluation import metric
-from zoo.evaluation.families import jacobians as jacobian_family
 from zoo.part import kind
-
-METRICS = metric.names_of(jacobian_family.measure)
 
 
 def jacobians(model, z, max_rows=tiles.MAX_ROWS):

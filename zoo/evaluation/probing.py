@@ -5,12 +5,9 @@ import re
 
 import numpy as np
 
-from zoo.evaluation import information, metric, probes
+from zoo.evaluation import information, probes
 from zoo.evaluation.corruption import Corrupted
-from zoo.evaluation.families import accuracies
 from zoo.evaluation.views import why_no_classes
-
-METRICS = metric.names_of(accuracies.measure)
 
 
 def measure(model, dataset, train_dataset, names, seed=17, batch_size=None):
@@ -22,8 +19,9 @@ def measure(model, dataset, train_dataset, names, seed=17, batch_size=None):
         model: A `zoo.VAE`.
         dataset: Has `float_images(rows)`, `labels` and a length; the test split.
         train_dataset: Has the same, or is None; the training split.
-        names: Among `METRICS`: a probe, and a corruption of the test images behind it. `svm_1000`
-            has 1000 labels, always the same (`probes.labelled_subset`).
+        names: Of the metrics of `zoo.evaluation.families.accuracies`: a probe, with a corruption
+            of the test images behind it or without. `svm_1000` has 1000 labels, always the same
+            (`probes.labelled_subset`).
         seed: Int, of the linear probe and of corruptions.
         batch_size: Images encoded in one step.
 

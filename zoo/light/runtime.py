@@ -5,12 +5,12 @@ import functools
 import numpy as np
 
 from zoo.arguments import positive_int
-from zoo.light import streaming
+from zoo.light import standalone, streaming
 from zoo.light.axes import as_array, as_batch
 from zoo.light.graph import Graph
 from zoo.light.images import prepare_blocks, prepare_images, resize_images
 from zoo.releases import card as cards
-from zoo.releases import catalogue, standalone
+from zoo.releases import catalogue
 
 SEED = 17
 __all__ = [

@@ -5,10 +5,13 @@ import pytest
 import scipy.stats
 
 import zoo
-from zoo.evaluation import ais, frechet, generated, generative, posterior
+from zoo.evaluation import ais, frechet, generated, generative, metric, posterior
 from zoo.evaluation.classifier import fit_classifier
+from zoo.evaluation.families import generated_images
 from zoo.evaluation.parzen import BANDWIDTHS, Parzen, fit_parzen
 from zoo.evaluation.views import Arrays
+
+DISTANCES = metric.names_of(generated_images.measure)
 
 
 def test_cross_entropy_is_the_divergence_of_class_distributions(rng):
@@ -114,7 +117,7 @@ def test_all_measures_of_a_model(data, model, monkeypatch, tmp_path, seed):
 
     monkeypatch.setattr(frechet, "inception_features", absent)
     train, test, classifier = data
-    found = generated.measure(model, test, train, generated.METRICS, 40, classifier, seed)
+    found = generated.measure(model, test, train, DISTANCES, 40, classifier, seed)
     images = generated.generated_images(model, 40, seed)
     features, probabilities = classifier.measure(images)
     c = [np.mean(test.labels == 3), np.mean(test.labels == 7)]
@@ -130,7 +133,7 @@ def test_all_measures_of_a_model(data, model, monkeypatch, tmp_path, seed):
     np.testing.assert_allclose(found["generated_nll"]["stderr"], scipy.stats.sem(nll), rtol=1e-12)
 
     options = {"num_generated": 4, "seed": seed}
-    bare = generated.measure(model, Arrays(test.images), train, generated.METRICS, **options)
+    bare = generated.measure(model, Arrays(test.images), train, DISTANCES, **options)
     assert bare["class_cross_entropy"] == "left out: dataset has no labels"
     assert isinstance(bare["generated_nll"], dict)
     alone = generated.measure(model, test, None, ["generated_nll"], **options)

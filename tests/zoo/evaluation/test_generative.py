@@ -177,8 +177,8 @@ def test_metrics_by_name(binary_model, rng, seed, monkeypatch):
     monkeypatch.setattr(generative, "NUM_TUNE", 100)
     monkeypatch.setattr(generative, "NUM_TEST", 200)
     x = rng.integers(0, 2, (150, *SHAPE)).astype("float32")
-    names = ["distortion", *generative.METRICS]
-    assert set(generative.METRICS) < set(ALL_METRICS)
+    names = ["distortion", *generative.BOUNDS]
+    assert set(generative.BOUNDS) < set(ALL_METRICS)
     results = evaluate(binary_model, x, metrics=names, seed=seed, progress=False)
     assert list(results) == names
     assert all(result["unit"] == "nats" and result["stderr"] > 0 for result in results.values())
@@ -195,13 +195,13 @@ def test_pixels_that_are_not_binary_are_left_out_with_a_note(binary_model, rng, 
     for name in ("NUM_FIT", "NUM_TUNE", "NUM_TEST"):
         monkeypatch.setattr(generative, name, 64)
     grey = rng.random((20, *SHAPE)).astype("float32")
-    results = evaluate(binary_model, grey, metrics=generative.METRICS, progress=False)
+    results = evaluate(binary_model, grey, metrics=generative.BOUNDS, progress=False)
     assert results["generative_upper"]["value"] > 0
     assert results["u"]["value"] is None and "the data's are not" in results["u"]["note"]
     _, gaussian = oracles.exact()
-    results = evaluate(gaussian, grey, metrics=generative.METRICS, progress=False)
+    results = evaluate(gaussian, grey, metrics=generative.BOUNDS, progress=False)
     assert results["generative_lower"]["value"] > 0
-    for name in generative.METRICS[1:]:
+    for name in generative.WITH_DENSITY:
         assert "the decoder's are not" in results[name]["note"]
     with pytest.raises(ValueError, match=r"Expected pixels of 0 or 1.* Received: values in \[0"):
         density.fit_density(grey, grey)
@@ -213,9 +213,9 @@ def test_a_deterministic_encoder_has_all_but_the_lower_bound(rng, seed, monkeypa
     encoder = zoo.MLPEncoder(1, hidden_units=[8], scale="deterministic")
     model = zoo.VAE(encoder, zoo.MLPDecoder(1, SHAPE, hidden_units=[8]), objective="infomax")
     x = rng.integers(0, 2, (40, *SHAPE)).astype("float32")
-    results = evaluate(model, x, metrics=generative.METRICS, seed=seed, progress=False)
+    results = evaluate(model, x, metrics=generative.BOUNDS, seed=seed, progress=False)
     assert results["generative_lower"]["value"] is None
-    assert all(results[name]["stderr"] > 0 for name in generative.METRICS[1:])
+    assert all(results[name]["stderr"] > 0 for name in generative.WITH_DENSITY)
 
 
 def test_every_kind_of_posterior_and_marginal_is_scored(seed):

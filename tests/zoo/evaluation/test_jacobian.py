@@ -8,7 +8,8 @@ from oracles import SIGMA, WEIGHTS, LinearGaussian
 
 import zoo
 from zoo.backend import tfd, to_numpy
-from zoo.evaluation import evaluate, jacobian
+from zoo.evaluation import evaluate, jacobian, metric
+from zoo.evaluation.families import jacobians
 
 SHAPE = (8, 8, 1)
 # Without kinks, which would spoil a difference quotient.
@@ -112,7 +113,7 @@ def test_penalty_of_small_variation_is_the_squared_coefficient_of_variation(rng)
 def test_as_metrics_of_an_evaluation(rng):
     model = _model("mlp")
     x = rng.integers(0, 2, (7, *SHAPE)).astype("float32")
-    found = evaluate(model, x, metrics=jacobian.METRICS, progress=False)
+    found = evaluate(model, x, metrics=metric.names_of(jacobians.measure), progress=False)
     assert found["log_evidence"]["value"] == pytest.approx(jacobian.log_evidence(model, x).mean())
     assert found["evidence_gap"]["value"] == pytest.approx(jacobian.evidence_gap(model, x).mean())
     penalty = jacobian.variance_penalty(model, x)

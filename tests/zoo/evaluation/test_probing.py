@@ -3,9 +3,12 @@ import oracles
 import pytest
 
 import zoo
-from zoo.evaluation import evaluate, information, probes, probing
+from zoo.evaluation import evaluate, information, metric, probes, probing
 from zoo.evaluation.corruption import Corrupted
+from zoo.evaluation.families import accuracies
 from zoo.evaluation.views import Arrays, Subset, are_classes
+
+PROBES = metric.names_of(accuracies.measure)
 
 
 @pytest.fixture
@@ -56,8 +59,8 @@ def test_names_say_what_is_measured():
     assert probing.parse("svm_1000") == ("svm", 1000, False, None)
     assert probing.parse("svm_100_transductive_noise_0.2") == ("svm", 100, True, ("noise", 0.2))
     assert probing.parse("knn_probe_mask_0.5") == ("knn_probe", None, False, ("mask", 0.5))
-    assert len(set(probing.METRICS)) == len(probing.METRICS)
-    assert all(probing.parse(name) for name in probing.METRICS)
+    assert len(set(PROBES)) == len(PROBES)
+    assert all(probing.parse(name) for name in PROBES)
 
 
 def test_the_test_images_alone_are_corrupted(setting, seed):

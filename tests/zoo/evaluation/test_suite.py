@@ -8,8 +8,9 @@ import oracles
 import pytest
 
 import zoo
-from zoo.evaluation import ALL_METRICS, ais, evaluate, probing, reconstruction
+from zoo.evaluation import ALL_METRICS, ais, evaluate, metric, reconstruction
 from zoo.evaluation.classifier import load_or_fit
+from zoo.evaluation.families import accuracies
 
 
 def test_nll_ais_is_minus_the_annealed_bound(rng, seed):
@@ -99,7 +100,7 @@ def test_a_deterministic_encoder_has_all_of_them(rng, deterministic, tmp_path, s
 
 def test_names_are_known_once():
     assert len(set(ALL_METRICS)) == len(ALL_METRICS)
-    assert set(probing.METRICS) < set(ALL_METRICS)
+    assert set(metric.names_of(accuracies.measure)) < set(ALL_METRICS)
     _, model = oracles.exact()
     with pytest.raises(ValueError, match=r"Received: 'svm_200'"):
         evaluate(model, np.zeros((2, 2, 2, 1), "float32"), metrics=["svm_200"])
