@@ -9,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from trainers.data.images import SUFFIXES, Preparation, is_picture, read_image, walk
+from trainers.data.images import Preparation
 from zoo.light.axes import as_batch
 from zoo.light.images import BLOCK, are_bits, resize_images
+from zoo.light.pictures import SUFFIXES, is_picture, read_image, walk
 from zoo.storage.arrays import DAMAGE, idx_header, npy_header, plain
 
 _IDX = b"\0\0\x08"  # the first three bytes of an IDX file of unsigned bytes

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from trainers import run_files
-from trainers.data import images
+from zoo.light import pictures
 from zoo.releases import card
 from zoo.storage import arrays, files, json_text
 
@@ -152,7 +152,7 @@ def _whole_json(name):
 @pytest.mark.parametrize("reader", READERS)
 def test_a_reader_ends_in_a_value_or_one_error(tmp_path, reader, count, faults):
     name, whole, read = READERS[reader]
-    seeds, read = whole() if whole else _whole_json(name), read or images.read_image
+    seeds, read = whole() if whole else _whole_json(name), read or pictures.read_image
     folder = tmp_path / f"step-{tiny_artifact.STEP:08d}"  # the name that meta.json asks for
     folder.mkdir()
     path, counts = folder / name, dict.fromkeys(("injected", "refused", "read", "other errors"), 0)

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from trainers.data.images import read_image
 from zoo.light import axes, images, runtime
+from zoo.light.pictures import read_image
 
 GREY, COLOUR, FOUR = (8, 6, 1), (8, 6, 3), (8, 6, 4)
 PLAIN = {"scale": "uint8/255", "binarise": None}

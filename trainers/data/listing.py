@@ -2,7 +2,7 @@
 
 import os
 
-from trainers.data.images import SUFFIXES, entries, is_picture
+from zoo.light.pictures import SUFFIXES, entries, is_picture
 
 NAMED = 3  # files that a message names
 

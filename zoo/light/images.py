@@ -10,7 +10,7 @@ from zoo.light import resizing
 from zoo.light.axes import as_batch
 
 THRESHOLD = "threshold 0.5"
-# ITU-R BT.601, as Pillow's mode "L": what the trainers make grey images with.
+# ITU-R BT.601, as Pillow's mode "L".
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 BLOCK = 256  # images looked at together
 ROUNDING = 1e-6  # how far a float may be outside [0, 1]
@@ -176,16 +176,33 @@ def resize_images(images, image_shape, bits=None):
     if images.dtype == np.uint8:
         bits = are_bits([images]) if bits is None else bits
         images = images * np.uint8(255) if bits else images
-    images = _set_channels(images, image_shape[2])
+    images = set_channels(images, image_shape[2])
     size = tuple(image_shape[:2])
     same = images.shape[1:3] == size
     return images if same else resizing.resize(resizing.crop(images, size), size)
 
 
-def _set_channels(images, channels):
-    if images.shape[-1] == channels:
+def set_channels(images, channels):
+    """Returns images [N, H, W, C] with another number of channels.
+
+    3 become 1 by luma (0.299 R + 0.587 G + 0.114 B, of bytes rounded), and 1 becomes 3 by
+    repetition.
+
+    Args:
+        images: uint8 or float32 in [0, 1].
+        channels: 1 or 3, or what the images have.
+
+    Raises:
+        ValueError: If the images have another number than 1 or 3, and not `channels`.
+    """
+    count = images.shape[-1]
+    if count == channels:
         return images
-    if channels == 3:
+    if (count, channels) == (1, 3):
         return np.repeat(images, 3, axis=-1)
-    grey = images.astype(np.float32) @ LUMA[:, None]
-    return np.rint(grey).astype(np.uint8) if images.dtype == np.uint8 else grey.clip(0, 1)
+    if (count, channels) == (3, 1):
+        grey = images.astype(np.float32) @ LUMA[:, None]
+        return np.rint(grey).astype(np.uint8) if images.dtype == np.uint8 else grey.clip(0, 1)
+    raise ValueError(
+        f"Images of {count} channels cannot be brought to {channels}. Received: channels={channels}"
+    )
