@@ -34,6 +34,8 @@ TRAIN = [
 ]
 # For `python -m export.encode` of pictures, with a bar.
 IMAGES = ["pillow>=10", "tqdm>=4.66"]
+# Sources of data: shards of WebDataset, data sets that Hugging Face's library saved.
+WDS = ["webdataset>=0.2.100", "pillow>=10"]
 # Drives Chromium (from the system) in the slow tests of the explorer's page.
 BROWSER = ["websocket-client>=1.7"]
 # Earlier ones register protobufs that TensorFlow 2.20 registers too, and abort.
@@ -45,6 +47,7 @@ TEST = [
     "pytest-xdist>=3.8",
     "ruff>=0.15",
     *JAX,
+    *WDS,
 ]
 
 
@@ -79,6 +82,7 @@ setup(
     extras_require={
         "sklearn": ["scikit-learn>=1.6"],
         "images": IMAGES,
+        "wds": WDS,
         "train": TRAIN,
         "jax": JAX,
         "browser": BROWSER,

@@ -67,12 +67,14 @@ def test_a_module_is_all_that_a_new_source_needs(add_source, tmp_path):
     np.testing.assert_array_equal(batch, data.training_batch(loaded["train"], 4, 17, 3))
     assert "stripes:WIDTH: pictures of stripes." in sources.help_text().splitlines()
     (tmp_path / "words.gz").write_text("")
-    with pytest.raises(ValueError, match=r"npz:PATH or stripes:WIDTH; the kind cannot be told"):
+    with pytest.raises(ValueError, match=r"npz:PATH.* stripes:WIDTH.*; the kind cannot be told"):
         data.load(str(tmp_path / "words.gz"))
     with pytest.raises(FileNotFoundError, match=r"exists. Received: name='4.stripes'"):
         data.load("4.stripes")
     pytest.importorskip("tensorflow_datasets")
-    with pytest.raises(ValueError, match=r"npz:PATH, stripes:WIDTH or a TFDS name. Received: name"):
+    with pytest.raises(
+        ValueError, match=r"npz:PATH, stripes:WIDTH.* or a TFDS name. Received: name"
+    ):
         data.load("mnits", data_dir=tmp_path)
 
 
@@ -90,6 +92,8 @@ def test_the_sources_are_the_modules_of_their_folder():
         assert source.spelling in sources.spellings(), kind
     assert sources.spellings().startswith("digits, folder:PATH, ")
     assert sources.spellings().endswith(" or a TFDS name")
+    page = (Path(sources.__file__).parents[3] / "docs" / "data.md").read_text(encoding="utf-8")
+    assert sources.page() in page
 
 
 def test_a_path_is_read_by_the_source_that_recognises_it_best(tmp_path):

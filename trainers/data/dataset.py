@@ -1,10 +1,11 @@
-"""A split of images in memory: what is stored, how it becomes float32, how it is binarised."""
+"""A split of images: what is stored, how it becomes float32, how it is binarised."""
 
 import dataclasses
 
 import numpy as np
 
 from trainers.data import splits
+from trainers.data.streamed import select
 from zoo.registry import nearest
 
 BINARISATIONS = ("none", "static", "dynamic")
@@ -27,7 +28,8 @@ class Dataset:
     Args:
         name: What the data set is called, for cards and messages.
         split: The split, or the expression over splits, that this is.
-        images: [N, H, W, C], uint8 or float32 in [0, 1], C between 1 and 4.
+        images: [N, H, W, C], uint8 or float32 in [0, 1], C between 1 and 4: an array, or
+            `streamed.StreamedImages`, which are read when they are asked for.
         labels: [N] integers, or None.
         class_names: One name a class, or None.
         binarisation: "none", "static" or "dynamic".
@@ -95,7 +97,8 @@ class Dataset:
             return self
         labels = None if self.labels is None else self.labels[:count]
         split = f"first {count} of {self.split}"
-        return dataclasses.replace(self, images=self.images[:count], labels=labels, split=split)
+        images = select(self.images, slice(count))
+        return dataclasses.replace(self, images=images, labels=labels, split=split)
 
     def limited(self, limit):
         """Returns the examples of a `splits.Limit` (all, if there are no more) as a `Dataset`."""
@@ -104,7 +107,8 @@ class Dataset:
         rows = limit.rows(len(self), self.labels, self.shuffled)
         labels = None if self.labels is None else self.labels[rows]
         part = "first" if self.shuffled else "drawn"
-        return dataclasses.replace(self, images=self.images[rows], labels=labels, part=part)
+        images = select(self.images, rows)
+        return dataclasses.replace(self, images=images, labels=labels, part=part)
 
     def rows(self, count):
         """Returns the rows of `count` examples that stand for all: the same ones in each call."""

@@ -5,25 +5,31 @@ import hashlib
 import numpy as np
 
 from trainers.data.dataset import Dataset
+from trainers.data.streamed import is_streamed
 
 MOST_BYTES = 2**29  # hashed of the images of a split: all of MNIST or CIFAR-10
+MOST_STREAMED_BYTES = 2**26  # of streamed images, each of which has to be decoded
 BLOCK_BYTES = 2**24
 
 
-def fingerprint(dataset: Dataset, most_bytes: int = MOST_BYTES) -> dict[str, str | None]:
+def fingerprint(dataset: Dataset, most_bytes: int | None = None) -> dict[str, str | None]:
     """Returns hashes of the images and labels of a split; their order matters.
 
     Args:
         dataset: The split.
         most_bytes: Images of more bytes are sampled: examples at even distances, the first and the
-            last among them. Labels are hashed whole.
+            last among them. Labels are hashed whole. `MOST_BYTES` by default, and
+            `MOST_STREAMED_BYTES` of streamed images, whose `identity` is hashed too.
 
     Returns:
         `{"images": ..., "labels": ...}`: SHA-256 in hexadecimal digits, None without labels.
     """
-    labels = dataset.labels
+    images, labels = dataset.images, dataset.labels
+    streamed = is_streamed(images)
+    if most_bytes is None:
+        most_bytes = MOST_STREAMED_BYTES if streamed else MOST_BYTES
     return {
-        "images": _hash(dataset.images, most_bytes),
+        "images": _hash(images, most_bytes, images.identity if streamed else ""),
         "labels": None if labels is None else _hash(labels.astype("<i8"), labels.size * 8),
     }
 
@@ -43,13 +49,13 @@ def changes(before: dict, now: dict) -> list[str]:
     ]
 
 
-def _hash(array, most_bytes):
-    """Returns the hash of an array [N, ...], read in blocks of examples."""
+def _hash(array, most_bytes, identity=""):
+    """Returns the hash of an array [N, ...], read in blocks of examples, and of a text."""
     count, bytes_each = len(array), array.itemsize * int(np.prod(array.shape[1:]))
     wanted = min(count, max(2, most_bytes // bytes_each))
     rows = np.linspace(0, count - 1, wanted).astype(int)
     block = max(1, BLOCK_BYTES // bytes_each)
-    digest = hashlib.sha256(f"{array.dtype.str}{list(array.shape)}".encode())
+    digest = hashlib.sha256(f"{array.dtype.str}{list(array.shape)}{identity}".encode())
     for start in range(0, wanted, block):
         chosen = slice(start, start + block) if wanted == count else rows[start : start + block]
         digest.update(np.ascontiguousarray(array[chosen]))

@@ -1,14 +1,17 @@
 """`load_splits`: from a config's `data` to all its splits."""
 
 import dataclasses
+import hashlib
 
 import numpy as np
 
 from trainers.data import splits
 from trainers.data.loading import image_sides, read_split
 from trainers.data.sources import open_source
+from trainers.data.streamed import select, turned
 from zoo.registry import nearest
 
+_BLOCK = 1024  # images
 _ROLES = ("train", "validation", "test")
 CONFIG_KEYS = (
     *("name", "data_dir", "binarisation", "image_size", "channels", "download", "limit"),
@@ -161,9 +164,8 @@ def _distinct(loaded):
         if dataset is None:
             result[role] = None
             continue
-        keys = [image.tobytes() for image in dataset.images]
         rows = []
-        for i, key in enumerate(keys):
+        for i, key in enumerate(_digests(dataset.images)):
             if key not in seen:
                 seen.add(key)
                 rows.append(i)
@@ -175,9 +177,16 @@ def _distinct(loaded):
         labels = None if dataset.labels is None else dataset.labels[rows]
         split = f"{dataset.split}, each picture once"
         result[role] = dataclasses.replace(
-            dataset, images=dataset.images[rows], labels=labels, split=split
+            dataset, images=select(dataset.images, rows), labels=labels, split=split
         )
     return result
+
+
+def _digests(images):
+    """Yields a hash of each image, read in blocks."""
+    for start in range(0, len(images), _BLOCK):
+        for image in images[start : start + _BLOCK]:
+            yield hashlib.sha256(np.ascontiguousarray(image)).digest()
 
 
 def _rotated(dataset):
@@ -188,10 +197,9 @@ def _rotated(dataset):
             "Rotations need square pictures. "
             f"Received: data.rotations=True, image shape {dataset.image_shape}"
         )
-    turned = np.stack([np.rot90(dataset.images, k, axes=(1, 2)) for k in range(4)], axis=1)
     return dataclasses.replace(
         dataset,
-        images=turned.reshape(-1, *dataset.image_shape),
+        images=turned(dataset.images),
         labels=None if dataset.labels is None else np.repeat(dataset.labels, 4),
         split=f"{dataset.split}, each picture in four rotations",
     )

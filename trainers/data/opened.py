@@ -7,6 +7,8 @@ import numpy as np
 
 from trainers.data import splits
 from trainers.data.dataset import convert_images, convert_labels
+from trainers.data.images import Preparation
+from trainers.data.streamed import StreamedImages
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,7 +20,8 @@ class OpenedSource:
         text: One sentence on the origin.
         splits: Names of its splits.
         read: From a split expression, and a `splits.Limit` or None (all), to
-            (images [N, H, W, C], labels [N] or None).
+            (images [N, H, W, C], labels [N] or None). Images are an array, or
+            `streamed.StreamedImages` of a source that does not fit into memory.
         class_names: One name a class, or None.
         preprocessing: What `read` does to the stored pictures.
         sizes: Examples of each split.
@@ -61,15 +64,52 @@ def arrays_source(source, arrays, preparation, cut):
         _check_names(source.class_names, labels, where)
         ready[split] = (preparation(images), labels)
         shape = images.shape[1:]
-    source = dataclasses.replace(source, preprocessing=preparation.text(shape))
-    if set(ready) == {"all"}:
-        return partitioned(source, *ready["all"], cut)
+    return with_splits(
+        dataclasses.replace(source, preprocessing=preparation.text(shape)), ready, cut
+    )
+
+
+def with_splits(source, groups, cut):
+    """Returns `source` with splits {name: (images, labels)}; "all" alone is cut in three.
+
+    Images may be anything that stands for them in an array, such as the names of their files.
+    """
+    if set(groups) == {"all"}:
+        return partitioned(source, *groups["all"], cut)
     return dataclasses.replace(
         source,
-        splits=tuple(ready),
-        sizes={split: len(images) for split, (images, _) in ready.items()},
-        read=lambda expression, limit=None: splits.evaluate(expression, ready.get, limit),
+        splits=tuple(groups),
+        sizes={split: len(images) for split, (images, _) in groups.items()},
+        read=lambda expression, limit=None: splits.evaluate(expression, groups.get, limit),
     )
+
+
+def streamed_source(
+    source: OpenedSource,
+    groups: Mapping[str, tuple[np.ndarray, np.ndarray | None]],
+    read: Callable,
+    preparation: Preparation,
+    cut: tuple[float, float, int],
+    identity: str = "",
+) -> OpenedSource:
+    """Returns `source` with splits whose images are streamed.
+
+    Args:
+        source: Its name, text and class names.
+        groups: Split -> (numbers of its stored pictures [N], labels [N] or None); "all" alone is
+            cut in three by `cut`.
+        read: As of `StreamedImages`.
+        preparation: As of `StreamedImages`.
+        cut: (validation_fraction, test_fraction, seed).
+        identity: As of `StreamedImages`.
+    """
+    source = with_splits(source, groups, cut)
+
+    def stream(expression, limit=None):
+        numbers, labels = source.read(expression, limit)
+        return StreamedImages(read, numbers, preparation, identity), labels
+
+    return dataclasses.replace(source, read=stream, preprocessing=preparation.text())
 
 
 def _check_names(class_names, labels, where):

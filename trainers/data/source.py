@@ -47,7 +47,8 @@ class Source:
 
     Args:
         kind: The name of its module, and what stands before the colon of `folder:PATH`.
-        open: From a `Request` to an `OpenedSource`.
+        open: From a `Request` to an `OpenedSource`. `docs/data.md` has its docstring, without the
+            first paragraph, arguments and errors.
         text: What it reads, in one sentence.
         argument: What follows the kind in a name: "PATH" for `folder:PATH`. Where it is empty the
             kind alone is the name.

@@ -13,6 +13,7 @@ from zoo.evaluation.views import why_no_classes
 BY_CLASSIFIER = ("class_cross_entropy", "frechet_classifier")
 # 10^4 as for the distances of `vimae`, Table 5; an autoregressive decoder is slower by far.
 NUM_GENERATED, FEW = 10000, 1000
+BLOCK = 1024  # images of the data that are read together
 TOO_FEW = "left out: needs at least two images of the data and two generated ones"
 
 
@@ -166,8 +167,11 @@ def _by_inception(images, dataset):
     except OSError as error:
         return f"left out: {error}; frechet_classifier does without them"
     scale = getattr(dataset, "pixel_scale", 1.0)
-    data = np.asarray(dataset.float_images(slice(None)), "float32") / scale
-    value = frechet.distance_of_features(features(images / scale), features(data))
+    blocks = [
+        features(np.asarray(dataset.float_images(slice(i, i + BLOCK)), "float32") / scale)
+        for i in range(0, len(dataset), BLOCK)
+    ]
+    value = frechet.distance_of_features(features(images / scale), np.concatenate(blocks))
     return {"value": value, "stderr": None, "num_examples": len(dataset)}
 
 

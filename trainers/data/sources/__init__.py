@@ -5,8 +5,10 @@ Nothing else has to be registered: names, messages and help come from the module
 
 import functools
 import importlib
+import inspect
 import os
 import pkgutil
+import re
 from types import MappingProxyType
 
 from trainers.data.opened import OpenedSource
@@ -41,8 +43,23 @@ def spellings(paths_only: bool = False) -> str:
 
 
 def help_text() -> str:
-    """Returns a line a source: how its names are written, and what it reads."""
+    """Returns one line for each source: how its names are written, and what it reads."""
     return "\n".join(f"{source.spelling}: {source.text}" for source in all_sources().values())
+
+
+def page() -> str:
+    """Returns what `docs/data.md` says of each source.
+
+    That is its text, and what the docstring of its `open` says between the first paragraph and the
+    arguments or errors.
+    """
+    parts = []
+    for source in all_sources().values():
+        docstring = inspect.cleandoc(source.open.__doc__ or "")
+        details = re.split(r"^(?:Args|Raises):", docstring, flags=re.MULTILINE)[0]
+        text = source.text[:1].upper() + source.text[1:]
+        parts += [f"### `{source.spelling}`", text, *details.strip().split("\n\n")[1:]]
+    return "\n\n".join(parts)
 
 
 def open_source(

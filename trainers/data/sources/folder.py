@@ -1,16 +1,17 @@
 """Folders of pictures: which of their folders are splits, and which are classes."""
 
 import concurrent.futures
+import dataclasses
 import logging
 import os
 from pathlib import Path
 
 import numpy as np
 
-from trainers.data import listing, split_names, splits
-from trainers.data.images import read_image
-from trainers.data.opened import OpenedSource
+from trainers.data import listing, split_names
+from trainers.data.opened import OpenedSource, with_splits
 from trainers.data.source import Request, Source
+from zoo.light.pictures import read_image
 
 _ADVICE = (
     "Expected folders of splits alone (train, validation, test), or of classes alone; a class "
@@ -21,10 +22,13 @@ _ADVICE = (
 def open_folder(request: Request) -> OpenedSource:
     """Pictures in a folder, in the order of their paths; subfolders are classes.
 
-    Subfolders with the name of a split in any usual spelling (`train`, `Training`, `VAL`,
-    `test_set`) are splits. No other folder of pictures may lie next to them. They may lie together
-    in one folder on top. Pictures that lie next to class folders have no class, and then nothing
-    in their split has. A warning counts the files that are not used, and so does the source's text.
+    Pictures are in the order of their paths. Subfolders with the name of a split in any usual
+    spelling (`train`, `Training`, `VAL`, `test_set`) are splits. No other folder of pictures
+    may lie next to them. They may lie together in one folder on top. Other subfolders are
+    classes. Pictures that lie next to class folders have no class, and then nothing in their
+    split has. A warning counts the files that are not used, and so does the source's text. A
+    picture that is in the folder twice through a link, and a link that leads nowhere, are
+    errors.
 
     Args:
         request: Its path is the folder; its cut is for folders without splits.
@@ -42,27 +46,26 @@ def open_folder(request: Request) -> OpenedSource:
     unused.update({"next to the folders of splits": stray} if stray else {})
     labelled = {split for split in groups if _is_labelled(split, groups[split], root)}
     classes = _classes(groups, labelled)
-    if set(groups) == {"all"}:
-        groups = _partition(groups["all"], classes, request.cut)
-        labelled = set(groups) if labelled else set()
-
-    def listed(split):
-        labels = _labels(groups[split], classes) if split in labelled else None
-        return np.array([file for file, _ in groups[split]], dtype=object), labels
-
-    def read(expression, limit=None):
-        chosen, labels = splits.evaluate(expression, listed, limit)
-        return _read_pictures(root, chosen, preparation), labels
-
-    return OpenedSource(
+    listed = {
+        split: (
+            np.array([file for file, _ in group], dtype=object),
+            _labels(group, classes) if split in labelled else None,
+        )
+        for split, group in groups.items()
+    }
+    opened = OpenedSource(
         name=f"folder:{root.resolve().name}",
         text="pictures of a folder" + _not_used(unused, root),
-        splits=tuple(groups),
-        read=read,
         class_names=classes,
         preprocessing=preparation.text(),
-        sizes={split: len(group) for split, group in groups.items()},
     )
+    opened = with_splits(opened, listed, request.cut)
+
+    def read(expression, limit=None):
+        chosen, labels = opened.read(expression, limit)
+        return _read_pictures(root, chosen, preparation), labels
+
+    return dataclasses.replace(opened, read=read)
 
 
 def _not_used(unused, root):
@@ -218,13 +221,6 @@ def _classes(groups, labelled):
 def _labels(group, classes):
     number = {name: index for index, name in enumerate(classes)}
     return np.array([number[name] for _, name in group], np.int64)
-
-
-def _partition(group, classes, cut):
-    """Returns pictures without splits as train, validation, test and all."""
-    labels = None if classes is None else _labels(group, classes)
-    parts = splits.partition(len(group), *cut, labels=labels)
-    return {name: [group[i] for i in part] for name, part in parts.items()}
 
 
 def _read_pictures(root, files, preparation):

@@ -12,10 +12,17 @@ COMMON_NAMES = ("binarized_mnist", "celeb_a", "cifar10", "fashion_mnist", "mnist
 
 
 def open_tfds(request: Request) -> OpenedSource:
-    """Returns the `OpenedSource` of a TFDS name; errors as in `tfds_reader.open_builder`.
+    """Returns the `OpenedSource` of a TFDS name.
+
+    The data is downloaded, or read from `data.data_dir` or `TFDS_DATA_DIR`. `python -m
+    trainers.prepare --name=celeb_a [--data_dir=DIR]` downloads and prepares a data set without
+    training. Files that you downloaded yourself are read from `DIR/downloads/manual`. For
+    CelebA these are `img_align_celeba.zip`, `list_eval_partition.txt`, `list_attr_celeba.txt`,
+    `list_landmarks_align_celeba.txt` and `identity_CelebA.txt`.
 
     Raises:
-        ValueError: If TensorFlow Datasets is not installed.
+        ValueError: If TensorFlow Datasets is not installed. Other errors are those of
+            `tfds_reader.open_builder`.
     """
     try:
         import tensorflow_datasets  # noqa: F401
