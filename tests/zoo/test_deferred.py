@@ -1,9 +1,12 @@
 """`import zoo` lets Keras load its models, in whatever order the two are imported, and is light."""
 
+import json
 import os
 import subprocess
 import sys
+import zipfile
 
+import h5py
 import keras
 import numpy as np
 import pytest
@@ -124,6 +127,61 @@ def test_files_that_are_no_model_are_named(tmp_path):
     keras.Sequential([keras.layers.Input((2,)), keras.layers.Dense(1)]).save(tmp_path / "m.keras")
     with pytest.raises(TypeError, match="file of a zoo.VAE. Received: Sequential in"):
         zoo.load(tmp_path / "m.keras")
+
+
+def _with_config(path, change):
+    """Changes the config of a model inside a file."""
+    if path.suffix == ".keras":
+        with zipfile.ZipFile(path) as archive:
+            members = {name: archive.read(name) for name in archive.namelist()}
+        config = change(json.loads(members["config.json"]))
+        with zipfile.ZipFile(path, "w") as archive:
+            for name, content in {**members, "config.json": json.dumps(config)}.items():
+                archive.writestr(name, content)
+        return
+    with h5py.File(path, "r+") as file:
+        file.attrs["model_config"] = json.dumps(change(json.loads(file.attrs["model_config"])))
+
+
+def _lookup(**more):
+    """Returns the config of a layer of Keras that reads a file when it is built."""
+    return {"class_name": "StringLookup", "config": {"vocabulary": "/etc/hostname"}, **more}
+
+
+def _inside(part):
+    return lambda config: {**config, "config": {**config["config"], "encoder": part}}
+
+
+KERAS = {"module": "keras.layers", "registered_name": None}
+FUNCTION = {"class_name": "function", "config": "zoo>VAE", "registered_name": "zoo>VAE"}
+OTHERS = {
+    "a layer": (_inside(_lookup(**KERAS)), "Received: keras.layers.StringLookup"),
+    "a layer without its module": (_inside(_lookup()), "Received: None.StringLookup"),
+    "a layer in a list": (_inside([[_lookup(**KERAS)]]), "Received: keras.layers.StringLookup"),
+    "a layer to compile with": (
+        lambda config: {**config, "compile_config": {"loss": _lookup(**KERAS)}},
+        "Received: keras.layers.StringLookup",
+    ),
+    "a function": (_inside(FUNCTION), "Received: None.function"),
+    "no encoder": (lambda config: {**config, "config": {}}, "whole file of a zoo.VAE"),
+    "another model": (lambda config: _lookup(**KERAS), "of a zoo.VAE. Received: StringLookup"),
+    "a list": (lambda config: [config], "of a zoo.VAE. Received: None"),
+}
+
+
+@pytest.mark.faults("hostile files")
+@pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5")
+@pytest.mark.parametrize("ending", [".keras", ".h5"])
+def test_a_file_builds_no_class_that_may_read_others(tmp_path, ending):
+    path = tmp_path / f"m{ending}"
+    _model().save(path)
+    whole = path.read_bytes()
+    for change, text in OTHERS.values():
+        path.write_bytes(whole)
+        _with_config(path, change)
+        with pytest.raises((TypeError, ValueError), match=rf"{text}.*") as raised:
+            zoo.load(path)
+        assert str(path) in str(raised.value)
 
 
 @pytest.mark.parametrize("name", ["VAE", "load_parts", "load"])

@@ -4,7 +4,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from zoo.releases import catalogue
+from zoo.releases import catalogue, keras_files
 from zoo.releases.card import read_file
 from zoo.releases.sizes import check_sizes
 from zoo.storage import hdf5
@@ -16,9 +16,10 @@ SAVED, WEIGHTS_ONLY = (".keras", ".h5", ".hdf5"), (".weights.h5",)
 def load(model):
     """Returns the `zoo.VAE` of an artifact or of a file that `model.save` wrote.
 
-    Of an artifact only names of the zoo's registries and arrays are read, and of a file what Keras
-    reads in its safe mode: no code is loaded or run. An artifact's model is float32 under every
-    dtype policy, as it was published.
+    Of an artifact only names of the zoo's registries and arrays are read. Of a file only registered
+    parts and Keras's optimizers and the like are, in Keras's safe mode: no code is loaded or run,
+    and no other file is read. An artifact's model is float32 under every dtype policy, as it was
+    published.
 
     Args:
         model: A released name, an artifact's folder, or a URL with its hash; see
@@ -30,7 +31,7 @@ def load(model):
         ImportError: If Keras is not installed, or its backend is neither TensorFlow nor JAX.
         TypeError: If the file holds another model than a `zoo.VAE`.
         ValueError: If a file is not the one that was published, the card names a part that this
-            version does not have, or a file holds weights alone.
+            version does not have, or a file is damaged, holds weights alone or names other classes.
     """
     import zoo
 
@@ -77,10 +78,16 @@ def _load_file(path):
     import keras
 
     hdf5.check_weights(path)
+    keras_files.check_config(path)
     # An HDF5 file names a class without its package, which Keras's table does not know; and Keras
     # gives its optimiser none of the variables of a model's layers.
     is_whole = path.name.endswith(".keras")
-    model = keras.saving.load_model(path, {"VAE": zoo.VAE}, compile=is_whole, safe_mode=True)
+    try:
+        model = keras.saving.load_model(path, {"VAE": zoo.VAE}, compile=is_whole, safe_mode=True)
+    except (AttributeError, LookupError, TypeError) as error:
+        raise ValueError(
+            f"Expected the whole file of a zoo.VAE. Received: {str(path)!r} ({error})"
+        ) from error
     if not isinstance(model, zoo.VAE):
         raise TypeError(
             f"Expected the file of a zoo.VAE. Received: {type(model).__name__} in {str(path)!r}"
