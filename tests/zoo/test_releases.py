@@ -1,8 +1,10 @@
 """`zoo.releases`: names and folders, cards and hashes, loading without running code."""
 
+import os
 import shutil
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +36,23 @@ def artifacts(tmp_path, monkeypatch):
 def edit_card(artifact, **changes):
     card = {**files.read_json(artifact / "card.json"), **changes}
     cards.write_card(artifact, {k: v for k, v in card.items() if v is not None})
+
+
+@pytest.mark.faults("hostile files")
+def test_sizes_that_are_stated_take_no_memory(artifact):
+    card = files.read_json(artifact / "card.json")
+    card["files"]["encoder.onnx"]["bytes"] = cards.LARGEST
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match="not the file that was published"):
+            cards.read_file(artifact, card, "encoder.onnx")
+        (artifact / "large.onnx").touch()
+        os.truncate(artifact / "large.onnx", cards.LARGEST)  # sparse
+        with pytest.raises(ValueError, match=r"at most 2,147,483,648 bytes. Received: .*large"):
+            zoo.load_encoder(artifact / "large.onnx")
+        assert tracemalloc.get_traced_memory()[1] < 10**8
+    finally:
+        tracemalloc.stop()
 
 
 # Names and folders.

@@ -15,6 +15,7 @@ _KEPT = (
     *("format", "format_version", "name", "paper", "licence", "image_shape", "latent_dim"),
     *("posterior", "prior", "data", "preprocessing"),
 )
+_LARGEST = 2 << 30  # bytes; Protocol Buffers have no larger messages
 _EMPTY = {"model": {}, "saved_model": "", "golden": {}, "metrics": {}, "files": {}}
 
 
@@ -60,10 +61,15 @@ def read(path, sha256=""):
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If the file is no encoder, has no card or has another hash.
+        ValueError: If the file is no encoder, is too large, has no card or has another hash.
     """
     if not path.is_file():
         raise FileNotFoundError(f"Expected an ONNX file. Received: {str(path)!r}, absent")
+    if (size := path.stat().st_size) > _LARGEST:
+        raise ValueError(
+            f"Expected an ONNX file of at most {_LARGEST:,} bytes. "
+            f"Received: {str(path)!r} of {size:,} bytes"
+        )
     content = path.read_bytes()
     received = hashlib.sha256(content).hexdigest()
     if sha256 and sha256.lower() != received:
