@@ -9,7 +9,7 @@ import numpy as np
 
 from trainers import run_files
 from zoo import weights
-from zoo.storage import files, json_text
+from zoo.storage import arrays, files, json_text
 
 WEIGHTS, RANDOM, METRICS, META = "state.weights.h5", "random.npz", "metrics.npz", "meta.json"
 _TEMPORARY = "-temporary"
@@ -150,13 +150,11 @@ def _save_states(path, variables):
 
 
 def _load_states(path, variables):
-    with np.load(path, allow_pickle=False) as states:
-        if len(states.files) != len(variables):
-            raise ValueError(
-                f"Expected {len(variables)} states. Received: {len(states.files)} in {path}"
-            )
-        for i, variable in enumerate(variables):
-            variable.assign(states[f"state_{i}"])
+    states = arrays.read_npz(path)
+    if states.keys() != {f"state_{i}" for i in range(len(variables))}:
+        raise ValueError(f"Expected {len(variables)} states. Received: {list(states)} in {path}")
+    for i, variable in enumerate(variables):
+        variable.assign(states[f"state_{i}"])
 
 
 def random_variables(model):

@@ -44,6 +44,19 @@ EVALUATION_KEYS = Keys(
         "unfinished": Keys({"settings": str, "measured": [str]}),
     },
 )
+# What evaluating a released model reads of its card.
+RELEASED_KEYS = Keys(
+    {
+        "run_config": Keys(
+            {
+                "data": _NAMED,
+                "evaluation": Keys({"metrics": [str], "num_samples": SIZE, "nll_examples": COUNT}),
+                "seed": int,
+            }
+        ),
+        "step": COUNT,
+    }
+)
 
 
 def _is_value(value):

@@ -23,7 +23,7 @@ from trainers import config as configs
 from zoo import evaluation as evaluation_suite
 from zoo import releases
 from zoo.backend import dtype_policy, to_numpy
-from zoo.storage import files
+from zoo.storage import files, schema
 
 PICTURES = 10  # Images in a round of pictures.
 CODES = 10000  # Points in the latent picture.
@@ -244,14 +244,34 @@ def load_run(workdir):
 def load_released(model):
     """Returns a released model as a run: its card holds the config that it was trained with.
 
+    Folders that the config names are left out: a card decides nothing of this machine.
+
     Args:
         model: A name or an artifact's folder; see `zoo.releases.resolve`.
+
+    Raises:
+        ValueError: If the card has no config to evaluate by, or it holds something else.
     """
-    _, card = releases.open_artifact(model)
-    evaluation = card.get("evaluation") and {**card["evaluation"], "metrics": card["metrics"]}
+    folder, card = releases.open_artifact(model)
+    path = folder / releases.CARD
+    schema.check(card, run_files.RELEASED_KEYS, path)
+    evaluation = card.get("evaluation")
+    if evaluation:
+        evaluation = {**evaluation, "metrics": card.get("metrics", {})}
+        schema.check(evaluation, run_files.EVALUATION_KEYS, path, "evaluation")
     training = card.get("training") or _noted(card)
-    origin = (card["run_config"], evaluation, card["step"], [], training)
+    origin = (_without_folders(card["run_config"]), evaluation, card["step"], [], training)
     return Run(releases.load(model), *origin, card.get("storage", {}))
+
+
+def _without_folders(config):
+    """Returns a config in which `data.data_dir` and `evaluation.classifier` are not set."""
+    folders = {"data": "data_dir", "evaluation": "classifier"}
+    cleared = {
+        key: {name: value for name, value in config[key].items() if name != folder}
+        for key, folder in folders.items()
+    }
+    return {**config, **cleared}
 
 
 def _noted(card):

@@ -5,9 +5,11 @@ import shutil
 
 import pytest
 import small_run
+import tiny_artifact
 from ml_collections import ConfigDict
 
 from trainers import loop, runs
+from zoo.releases import card as cards
 from zoo.storage import files
 
 
@@ -17,6 +19,31 @@ def test_a_workdir_of_another_config_is_refused(run):
     message = r"(?s)another config.*objective\.beta: 1\.0 there, 2\.0 here"
     with pytest.raises(ValueError, match=message):
         loop.train_and_evaluate(other, folder / "run", progress=False)
+
+
+@pytest.mark.faults("hostile files")
+def test_a_card_decides_no_folder_and_has_what_evaluation_needs(tmp_path):
+    artifact = tiny_artifact.copy_to(tmp_path)
+    card = files.read_json(artifact / "card.json")
+    config = card["run_config"]
+    forged = {
+        **config,
+        "data": {**config["data"], "data_dir": str(tmp_path / "elsewhere")},
+        "evaluation": {**config["evaluation"], "classifier": str(tmp_path / "elsewhere")},
+    }
+    cards.write_card(artifact, {**card, "run_config": forged})
+    assert "elsewhere" not in str(runs.load_released(artifact).config)
+    changes = {
+        "'run_config.data' .dict. in": {**config, "data": None},
+        "'run_config.evaluation.metrics' .list.": {**config, "evaluation": {}},
+        "'run_config.seed' .int.": {**config, "seed": "17"},
+        "'run_config.data'": {},
+    }
+    for text, change in changes.items():
+        cards.write_card(artifact, {**card, "run_config": change})
+        with pytest.raises(ValueError, match=text) as raised:
+            runs.load_released(artifact)
+        assert str(artifact / "card.json") in str(raised.value)
 
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path):

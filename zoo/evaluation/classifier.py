@@ -10,13 +10,28 @@ from keras import ops
 from zoo import weights
 from zoo.backend import to_numpy
 from zoo.layers.channels import CHANNELS_LAST
-from zoo.storage import files, hdf5
+from zoo.storage import files, hdf5, schema
 
 # 98.7% of MNIST's test split, after 75 seconds on a busy core.
 WIDTH, NUM_FEATURES, EPOCHS, BATCH_SIZE, LEARNING_RATE = 32, 128, 5, 128, 1e-3
 WEIGHTS, DESCRIPTION = "classifier.weights.h5", "classifier.json"
 # Images of the training split that its fingerprint is taken of.
 FINGERPRINTED = 256
+_KEYS = schema.Keys(
+    {
+        "image_shape": schema.Rule(
+            "[H, W, C], positive ints",
+            lambda v: isinstance(v, list) and len(v) == 3 and all(map(schema.SIZE.test, v)),
+        ),
+        "classes": [int],
+        "width": schema.SIZE,
+        "num_features": schema.SIZE,
+        "seed": schema.COUNT,
+        "accuracy": (float, schema.NONE),
+        "trained_on": str,
+        "sha256": str,
+    }
+)
 
 
 class ImageClassifier(keras.Model):
@@ -123,7 +138,7 @@ def load_or_fit(folder, train_dataset, test_dataset, **options):
         **options: Of `fit_classifier`.
 
     Raises:
-        ValueError: If the one in `folder` was trained on other data.
+        ValueError: If the one in `folder` was trained on other data, or is damaged.
     """
     fingerprint = _fingerprint(train_dataset)
     if folder is not None and (Path(folder) / DESCRIPTION).is_file():
@@ -154,19 +169,35 @@ def _save(classifier, folder, fingerprint):
 
 def _load(folder, fingerprint):
     description = files.read_json(folder / DESCRIPTION)
-    if description.pop("trained_on") != fingerprint:
+    schema.check(description, _KEYS, folder / DESCRIPTION)
+    if description["trained_on"] != fingerprint:
         raise ValueError(
             "Expected a classifier trained on this training split; another folder makes a new one. "
             f"Received: folder={str(folder)!r}"
         )
-    if description.pop("sha256") != files.sha256(folder / WEIGHTS):
-        raise ValueError(f"Expected undamaged weights. Received: {str(folder / WEIGHTS)!r}")
-    measured = description.pop("accuracy")
-    classifier = ImageClassifier(**description)
-    hdf5.check_weights(folder / WEIGHTS)
-    classifier.load_weights(folder / WEIGHTS)
-    classifier.accuracy = measured
+    path = folder / WEIGHTS
+    hdf5.check_weights(path)
+    if description["sha256"] != files.sha256(path):
+        raise ValueError(f"Expected undamaged weights. Received: {str(path)!r}")
+    names = ("image_shape", "classes", "width", "num_features", "seed")
+    options = {name: description[name] for name in names}
+    if _bytes(**options) > path.stat().st_size:
+        raise ValueError(
+            f"Expected a classifier that its weights file holds. Received: {options} in "
+            f"{str(folder / DESCRIPTION)!r}"
+        )
+    classifier = ImageClassifier(**options)
+    classifier.load_weights(path)
+    classifier.accuracy = description["accuracy"]
     return classifier
+
+
+def _bytes(image_shape, classes, width, num_features, seed):
+    """Returns at least how many bytes the weights of an `ImageClassifier` take."""
+    height, columns, channels = image_shape
+    pixels = -(-height // 4) * -(-columns // 4)  # after two strides of 2
+    first = 9 * width * (channels + 2 * width)
+    return 4 * (first + num_features * (pixels * 2 * width + len(classes)))
 
 
 def _fingerprint(dataset):

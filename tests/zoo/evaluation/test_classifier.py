@@ -39,6 +39,27 @@ def test_it_is_kept_and_read_back(rng, tmp_path):
         load_or_fit(tmp_path / "c", train, test)
 
 
+@pytest.mark.faults("hostile files")
+def test_a_damaged_description_is_refused(rng, tmp_path):
+    train, test = bars(rng, 200), bars(rng, 50)
+    load_or_fit(tmp_path, train, test, **{**TINY, "epochs": 0})
+    path = tmp_path / "classifier.json"
+    description = files.read_json(path)
+    changes = {
+        "'trained_on' .str. in .*Received: trained_on=None": {"trained_on": None},
+        "'classes' .list. in .*Received: classes=3": {"classes": 3},
+        "'image_shape' .*Received: image_shape=\\[8, 8\\]": {"image_shape": [8, 8]},
+        "that its weights file holds. Received: .*'num_features': 1000000000": {
+            "num_features": 10**9
+        },
+    }
+    for text, change in changes.items():
+        files.write_json(path, {**description, **change})
+        with pytest.raises(ValueError, match=text) as raised:
+            load_or_fit(tmp_path, train, test)
+        assert "classifier.json" in str(raised.value)
+
+
 def test_data_without_classes_are_refused(rng):
     images = np.zeros((4, 8, 8, 1), "float32")
     with pytest.raises(ValueError, match="at least two classes"):
