@@ -2,6 +2,7 @@
 
 import io
 import struct
+import tarfile
 import warnings
 import zlib
 
@@ -15,7 +16,7 @@ from PIL import Image
 from trainers import run_files
 from zoo.light import pictures
 from zoo.releases import card
-from zoo.storage import arrays, files, json_text
+from zoo.storage import arrays, files, json_text, tars
 
 FEW = 60
 MANY = pytest.param(10_000, marks=[pytest.mark.faults, pytest.mark.slow])
@@ -89,6 +90,16 @@ def _json(folder, name):
     return lambda: [(folder / name).read_bytes()]
 
 
+def _tar():
+    target = io.BytesIO()
+    with tarfile.open(fileobj=target, mode="w") as archive:
+        for name in ("0.png", "0.cls", "folder/" + "long" * 40 + ".png"):
+            info = tarfile.TarInfo(name)
+            info.size = len(name)
+            archive.addfile(info, io.BytesIO(name.encode()))
+    return target.getvalue()
+
+
 def _idx():
     return b"\0\0\x08\x03" + struct.pack(">3I", 2, 3, 4) + bytes(range(24))
 
@@ -121,6 +132,7 @@ READERS = {
     "idx": ("a.idx", lambda: [_idx()], arrays.read_idx),
     "npz": ("a.npz", lambda: [_npz(np.savez), _npz(np.savez_compressed)], arrays.read_npz),
     "npy header": ("a.npy", lambda: [_npy()], _header),
+    "tar": ("a.tar", lambda: [_tar()], tars.members),
     "png": ("a.png", lambda: [_picture("PNG", m) for m in ("L", "RGB", "RGBA", "P")], None),
     "jpeg": ("a.jpg", lambda: [_picture("JPEG", m) for m in ("L", "RGB", "CMYK")], None),
     "gif": ("a.gif", lambda: [_picture("GIF", "P")], None),
