@@ -11,7 +11,8 @@ Each table stands between two comments of the page; the rest of the page stays.
 import sys
 from pathlib import Path
 
-from benchmarks import pages, soak
+from benchmarks import soak
+from export.tables import pages
 from trainers import scripts
 from trainers.wording import duration
 from zoo.storage import files

@@ -2,7 +2,7 @@
 
 python -m export.release --runs=RUNS [--names=NAME,NAME] [--out=artifacts]
 
-`configs/releases.py` says which run becomes which model. A model whose run is not there is
+`export/catalogue.py` says which run becomes which model. A model whose run is not there is
 published anew from the artifact that is there; without one it is left out and named. One that
 fails stops no other, and ends the command with exit code 1.
 """
@@ -13,6 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from export import catalogue
 from trainers import scripts
 from zoo.arguments import check_names
 from zoo.releases import card as cards
@@ -29,13 +30,13 @@ MAX_BYTES, MAX_FILE_BYTES = 150 * 10**6, 40 * 10**6
 
 
 def release(runs_folder, names=None, out=ARTIFACTS, data_dir=None):
-    """Publishes models of `configs.releases` into `out`, each into a folder of its name.
+    """Publishes models of `export.catalogue` into `out`, each into a folder of its name.
 
     Weights are stored in float16 where that changes no metric by more than its standard error,
     else in float32; what was measured stands in the card.
 
     Args:
-        runs_folder: The folder that the paths of `configs.releases.RELEASES` are in.
+        runs_folder: The folder that the paths of `export.catalogue.RELEASES` are in.
         names: Names, or None for all.
         out: Where artifacts go; one of the same name is replaced once the new one is whole.
         data_dir: Where TensorFlow Datasets keeps its data.
@@ -46,12 +47,10 @@ def release(runs_folder, names=None, out=ARTIFACTS, data_dir=None):
     Raises:
         ValueError: If a name is not known.
     """
-    from configs.releases import RELEASES
-
-    check_names(names or (), RELEASES, "names")
+    check_names(names or (), catalogue.RELEASES, "names")
     found = {}
-    for name in names or RELEASES:
-        run = Path(runs_folder) / (RELEASES[name] or "none")
+    for name in names or catalogue.RELEASES:
+        run = Path(runs_folder) / (catalogue.RELEASES[name] or "none")
         is_run = (run / "config.json").is_file()
         source = run if is_run else ARTIFACTS / name
         if not is_run and not (source / cards.CARD).is_file():
@@ -78,10 +77,9 @@ def publish_model(source, name, out, data_dir=None):
     Raises:
         FileNotFoundError: If its data is not at hand, whose images the golden file has.
     """
-    from configs.releases import WITHOUT_PROBABILITY
     from export import publish
 
-    options = {"saved_model": False, "probability": name not in WITHOUT_PROBABILITY}
+    options = {"saved_model": False, "probability": name not in catalogue.WITHOUT_PROBABILITY}
     options["licence"] = LICENCE
     run = _evaluated(source, data_dir)
     if publish.describe_data(run.config)[1] is None:
@@ -97,11 +95,10 @@ def publish_model(source, name, out, data_dir=None):
 
 
 def _evaluated(source, data_dir):
-    """Returns the `trainers.runs.Run` of a folder, with all metrics of `configs.releases`.
+    """Returns the `trainers.runs.Run` of a folder, with all metrics of `export.catalogue`.
 
     What is measured of a run is kept in its folder; of an artifact, in the new one alone.
     """
-    from configs.releases import METRICS, NLL_EXAMPLES
     from trainers import run_lock, runs
     from trainers.data import load_splits
 
@@ -110,13 +107,12 @@ def _evaluated(source, data_dir):
     if data_dir:
         data = {**run.config["data"], "data_dir": data_dir}
         run = dataclasses.replace(run, config={**run.config, "data": data})
-    missing = [
-        name for name in METRICS if name not in (run.last_evaluation or {}).get("metrics", {})
-    ]
+    measured = (run.last_evaluation or {}).get("metrics", {})
+    missing = [name for name in catalogue.METRICS if name not in measured]
     if not missing:
         return run
     config = copy.deepcopy(run.config)
-    config["evaluation"] = {**config["evaluation"], "nll_examples": NLL_EXAMPLES}
+    config["evaluation"] = {**config["evaluation"], "nll_examples": catalogue.NLL_EXAMPLES}
     asked = dataclasses.replace(run, config=config)
     with tempfile.TemporaryDirectory() as scratch:
         folder = source if is_run else scratch
@@ -163,7 +159,7 @@ if __name__ == "__main__":
         from absl import flags
 
     scripts.define_path("runs", None, "The folder of runs.")
-    flags.DEFINE_list("names", None, "Names of configs/releases.py; all by default.")
+    flags.DEFINE_list("names", None, "Names of export/catalogue.py; all by default.")
     scripts.define_path("out", str(ARTIFACTS), "Where artifacts go.")
     flags.DEFINE_string("data_dir", None, "Where TensorFlow Datasets keeps its data.")
     scripts.run(main, required=("runs",))

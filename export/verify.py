@@ -9,8 +9,9 @@ Exit code 0 only if every check agrees. The default needs NumPy and ONNX Runtime
 
 import sys
 
-from export import matrix, runtimes
+from export import runtimes
 from export.checks import verify
+from export.tables import verified
 from trainers import scripts
 
 __all__ = ["main", "verify"]
@@ -47,7 +48,7 @@ def main(arguments=None):
     for name in runtimes.names() if options.all else [options.runtime]:
         runtimes.get(name).start()
     if options.all:
-        return matrix.verify_all(
+        return verified.verify_all(
             options.matrix, options.node_modules, options.models, options.runtimes
         )
     # A model without a SavedModel is run by one made from its weights.

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import zoo
-from benchmarks import narrow, networks, rounds, soak, transposed, variants
+from benchmarks import narrow, networks, rounds, soak, transposed
 from zoo.backend import to_numpy
 from zoo.divergences import kl
 from zoo.layers import MADE
@@ -314,33 +314,3 @@ def test_both_forms_of_a_convolution_to_few_maps_give_the_same(maps, rng):
     y = one(x=x)["y"]
     assert y.shape == (2, maps, 6, 6) and np.abs(y).max() > 1
     np.testing.assert_allclose(two(x=x)["y"], y, rtol=1e-4, atol=1e-4)
-
-
-def test_variants_of_named_models_stand_beside_the_lines_that_were_there(monkeypatch, tmp_path):
-    def measured(model, splits, seconds):
-        entry = {"linear": {"value": 0.5, "stderr": 0.01}, "images_per_second": 1000.0}
-        found = {"name": model["name"], "bytes": (2e6, 1e6), "error": {"loc": 0.02}}
-        return {**found, "float": entry, "int8": entry}
-
-    monkeypatch.setattr(variants, "measure", measured)
-    monkeypatch.setattr(variants, "hardware", lambda: "an abacus")
-    models = [{"name": name, "data": "mnist"} for name in "ab"]
-    models.append({"name": "c", "data": "omniglot"})
-    monkeypatch.setattr(variants.zoo, "list_models", lambda: models)
-    path = tmp_path / "variants.md"
-    monkeypatch.setattr("sys.argv", ["variants", f"--table={path}"])
-    variants.main()
-    line = "| `a` | 2.00 | 1.00 | 2.0 | 50.0 ± 1.0 | 50.0 ± 1.0 | 1,000 | 1,000 |"
-    text = path.read_text()
-    assert text.endswith(f"\n{line}\n{line.replace('`a`', '`b`')}\n")
-    path.write_text(text.replace("2.00", "3.00"))
-    monkeypatch.setattr("sys.argv", ["variants", f"--table={path}", "--models=a"])
-    variants.main()
-    other = line.replace("`a`", "`b`").replace("2.00", "3.00")
-    assert path.read_text().endswith(f"\n{line}\n{other}\n")
-    monkeypatch.setattr(variants, "hardware", lambda: "a slide rule")
-    with pytest.raises(ValueError, match="table of 'a slide rule'. Received: .*variants.md"):
-        variants.main()
-    monkeypatch.setattr("sys.argv", ["variants", "--models=c"])
-    with pytest.raises(ValueError, match="models with classes among .* Received: 'c'"):
-        variants.main()

@@ -4,7 +4,7 @@ import pytest
 import tiny_artifact
 
 import zoo
-from configs import releases
+from export import catalogue as releases
 from export import half, publish, release
 from trainers import data
 from zoo.storage import files

@@ -10,7 +10,7 @@ import oracles
 import pytest
 
 import zoo.evaluation
-from configs import releases
+from export import catalogue as releases
 from trainers import evaluation, report
 from zoo.evaluation import evaluate, metric
 from zoo.evaluation.entries import mean

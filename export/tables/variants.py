@@ -1,17 +1,17 @@
 """What int8 costs and gains: the released encoders in float32 and in 8 bits.
 
-    python -m benchmarks.variants --table=docs/variants.md [--models=NAME,NAME]
+    python -m export.refresh --tables=variants
+    python -m export.tables.variants [--models=NAME,NAME]
 
 Ranges are calibrated on the first 256 training images. Everything else is measured on the test
 images. The linear probes of both encoders learn from the first 10,000 training images, as those of
-the second table of `benchmarks.features` do; a card's probe learns from all. Models of other data
-than `DATA` are left out. With `--models` these alone are measured; the lines of the others are
-those of `--table`.
+the second table of `export.tables.models` do; a card's probe learns from all. Models of other data
+than `DATA` are left out. With `--models` these alone are measured, and the lines of the others
+stay.
 """
 
 import functools
 import statistics
-import sys
 import time
 from pathlib import Path
 
@@ -29,10 +29,11 @@ from zoo.storage import files
 
 with scripts.needs(__name__):
     scripts.start_tensorflow()
-    from benchmarks import features
+    from export.tables import models as model_table
     from zoo.evaluation import probes
 
-COMMAND = "python -m benchmarks.variants --table=docs/variants.md"
+PAGE = "docs/variants.md"
+COMMAND = "python -m export.refresh --tables=variants"
 BATCH = 256
 WHERE = "on {}; ± one standard error."
 DATA = ("mnist", "binarized_mnist", "fashion_mnist", "cifar10")
@@ -63,9 +64,9 @@ def speed(graph, images, seconds):
 
 def measure(model, splits, seconds):
     """Returns what one line of the table says."""
-    name = features.LABELLED.get(model["data"], model["data"])
+    name = model_table.LABELLED.get(model["data"], model["data"])
     (train, labels), (test, test_labels) = splits(name)
-    train, labels = train[: features.NUM_TRANSFER], labels[: features.NUM_TRANSFER]
+    train, labels = train[: model_table.NUM_TRANSFER], labels[: model_table.NUM_TRANSFER]
     card = cards.read_card(model["folder"])
     content = cards.read_file(model["folder"], card, card["graphs"]["encoder"]["file"])
     train, test = (prepare_images(x, card["preprocessing"]) for x in (train, test))
@@ -75,7 +76,7 @@ def measure(model, splits, seconds):
         graph = Graph(bytes_, kind)
         entry = {"images_per_second": speed(graph, test, seconds)}
         probe = probes.linear_probe(codes(graph, train), labels, codes(graph, test), test_labels)
-        entry["linear"] = features.entry({**probe, "value": probe["accuracy"]})
+        entry["linear"] = model_table.entry({**probe, "value": probe["accuracy"]})
         found[kind] = entry
     return found
 
@@ -87,7 +88,7 @@ def line(row):
         f"`{row['name']}`",
         *(f"{size / 1e6:.2f}" for size in row["bytes"]),
         f"{100 * row['error']['loc']:.1f}",
-        *(features.percent(entry["linear"]) for entry in both),
+        *(model_table.percent(entry["linear"]) for entry in both),
         *(f"{entry['images_per_second']:,.0f}" for entry in both),
     ]
     return f"| {' | '.join(cells)} |"
@@ -116,7 +117,7 @@ def document(lines, here):
             "**int8**, by `python -m export.quantize MODEL --images=... --out=FILE.onnx`: weights "
             "and activations. The error is the root mean square of the difference of `loc`, in "
             "percent of the largest spread of a latent over the test images. Both linear probes "
-            f"learn from the first {features.NUM_TRANSFER:,} training images, as those of the "
+            f"learn from the first {model_table.NUM_TRANSFER:,} training images, as those of the "
             "second table of [models.md](models.md); a card's probe learns from all.",
             f"Written by\n\n```sh\n{COMMAND}\n```",
             WHERE.format(here),
@@ -125,26 +126,40 @@ def document(lines, here):
     )
 
 
-def main():
-    """Measures, prints, and writes where the flags say."""
-    parser = scripts.Parser(__doc__)
-    parser.add_argument("--table", default="", help="a Markdown file")
-    parser.add_argument("--models", default="", help="names, by commas; all by default")
-    parser.add_argument("--seconds", type=float, default=1.0, help="for each speed")
-    flags = parser.parse_args()
-    splits = functools.cache(features.load)
+def refresh(keep: bool = False, names=(), seconds: float = 1.0) -> None:
+    """Measures released models with classes, and writes the page.
+
+    Args:
+        keep: Whether to measure nothing. The page then stays as it is, as all of it is measured.
+        names: Names of the models that are measured; lines of the others stay. All if empty.
+        seconds: For each speed.
+
+    Raises:
+        ValueError: If a name is unknown, or kept lines are of other hardware.
+    """
+    if keep:
+        return
+    splits = functools.cache(model_table.load)
     models = {m["name"]: m for m in zoo.list_models() if m["data"] in DATA}
-    chosen = [name for name in flags.models.split(",") if name] or list(models)
-    check_names(chosen, models, "released models with classes")
+    check_names(names, models, "released models with classes")
     here = hardware()
-    lines = kept(flags.table, here) if flags.models and flags.table else {}
-    for name in chosen:
-        lines[name] = line(measure(models[name], splits, flags.seconds))
+    lines = kept(PAGE, here) if names else {}
+    for name in names or models:
+        lines[name] = line(measure(models[name], splits, seconds))
         print(lines[name], flush=True)
-    if flags.table:
-        page = document([lines[name] for name in models if name in lines], here)
-        files.atomic_write(flags.table, page)
+    files.atomic_write(PAGE, document([lines[name] for name in models if name in lines], here))
+
+
+def main(argv):
+    """Refreshes what the command line names."""
+    options = flags.FLAGS
+    refresh(names=options.models, seconds=options.seconds)
 
 
 if __name__ == "__main__":
-    sys.exit(scripts.reported(main)())
+    with scripts.needs(__name__):
+        from absl import flags
+
+    flags.DEFINE_list("models", [], "Measure these models alone; lines of the others stay.")
+    flags.DEFINE_float("seconds", 1.0, "Seconds for each speed.")
+    scripts.run(main)

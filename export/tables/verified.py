@@ -14,6 +14,7 @@ from zoo.releases import catalogue
 from zoo.storage import files
 from zoo.storage.escape import printable
 
+PAGE = "docs/verified.md"
 ABSENT = "not installed"
 COLUMNS = ("model", "checks")
 HEAD = """# Artifacts and runtimes
@@ -185,3 +186,16 @@ def _cell(report):
     if not report.ok:
         return f"**FAILED**: {sum(check.ok is False for check in report.checks)} checks"
     return f"{report.max_error:.1e}{' *' if report.remade else ''}"
+
+
+def refresh(keep: bool = False) -> None:
+    """Verifies every model at hand in every runtime, and writes the page.
+
+    Args:
+        keep: Whether to verify nothing. The page then stays as it is, as all of it is measured.
+
+    Raises:
+        RuntimeError: If a model fails in a runtime. The page is written, and says which.
+    """
+    if not keep and verify_all(PAGE):
+        raise RuntimeError(f"Expected every model to pass. Received: a failure, see {PAGE}")

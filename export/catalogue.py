@@ -1,4 +1,4 @@
-"""The catalogue: which run becomes which released model, for `python -m export.release`.
+"""Which run becomes which released model, for `python -m export.release`.
 
 Runs are named as `trainers.reproduce --runs=RUNS/PAPER` and `trainers.sweep` name them; each
 model's card has the command that trains it. A model without a run is published anew from the

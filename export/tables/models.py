@@ -1,6 +1,7 @@
 """What the released encoders are worth as features, and how fast they are, as a user gets them.
 
-    python -m benchmarks.features --out=docs/models.json --table=docs/models.md --readme=README.md
+    python -m export.refresh --tables=models
+    python -m export.tables.models [--models=NAME,NAME] [--parts=probes,speed]
 
 Two tables. The first has every released model: from its card its NLL or bound and the accuracy of
 its probes, and images encoded per second by `zoo.load_encoder`. The second has the encoders of
@@ -14,19 +15,18 @@ second table all features get the same labels, the first 10,000 training images,
 so.
 
 `--models=NAME,NAME` measures these models alone, `--parts=probes` or `--parts=speed` measures these
-parts alone, and `--parts=` measures nothing. What is not measured is taken from `--out`. Numbers of
-cards are always read again.
+parts alone, and `--parts=` measures nothing. What is not measured is taken from
+`docs/models.json`. Numbers of cards are always read again.
 """
 
 import functools
 import statistics
-import sys
 import time
 
 import numpy as np
 
 import zoo
-from benchmarks import pages
+from export.tables import pages
 from trainers import data, scripts
 from trainers.environment import hardware, versions
 from zoo.arguments import check_names
@@ -47,10 +47,9 @@ PARTS = {"probes": "probes", "speed": "images_per_second"}
 # A data set without labels -> the same images with them.
 LABELLED = {"binarized_mnist": "mnist"}
 TRANSFER = ("mnist", "fashion_mnist")
-COMMAND = (
-    "python -m benchmarks.features --out=docs/models.json --table=docs/models.md --readme=README.md"
-)
-BEGIN, END = "<!-- models: python -m benchmarks.features -->", "<!-- end of models -->"
+PAGE, KEPT, README = "docs/models.md", "docs/models.json", "README.md"
+COMMAND = "python -m export.refresh --tables=models"
+BEGIN, END = f"<!-- models: {COMMAND} -->", "<!-- end of models -->"
 
 
 def load(name):
@@ -196,7 +195,7 @@ def _candidates(side):
 
 
 def read_kept(path, models=(), parts=tuple(PARTS), here=""):
-    """Returns what an earlier `--out` holds, without what is measured again.
+    """Returns what an earlier file of measurements holds, without what is measured again.
 
     Args:
         path: Of the JSON file.
@@ -322,34 +321,43 @@ def into_readme(path, table):
     pages.put(path, table, BEGIN, END)
 
 
-def main():
-    """Measures, prints, and writes where the flags say."""
-    parser = scripts.Parser(__doc__)
-    parser.add_argument("--out", default="", help="a JSON file")
-    parser.add_argument("--table", default="", help="a Markdown file")
-    parser.add_argument("--readme", default="", help="a Markdown file with the two marks")
-    parser.add_argument("--models", default="", help="measure these alone")
-    parser.add_argument("--parts", default=",".join(PARTS), help="measure these alone, or nothing")
-    parser.add_argument("--seconds", type=float, default=1.0, help="for each speed")
-    flags = parser.parse_args()
+def refresh(keep: bool = False, models=(), parts=tuple(PARTS), seconds: float = 1.0) -> None:
+    """Measures, and writes the page, the file of measurements and the table of the README.
+
+    Args:
+        keep: Whether to measure nothing.
+        models: Names of the released models that are measured; all of them if empty.
+        parts: What is measured, of `PARTS`.
+        seconds: For each speed.
+
+    Raises:
+        ValueError: If a name is unknown, or kept speeds are of other hardware.
+    """
+    parts = () if keep else parts
     splits = functools.cache(load)
-    names, parts = (tuple(filter(None, f.split(","))) for f in (flags.models, flags.parts))
-    kept = read_kept(flags.out, names, parts, hardware())
-    models = measure_models(splits, flags.seconds, kept["models"])
+    kept = read_kept(KEPT, models, parts, hardware())
+    measured = measure_models(splits, seconds, kept["models"])
     transfer = measure_transfer(splits, TRANSFER, kept["transfer"])
     # Of the speeds: accuracies are the same on any machine but for a few images.
     where = {"hardware": hardware(), "versions": versions()}
     if "speed" not in parts:
         where = {key: kept[key] for key in where}
-    text = document(models, transfer, where["hardware"])
-    print(text)
-    if flags.out:
-        files.write_json(flags.out, {"models": models, "transfer": transfer, **where})
-    if flags.table:
-        files.atomic_write(flags.table, text)
-    if flags.readme:
-        into_readme(flags.readme, models_table(models))
+    files.write_json(KEPT, {"models": measured, "transfer": transfer, **where})
+    files.atomic_write(PAGE, document(measured, transfer, where["hardware"]))
+    into_readme(README, models_table(measured))
+
+
+def main(argv):
+    """Refreshes what the command line names."""
+    options = flags.FLAGS
+    refresh(models=options.models, parts=options.parts, seconds=options.seconds)
 
 
 if __name__ == "__main__":
-    sys.exit(scripts.reported(main)())
+    with scripts.needs(__name__):
+        from absl import flags
+
+    flags.DEFINE_list("models", [], "Measure these models alone.")
+    flags.DEFINE_list("parts", list(PARTS), "Measure these parts alone; empty for nothing.")
+    flags.DEFINE_float("seconds", 1.0, "Seconds for each speed.")
+    scripts.run(main)

@@ -7,7 +7,7 @@ import pytest
 import tiny_artifact
 
 import zoo
-from benchmarks import features
+from export.tables import models
 from zoo.storage import files
 
 
@@ -27,13 +27,13 @@ def released(tmp_path, monkeypatch):
 
 
 def test_every_model_has_its_line(released):
-    (row,) = features.measure_models(released, seconds=0.02)
+    (row,) = models.measure_models(released, seconds=0.02)
     card = files.read_json(f"{zoo.list_models()[0]['folder']}/card.json")
     assert row["name"] == card["name"] and row["latent_dim"] == 3
     assert row["probes"]["linear"] == {"value": None, "stderr": None, "note": "no labels"}
     assert row["probes"]["kNN"] == {}  # the card has none
     assert row["images_per_second"]["256"] > row["images_per_second"]["1"] > 0
-    line = features.models_table([row]).splitlines()[-1]
+    line = models.models_table([row]).splitlines()[-1]
     assert line.startswith("| `tiny` | infovae | ") and line.count("|") == 12
     assert " | - | - | - | " in line
 
@@ -41,102 +41,102 @@ def test_every_model_has_its_line(released):
 def test_probes_of_a_model_are_those_of_its_card_and_of_the_labelled_twin(released):
     (model,) = zoo.list_models()
     metrics = {"linear_probe": {"value": 0.25, "stderr": 0.1, "num_train": 7, "unit": "fraction"}}
-    probes = features.own_probes({**model, "data": "mnist", "metrics": metrics}, None)
+    probes = models.own_probes({**model, "data": "mnist", "metrics": metrics}, None)
     assert probes == {
         "linear": {"value": 0.25, "stderr": 0.1, "num_train": 7},
         "kNN": {},
         "SVM, 1000 labels": {},
     }
     twin = {**model, "data": "binarized_mnist"}
-    probes = features.own_probes(twin, released)
+    probes = models.own_probes(twin, released)
     assert [entry["num_train"] for entry in probes.values()] == [40, 40, 40]
     assert all(0 <= entry["value"] <= 1 and entry["stderr"] >= 0 for entry in probes.values())
-    assert features.own_probes(twin, None, kept=probes) is probes
+    assert models.own_probes(twin, None, kept=probes) is probes
 
 
 def test_pixels_and_components_stand_beside_the_encoder(released, monkeypatch):
-    monkeypatch.setattr(features, "NUM_TRANSFER", 30)
-    rows = features.measure_transfer(released, ["anything"])
+    monkeypatch.setattr(models, "NUM_TRANSFER", 30)
+    rows = models.measure_transfer(released, ["anything"])
     assert [row["features"] for row in rows] == ["raw pixels", "PCA", "tiny"]
     assert [row["size"] for row in rows] == [48, 3, 3]
     linear = rows[0]["probes"]["linear"]
     assert linear["value"] > 0.9 and linear["num_train"] == 30  # brightness tells the classes apart
-    text = features.transfer_table(rows)
+    text = models.transfer_table(rows)
     assert "| anything | raw pixels | 48 | " in text and "`tiny`, trained on " in text
 
 
 def test_what_is_kept_is_not_measured_again(released, tmp_path):
     path, speeds = tmp_path / "models.json", {"1": 10.0, "256": 20.0}
-    models = [{"name": name, "probes": 1, "images_per_second": speeds} for name in ("tiny", "gone")]
+    rows = [{"name": name, "probes": 1, "images_per_second": speeds} for name in ("tiny", "gone")]
     names = ("tiny", 3), ("raw pixels", 48), ("PCA", 3), ("gone", 7)
     transfer = [
         {"data": "any", "features": name, "size": size, "probes": 1} for name, size in names
     ]
-    files.write_json(path, {"models": models, "transfer": transfer, "hardware": "here"})
-    kept = features.read_kept(path, parts=())
-    (row,) = features.measure_models(released, 0.02, kept["models"])
+    files.write_json(path, {"models": rows, "transfer": transfer, "hardware": "here"})
+    kept = models.read_kept(path, parts=())
+    (row,) = models.measure_models(released, 0.02, kept["models"])
     assert row["images_per_second"] == speeds and row["latent_dim"] == 3
-    rows = features.measure_transfer(released, ["any"], kept["transfer"])
+    rows = models.measure_transfer(released, ["any"], kept["transfer"])
     assert [row["probes"] for row in rows] == [1, 1, 1]
-    kept = features.read_kept(path, ["tiny"], here="here")
-    assert features.measure_models(released, 0.02, kept["models"])[0]["images_per_second"] != speeds
-    rows = features.measure_transfer(released, ["any"], kept["transfer"])
+    kept = models.read_kept(path, ["tiny"], here="here")
+    assert models.measure_models(released, 0.02, kept["models"])[0]["images_per_second"] != speeds
+    rows = models.measure_transfer(released, ["any"], kept["transfer"])
     assert [row["probes"] == 1 for row in rows] == [True, True, False]
-    kept = features.read_kept(path, parts=["probes"], here="there")
-    assert features.measure_models(released, 0.02, kept["models"])[0]["images_per_second"] == speeds
+    kept = models.read_kept(path, parts=["probes"], here="there")
+    assert models.measure_models(released, 0.02, kept["models"])[0]["images_per_second"] == speeds
     assert not any("probes" in row for row in kept["transfer"])
-    assert features.read_kept(tmp_path / "none") == {"models": [], "transfer": []}
+    assert models.read_kept(tmp_path / "none") == {"models": [], "transfer": []}
     with pytest.raises(ValueError, match="Expected released models among .* Received: 'gone'"):
-        features.read_kept(path, ["gone"], here="here")
+        models.read_kept(path, ["gone"], here="here")
     with pytest.raises(ValueError, match="Expected --parts among .* Received: 'sped'"):
-        features.read_kept(path, parts=["sped"])
+        models.read_kept(path, parts=["sped"])
     with pytest.raises(ValueError, match="Expected a file of 'there'. Received: 'here'"):
-        features.read_kept(path, ["tiny"], here="there")
+        models.read_kept(path, ["tiny"], here="there")
 
 
 def test_a_table_replaces_the_earlier_one_and_nothing_else(tmp_path):
     path = tmp_path / "README.md"
-    path.write_text(f"before\n{features.BEGIN}\nold\n{features.END}\nafter\n")
-    features.into_readme(path, "new")
-    assert path.read_text() == f"before\n{features.BEGIN}\nnew\n{features.END}\nafter\n"
+    path.write_text(f"before\n{models.BEGIN}\nold\n{models.END}\nafter\n")
+    models.into_readme(path, "new")
+    assert path.read_text() == f"before\n{models.BEGIN}\nnew\n{models.END}\nafter\n"
     path.write_text("nothing")
     with pytest.raises(ValueError, match="Expected the lines .* Received: "):
-        features.into_readme(path, "new")
+        models.into_readme(path, "new")
     assert path.read_text() == "nothing"
 
 
 def test_cards_list_models_pages_and_readme_have_the_same_numbers():
     """The documented tables are what the command makes of the cards and of docs/models.json."""
-    root = pathlib.Path(__file__).parents[1]
+    root = pathlib.Path(__file__).parents[2]
     content = files.read_json(root / "docs" / "models.json")
     listed = {model["name"]: model for model in zoo.list_models()}
     assert [row["name"] for row in content["models"]] == list(listed)
     for row in content["models"]:
         model = listed[row["name"]]
-        for column, metric in features.PROBES.items():
+        for column, metric in models.PROBES.items():
             probe, expected = row["probes"][column], model["metrics"][metric]
-            if model["data"] in features.LABELLED:
+            if model["data"] in models.LABELLED:
                 assert expected["value"] is None and probe["value"] > 0.5
             else:
-                assert probe == features.entry(expected)
+                assert probe == models.entry(expected)
         if row["bound"]:
             assert row["bound"]["value"] == model["metrics"][row["bound"]["metric"]]["value"]
     page = (root / "docs" / "models.md").read_text(encoding="utf-8")
-    assert page == features.document(content["models"], content["transfer"], content["hardware"])
-    table = features.models_table(content["models"])
+    assert page == models.document(content["models"], content["transfer"], content["hardware"])
+    table = models.models_table(content["models"])
     readme = (root / "README.md").read_text(encoding="utf-8")
-    assert f"{features.BEGIN}\n{table}\n{features.END}" in readme
+    assert f"{models.BEGIN}\n{table}\n{models.END}" in readme
     for row in content["transfer"]:
-        assert row["probes"]["linear"]["num_train"] == features.NUM_TRANSFER
-        assert row["probes"]["SVM, 1000 labels"]["num_train"] == features.NUM_LABELLED
+        assert row["probes"]["linear"]["num_train"] == models.NUM_TRANSFER
+        assert row["probes"]["SVM, 1000 labels"]["num_train"] == models.NUM_LABELLED
     # The other page with linear probes has those of the second table, where it has the same data.
     probes = {(row["data"], row["features"]): row["probes"] for row in content["transfer"]}
     variants = (root / "docs" / "variants.md").read_text(encoding="utf-8").splitlines()
     for row in content["models"]:
-        own = features.LABELLED.get(row["data"], row["data"])
-        if own in features.TRANSFER:
+        own = models.LABELLED.get(row["data"], row["data"])
+        if own in models.TRANSFER:
             (line,) = (v for v in variants if v.startswith(f"| `{row['name']}` |"))
-            linear = features.percent(probes[own, row["name"]]["linear"])
+            linear = models.percent(probes[own, row["name"]]["linear"])
             assert line.split(" | ")[4] == linear, row["name"]
 
 
