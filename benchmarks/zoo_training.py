@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 import zoo
-from configs.broken_elbo import families
+from configs.broken_elbo import mnist
 from trainers import config as configs
 from trainers import data, loop, runs
 from zoo import optimizers
@@ -33,8 +33,8 @@ def build(network, optimizer="adam", dtype_policy="float32", jit_compile="auto",
     policy = {"dtype": dtype_policy}
     if network == "mlp":
         model = zoo.VAE(zoo.MLPEncoder(2, **policy), zoo.MLPDecoder(2, **policy))
-    elif network in families.FAMILIES:
-        config = families.family_config(configs.default_config(), network)
+    elif network in mnist.get_config.families:
+        config = mnist.get_config(network)
         with runs.dtype_policy(dtype_policy):
             model = zoo.build(configs.model_config(config, (28, 28, 1)))
     else:

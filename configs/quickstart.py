@@ -1,14 +1,15 @@
 """The quickstart: a small dense VAE on scikit-learn's handwritten digits, nothing downloaded.
 
 python -m trainers.train --config=configs/quickstart.py --workdir=/tmp/quickstart
+
+The option `:tiny` runs a few steps.
 """
 
-from trainers.config import complete, default_config
+from trainers.recipe import Recipe
 
 
-def get_config(mode=""):
-    """Returns the config; `:tiny` runs a few steps."""
-    config = default_config()
+def base(config):
+    """Sets the data, the model and the training."""
     config.data.name = "digits"
     config.latent_dim = 8
     config.encoder = {"name": "mlp"}
@@ -20,4 +21,6 @@ def get_config(mode=""):
     config.train.validation_every = 5
     config.train.checkpoint_every = 10
     config.evaluation.num_samples = 500
-    return complete(config, mode)
+
+
+get_config = Recipe(base=base)

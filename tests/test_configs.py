@@ -11,14 +11,14 @@ from absl import flags
 from absl.testing import flagsaver
 
 from configs.broken_elbo import families
-from trainers import data, loop, overrides, train
+from trainers import cuts, data, loop, overrides, train
 from trainers.config import complete, default_config, make_optimizer, model_config, plain
 
 ROOT = pathlib.Path(__file__).parents[1]
 CONFIGS = sorted(
     path.relative_to(ROOT).as_posix()
     for path in (ROOT / "configs").rglob("*.py")
-    if "def get_config(" in path.read_text()
+    if "get_config = " in path.read_text()
 )
 FAMILY_CONFIGS = [path for path in CONFIGS if "broken_elbo" in path]
 
@@ -57,7 +57,7 @@ def test_an_unknown_key_raises(path):
         config.objectiv.beta = 2
     with pytest.raises((KeyError, AttributeError), match="epoch"):
         config.train.epoch = 2
-    with pytest.raises(ValueError, match="mode .*'tiny'.* Received: .*'small'"):
+    with pytest.raises(ValueError, match="scale .*'tiny'.* Received: .*'small'"):
         _load(path, "small")
 
 
@@ -90,7 +90,8 @@ def test_arguments_of_a_family_config():
     path = "configs/broken_elbo/mnist.py"
     config = _load(path, "tiny,+--,target_rate")
     assert (config.family, config.objective.name) == ("+--", "target_rate")
-    assert config.encoder.base.depth == 4 and "networks of depth 4" in config.cut
+    assert config.encoder.base.depth == 4
+    assert "encoder and decoder with depth 4 instead of 32" in cuts.phrases({"config": config})
     assert _load(path, "+--").encoder.base.depth == 32
     with pytest.raises(ValueError, match=r"family \['---', .* Received: '\+\+w'\. Did you mean"):
         _load(path, "++w")

@@ -4,17 +4,26 @@ import numpy as np
 import pytest
 
 import zoo
-from configs.mu_vae import families, fashion, mnist, toy
+from configs.mu_vae import fashion, mnist, toy
+from trainers import cuts
 from trainers.config import model_config
 from zoo.backend import to_numpy
+
+MODELS = {
+    "vae": ("beta", None),
+    "beta_vae": ("beta", None),
+    "mu_vae_1": ("mu", 3.0),
+    "mu_vae_2": ("mu", 6.0),
+}
 
 
 def test_the_four_models_of_both_data_sets():
     for module, name in ((mnist, "mnist"), (fashion, "fashion_mnist")):
-        for family, (objective, radius) in families.MODELS.items():
+        assert tuple(module.get_config.families) == tuple(MODELS)
+        for family, (objective, radius) in MODELS.items():
             config = module.get_config(family)
             assert (config.family, config.data.name) == (family, name)
-            assert config.objective.base.name == objective["name"]
+            assert config.objective.base.name == objective
             assert config.encoder.get("radius") == radius
             assert (config.optimizer.learning_rate, config.train.batch_size) == (1e-4, 64)
         assert module.get_config("").family == "vae"
@@ -22,7 +31,10 @@ def test_the_four_models_of_both_data_sets():
     config = mnist.get_config("mu_vae_2,reduced")
     assert config.encoder.base.depth == config.decoder.depth == 64
     assert config.objective.hidden_units == (1024, 1024, 1024)
-    assert "4 epochs of 20 at a learning rate of 0.0005 instead of 0.0001" in config.cut
+    assert cuts.phrases({"config": config}) == (
+        "4 of 20 epochs",
+        "a learning rate of 0.0005 instead of 0.0001",
+    )
     with pytest.raises(ValueError, match="Received: 'mu_vae'. Did you mean"):
         mnist.get_config("mu_vae")
 
@@ -43,7 +55,7 @@ def test_the_distortion_is_the_squared_error_up_to_its_constant(rng):
 
 
 def test_nine_toys_of_figure_1():
-    assert len(toy.MODELS) == 9 == len(set(toy.FAMILIES))
+    assert len(toy.MODELS) == 9 == len(toy.get_config.families)
     for family, (row, activation) in toy.MODELS.items():
         config = toy.get_config(family)
         encoder = config.encoder.base if "base" in config.encoder else config.encoder

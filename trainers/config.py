@@ -4,8 +4,10 @@ import math
 
 from ml_collections import ConfigDict
 
+from trainers import cuts, settings
 from trainers.parts import (
     OpenConfig,
+    flat,
     model_config,
     part_config,
     plain,
@@ -15,7 +17,7 @@ from trainers.parts import (
     with_tuples,
 )
 
-__all__ = ["model_config", "plain"]
+__all__ = ["flat", "model_config", "plain"]
 
 # Keys that say where things are and when work is saved, and not what is computed: with another
 # value it is still the same run.
@@ -23,6 +25,18 @@ NOT_IDENTITY = (
     *("data.data_dir", "data.download", "evaluation.classifier"),
     "train.checkpoint_minutes",
 )
+# What is said about a run: its author's words, and the paper's values.
+ABOUT = ("cut", "paper_run")
+# The smallest scale, for seeing that all of a run works: two epochs of three steps, and a small
+# test set, unless the config says which test images to take.
+TINY = {
+    "data.limit": lambda config: 2 * config.train.batch_size + 1,
+    "data.test_limit": lambda config: config.data.test_limit if config.data.test_split else 100,
+    "train.epochs": 2,
+    "train.validation_examples": 50,
+    "evaluation.num_samples": 5,
+    "evaluation.nll_examples": 50,
+}
 # float16 is not among them: its gradients would need their losses scaled.
 DTYPE_POLICIES = ("float32", "mixed_bfloat16")
 # The smallest values; 0 stands for "none", "all" or "as the rule says".
@@ -48,7 +62,8 @@ def default_config():
     return OpenConfig(
         {
             "paper": "",
-            "cut": "",  # What the run shortens of its paper's, said in its report and card.
+            "cut": "",  # A difference from the paper's run, in words: one that no key shows.
+            "paper_run": {},  # What the paper's run has; see trainers.cuts.
             "seed": 17,
             "latent_dim": 2,
             "data": {
@@ -117,8 +132,8 @@ def complete(config, mode=""):
 
     Args:
         config: A `ConfigDict` made from `default_config()`.
-        mode: What stands after the colon of `--config=FILE:mode`: "" or "tiny", which cuts the run
-            to two epochs of a few steps and a small test set, to see that all of it works.
+        mode: What stands after the colon of `--config=FILE:mode`: "", or "tiny" for `TINY`, two
+            epochs of a few steps.
 
     Returns:
         The same config.
@@ -128,20 +143,15 @@ def complete(config, mode=""):
     """
     if mode not in ("", "tiny"):
         raise ValueError(f"Expected the mode '' or 'tiny'. Received: mode={mode!r}")
-    if mode == "tiny":
-        config.cut = "tiny mode: two epochs of three steps"
-        config.data.limit = 2 * config.train.batch_size + 1
-        if not config.data.test_split:
-            config.data.test_limit = 100
-        config.train.epochs = 2
-        config.train.validation_examples = 50
-        config.evaluation.num_samples = 5
-        config.evaluation.nll_examples = 50
     with config.unlocked():
         for room, registry in rooms().items():
             config[room] = part_config(plain(config[room]), registry)
         config.data = _open(config.data)
         config.evaluation = ConfigDict(with_tuples(plain(config.evaluation)))
+    if mode == "tiny":
+        whole = {key: v for key, v in cuts.reference(config).items() if key in TINY}
+        settings.set_values(config, TINY)
+        config.paper_run = cuts.nested(whole)
     return config.lock()
 
 
@@ -214,23 +224,20 @@ def check_numbers(config):
     check_names([config["train"]["dtype_policy"]], DTYPE_POLICIES, "train.dtype_policy")
 
 
-def flat(config, prefix=""):
-    """Returns `{"data.name": "digits", ...}`."""
-    found = {}
-    for key, value in plain(config).items():
-        if isinstance(value, dict):
-            found.update(flat(value, f"{prefix}{key}."))
-        else:
-            found[f"{prefix}{key}"] = value
-    return found
+def filled(config):
+    """Returns a config as `flat` does, with every key and argument that it lacks at its default.
 
+    What is said about the run, `ABOUT`, is left out.
 
-def _filled(config):
+    Raises:
+        ValueError: If a part's name is unknown.
+    """
     parts = {
         room: with_numbers(with_defaults(plain(config[room]), registry))
         for room, registry in rooms().items()
     }
-    return {**flat(default_config()), **flat({**plain(config), **parts})}
+    values = {**flat(default_config()), **flat({**plain(config), **parts})}
+    return {key: value for key, value in values.items() if key.split(".")[0] not in ABOUT}
 
 
 def differences(ours, theirs):
@@ -238,7 +245,7 @@ def differences(ours, theirs):
 
     An argument that one of them lacks, because it came with a later version, is at its default.
     """
-    ours, theirs = _filled(ours), _filled(theirs)
+    ours, theirs = filled(ours), filled(theirs)
     keys = sorted(set(ours) | set(theirs))
     return [
         f"{key}: {theirs.get(key, 'absent')!r} there, {ours.get(key, 'absent')!r} here"

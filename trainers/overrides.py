@@ -1,11 +1,6 @@
-"""The flag `--config=FILE:WORDS`, whose keys are flags too: `--config.encoder.name=dcgan`.
+"""The flag `--config=FILE:OPTIONS`, whose keys are flags too: `--config.encoder.name=dcgan`."""
 
-A part is swapped first, whatever the order of the flags; then its new arguments can be set.
-"""
-
-import ast
 import importlib.util
-import re
 import sys
 import traceback
 from pathlib import Path
@@ -13,33 +8,19 @@ from pathlib import Path
 from absl import flags
 from ml_collections import ConfigDict, config_flags
 
+from trainers import settings
 from trainers.errors import explain, one_line
-from trainers.parts import Anything, PartConfig
+from trainers.parts import PartConfig
+from trainers.recipe import Recipe
 from trainers.starting import start_tensorflow
 from zoo.registry import nearest
 
 ROOT = Path(__file__).resolve().parents[1]
 HELP = (
-    "FILE or FILE:WORDS, a Python file with `get_config`. --config.KEY=VALUE changes a key, "
+    "FILE or FILE:OPTIONS, a Python file with `get_config`. --config.KEY=VALUE changes a key, "
     "--config.encoder.name=NAME swaps a part for another with its own arguments; --config=FILE "
     "--help lists the keys."
 )
-
-
-class _LiteralParser(flags.ArgumentParser):
-    """Reads a value as a Python literal, or as a word where it is none."""
-
-    def parse(self, argument):
-        """Returns the value of a flag's text; a default that is no text stays as it is."""
-        if not isinstance(argument, str):
-            return argument
-        try:
-            return ast.literal_eval(argument)
-        except (SyntaxError, ValueError):
-            return argument
-
-
-config_flags.register_flag_parser_for_type(Anything, _LiteralParser())
 
 
 def define_config(help, flag_values=flags.FLAGS, sys_argv=None):
@@ -70,14 +51,16 @@ class _Parser(flags.ArgumentParser):
         self.sys_argv = sys_argv
 
     def parse(self, argument):
-        """Returns the config of `FILE` or `FILE:WORDS`, locked."""
-        config = load(argument)
+        """Returns the config of `FILE` or `FILE:OPTIONS`, locked.
+
+        A `Recipe` sets the flags itself, before it derives anything. Of other configs the parts
+        are swapped here; ml_collections sets the values afterwards.
+        """
         argv = sys.argv if self.sys_argv is None else self.sys_argv
-        changes = overrides(flags.FLAGS.read_flags_from_files(argv, force_gnu=False))
-        for key, value in sorted(changes, key=lambda change: change[0].count(".")):
-            _swap(config, key, value)
-        for key, _ in changes:
-            check_key(config, key)
+        argv = flags.FLAGS.read_flags_from_files(argv, force_gnu=False)
+        arguments = settings.config_flags_of(argv)
+        config = load(argument, arguments)
+        settings.swap_parts(config, arguments)
         return config.lock()
 
     def flag_type(self):
@@ -85,48 +68,15 @@ class _Parser(flags.ArgumentParser):
         return "config object"
 
 
-def overrides(argv):
-    """Returns `[(key, value), ...]` of the flags `--config.key=value` of a command line."""
-    result = []
-    for index, argument in enumerate(argv):
-        match = re.fullmatch(r"--?(?:no)?config\.([^=]+)(?:=(.*))?", argument, re.DOTALL)
-        if match:
-            following = argv[index + 1] if index + 1 < len(argv) else ""
-            result.append((match[1], following if match[2] is None else match[2]))
-    return result
-
-
-def _swap(config, key, value):
-    """Swaps the part whose name `key` is, if it is a part's."""
-    *path, last = key.split(".")
-    for word in path:
-        config = config.get(word) if isinstance(config, ConfigDict) else None
-    if last == "name" and isinstance(config, PartConfig):
-        config.name = value
-
-
-def check_key(config, key):
-    """Raises ValueError if a config has no such key; offers the nearest."""
-    path = "config"
-    for word in key.split("."):
-        keys = config.keys() if isinstance(config, ConfigDict) else []
-        if word not in keys:
-            name = f" of {config['name']!r}" if isinstance(config, PartConfig) else ""
-            raise ValueError(
-                f"Expected a key of {path}{name} among {sorted(keys)}. "
-                f"Received: --config.{key}.{nearest(word, keys)}"
-            )
-        path, config = f"{path}.{word}", config[word]
-
-
-def load(argument):
+def load(argument, arguments=()):
     """Returns what `get_config` of a config's file returns.
 
     A path that begins with `configs/` and is not there is looked for in this project: the
     configs that come with it are found from every folder.
 
     Args:
-        argument: `FILE` or `FILE:WORDS`; the words are the argument of `get_config`.
+        argument: `FILE` or `FILE:OPTIONS`; the options are the argument of `get_config`.
+        arguments: Flags `--config.key=value`, for a `get_config` that is a `Recipe`.
 
     Raises:
         flags.IllegalFlagValueError: If there is no such file, if it raises an error, or if it
@@ -141,7 +91,12 @@ def load(argument):
     try:
         spec.loader.exec_module(module)
         get_config = getattr(module, "get_config", lambda *words: None)
-        config = get_config(*([words] if colon else []))
+        if isinstance(get_config, Recipe):
+            config = get_config(words, arguments)
+        else:
+            config = get_config(*([words] if colon else []))
+    except flags.Error:  # of a flag's value
+        raise
     except Exception as error:
         raise flags.IllegalFlagValueError(_where(error, file, argument)) from error
     if not isinstance(config, ConfigDict):
@@ -192,7 +147,7 @@ def listing(argument):
     """Returns the keys of a config with their values, as flags, one a line.
 
     Args:
-        argument: `FILE` or `FILE:WORDS`.
+        argument: `FILE` or `FILE:OPTIONS`.
     """
     return "\n".join(_lines(load(argument), "--config"))
 
@@ -200,6 +155,8 @@ def listing(argument):
 def _lines(config, path):
     lines = []
     for key, value in config.items():
+        if key == "paper_run":  # a record, not a setting
+            continue
         if isinstance(value, ConfigDict):
             lines += _lines(value, f"{path}.{key}")
         else:

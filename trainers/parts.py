@@ -243,6 +243,17 @@ def plain(value):
     return value
 
 
+def flat(config, prefix=""):
+    """Returns `{"data.name": "digits", ...}`."""
+    result = {}
+    for key, value in plain(config).items():
+        if isinstance(value, dict):
+            result.update(flat(value, f"{prefix}{key}."))
+        else:
+            result[f"{prefix}{key}"] = value
+    return result
+
+
 def with_tuples(value):
     """Returns lists as tuples, which a flag can set: `--config.encoder.hidden_units="(5, 5)"`."""
     if isinstance(value, dict):

@@ -11,6 +11,7 @@ from absl import logging
 import zoo
 from trainers import (
     checkpoints,
+    cuts,
     data,
     environment,
     evaluation_record,
@@ -236,7 +237,7 @@ def load_run(workdir):
         "epochs": run.history[-1]["epoch"] if run.history else 0,
         "seconds": round(sum(row["seconds"] for row in run.history), 1),
         "hardware": saved["hardware"],
-        "cut": "; ".join(filter(None, _cut(run, saved))),
+        "cut": cuts.text(cuts.phrases(saved)),
     }
     return dataclasses.replace(run, training=training)
 
@@ -300,20 +301,8 @@ def write_report(workdir, run, splits=None):
         command=origin["command"],
         seconds=sum(row["seconds"] for row in run.history),
         hardware=origin["hardware"],
-        cut=_cut(run, origin),
+        cut=cuts.text(cuts.phrases(origin)),
     )
-
-
-def _cut(run, origin):
-    """Returns what a run cuts, in sentences; `origin` is what its `config.json` holds."""
-    limit = run.config["data"]["limit"] if origin.get("is_limited", True) else 0
-    drawn = origin.get("limit_rule") == "drawn"
-    few = f"{limit} drawn training examples alone" if drawn else ""
-    return [
-        run.config.get("cut", ""),
-        precision(run.config),
-        (few or f"the first {limit} training examples alone") if limit else "",
-    ]
 
 
 def precision(config):

@@ -6,60 +6,47 @@
 
 Families: `learned` (the default; Sigma learned, prior N(0, I), ELBO) and `bilbo` (Sigma =
 encoder.scale^2 I; the paper has I and I/100), as in `configs/bilbo/families.py`. After training
-the optimal prior of either, eq. 4, is `zoo.aggregate.prior_variance`.
+the optimal prior of either, eq. 4, is `zoo.aggregate.prior_variance`. Scales: `tiny` and `reduced`.
 
 The paper takes "the network architecture from [Barron] with the RGB Pixel model" and prints none
-of it. Here: the convolutions of `broken_elbo` F.1 and F.2, whose layers and depths that network
-shares, and Gaussian pixels of one learned scale. 10,000 iterations are two epochs of 160,000
-images in batches of 32, as that work trains with; the face is cut to 140 x 140 pixels first. Adam
-1e-3, as for MNIST.
+of it. Here the networks are the convolutions of `broken_elbo` F.1 and F.2, whose layers and depths
+that network shares, and Gaussian pixels of one learned scale. 10,000 iterations are two epochs of
+160,000 images in batches of 32, as that work trains with. The face is first cropped to 140 x 140
+pixels. Adam 1e-3, as for MNIST.
 
 CelebA is not downloaded without being asked for: its terms allow research alone. `python -m
 trainers.prepare --name=celeb_a` prepares it. A folder of pictures does as well, by
 `--config.data.name=folder:PATH --config.data.train_split=train --config.data.test_split=test`.
 """
 
-from configs import words
-from configs.bilbo import families
-from trainers.config import complete, default_config
-
-FAMILIES = ("learned", "bilbo")
-DEPTH = {"": 32, "tiny": 4, "reduced": 8}
-LIKELIHOOD = {"name": "gaussian", "scale": "scalar"}
+from configs.bilbo.families import BILBO, LEARNED
+from trainers.recipe import Recipe
 
 
-def get_config(argument=""):
-    """Returns a family's config, by `:bilbo` say; with `,tiny` or `,reduced` a cut one."""
-    kinds = {"family": FAMILIES, "mode": ("", "tiny", "reduced")}
-    family, mode = words.parse(argument, **kinds).values()
-    config = default_config()
-    config.paper = "bilbo"
+def base(config):
+    """Sets what both families share."""
     config.latent_dim = 16
     config.data.update(name="celeb_a", download=False, crop=140, image_size=64, limit=160000)
-    families.set_family(config, family)
-    scale = config.encoder.scale
-    config.encoder = {"name": "gated_conv", "depth": DEPTH[mode], "scale": scale}
-    config.decoder = {"name": "gated_deconv", "depth": DEPTH[mode], "likelihood": LIKELIHOOD}
+    config.encoder = {"name": "gated_conv"}
+    config.decoder = {"name": "gated_deconv", "likelihood": {"name": "gaussian", "scale": "scalar"}}
     config.optimizer.learning_rate = 1e-3
     config.train.epochs = 2
     config.train.batch_size = 32
     config.train.validation_examples = 1000
     config.train.pictures_every = 1
-    config.evaluation.metrics = ["rate", "distortion", "elbo", "active_units"]
-    return _cut(complete(config, "tiny" if mode == "tiny" else ""), mode)
+    config.evaluation.metrics = ("rate", "distortion", "elbo", "active_units")
 
 
-def _cut(config, mode):
-    """Cuts a complete config as its mode says."""
-    if mode == "tiny":
-        config.cut += f"; networks of depth {DEPTH[mode]}"
-    if mode == "reduced":
-        config.data.limit = 8000
-        config.data.test_split = "test[:2000]"
-        config.train.epochs = 4
-        config.train.validation_examples = 200
-        config.cut = (
-            "1,000 of 10,000 iterations, on 8,000 images; convolutions of depth 8 and 16 where "
-            "the paper has 32 and 64"
-        )
-    return config
+SCALES = {
+    "tiny": {"encoder.depth": 4, "decoder.depth": 4},
+    "reduced": {  # 1,000 iterations
+        **{"encoder.depth": 8, "decoder.depth": 8},
+        "data.limit": 8000,
+        "data.test_split": "test[:2000]",
+        "train.epochs": 4,
+        "train.validation_examples": 200,
+    },
+}
+get_config = Recipe(
+    "bilbo", base=base, families={"learned": LEARNED, "bilbo": BILBO}, scales=SCALES
+)

@@ -13,59 +13,47 @@ The first three and the last two have Bernoulli likelihoods. Section 7.2 trains 
 with BILBO, so they do here.
 """
 
-from trainers.config import complete
-
-LEARNED = "softplus_scale"  # Sigma of an output layer read as standard deviations, section 7
-BERNOULLI = {"name": "bernoulli"}
-BAGGINS = {"name": "baggins", "tau": 0.2}
-# Name -> scale of the posterior (sigma where it is a number), objective, likelihood, is scaled.
-FAMILIES = {
-    "learned": (LEARNED, "beta", BERNOULLI, False),
-    "constant": (1.0, "beta", BERNOULLI, False),
-    "bilbo": (1.0, "bilbo", BERNOULLI, False),
-    "learned_t": (1.0, "bilbo", {"name": "gaussian", "scale": "learned"}, False),
-    "constant_t": (1.0, "bilbo", {"name": "gaussian", "scale": 1.0}, False),
-    "baggins": (1.0, "bilbo", BAGGINS, False),
-    "constant_baggins": (1.0, "beta", BAGGINS, False),
-    "learned_scaled": (LEARNED, "beta", BERNOULLI, True),
-    "bilbo_scaled": (1.0, "bilbo", BERNOULLI, True),
+# Sigma of an output layer, whose values are standard deviations, section 7.
+LEARNED_SIGMA = "softplus_scale"
+LEARNED = {
+    "encoder.scale": LEARNED_SIGMA,
+    "marginal": {"name": "normal"},
+    "objective": {"name": "beta"},
 }
-TINY_UNITS = (16, 16)
+CONSTANT = {
+    "encoder.scale": 1.0,  # sigma
+    "marginal": {"name": "floating"},
+    "objective": {"name": "beta"},
+}
+BILBO = {**CONSTANT, "objective": {"name": "bilbo"}}
 
 
-def set_family(config, family):
-    """Sets the four parts of a config to those of a family, their networks dense."""
-    scale, objective, likelihood, is_scaled = FAMILIES[family]
-    encoder = {"name": "mlp", "scale": scale}
-    decoder = {"name": "mlp", "likelihood": likelihood}
-    if is_scaled:
-        # The outer decoder has a likelihood argument of none of its own: it is its base's.
-        encoder = {"name": "scaled", "base": encoder, "factor": 1.0}
-        decoder = {"name": "scaled", "base": decoder, "factor": 1.0}
-    config.family = family
-    config.encoder, config.decoder = encoder, decoder
-    config.marginal = {"name": "normal" if scale == LEARNED else "floating"}
-    config.objective = {"name": objective}
+def with_likelihood(family, **likelihood):
+    """Returns a family with another likelihood than that of its networks."""
+    return {**family, "decoder.likelihood": likelihood}
 
 
-def complete_mode(config, mode, reduced_epochs):
-    """Completes a config of MNIST in a mode: the paper's run, or a cut one, and says what is cut.
+def scaled(family):
+    """Returns a family whose mu is multiplied by a factor, by which the decoder divides."""
 
-    Args:
-        config: A config that `set_family` was called with.
-        mode: "", "tiny" or "reduced".
-        reduced_epochs: What one core trains in about two minutes.
-    """
-    epochs = config.train.epochs
-    config = complete(config, "tiny" if mode == "tiny" else "")
-    if mode == "tiny":
-        for part in (config.encoder, config.decoder):
-            inner = part.base if "base" in part else part
-            inner.hidden_units = TINY_UNITS
-        config.cut += "; networks of two layers of 16"
-    if mode == "reduced":
-        config.train.epochs = reduced_epochs
-        config.train.validation_every = 1
-        config.evaluation.nll_examples = 1000
-        config.cut = f"{reduced_epochs} of {epochs} epochs"
-    return config
+    def change(config):
+        config.encoder = {"name": "scaled", "base": config.encoder.to_dict(), "factor": 1.0}
+        config.decoder = {"name": "scaled", "base": config.decoder.to_dict(), "factor": 1.0}
+        config.encoder.base.scale = family["encoder.scale"]
+        config.marginal = family["marginal"]
+        config.objective = family["objective"]
+
+    return change
+
+
+FAMILIES = {
+    "learned": LEARNED,
+    "constant": CONSTANT,
+    "bilbo": BILBO,
+    "learned_t": with_likelihood(BILBO, name="gaussian", scale="learned"),
+    "constant_t": with_likelihood(BILBO, name="gaussian", scale=1.0),
+    "baggins": with_likelihood(BILBO, name="baggins", tau=0.2),
+    "constant_baggins": with_likelihood(CONSTANT, name="baggins", tau=0.2),
+    "learned_scaled": scaled(LEARNED),
+    "bilbo_scaled": scaled(BILBO),
+}

@@ -1,12 +1,11 @@
 """The twelve families of `broken_elbo`: encoder {-,+} x decoder {-,+} x marginal {-,+,v}.
 
-Written as three letters, `-+v` say; `+` is the richer part, `v` the VampPrior.
+A family is written as three letters, such as `-+v`. `+` is the richer part, `v` the VampPrior.
 """
 
 import itertools
 
-import configs.words
-from trainers.config import complete
+from trainers.recipe import Recipe
 
 ENCODERS = {
     "-": {"name": "gated_conv"},
@@ -17,107 +16,84 @@ DECODERS = {
     "+": {"name": "pixelcnn"},
 }
 MARGINALS = {"-": {"name": "normal"}, "+": {"name": "maf"}, "v": {"name": "vamp"}}
-OBJECTIVES = {
-    "beta": {"name": "beta", "beta": 1.0},
-    "target_rate": {"name": "target_rate", "target": 10.0},
+FAMILIES = {
+    "".join(letters): {
+        "encoder": ENCODERS[letters[0]],
+        "decoder": DECODERS[letters[1]],
+        "marginal": MARGINALS[letters[2]],
+    }
+    for letters in itertools.product(ENCODERS, DECODERS, MARGINALS)
 }
-FAMILIES = tuple("".join(letters) for letters in itertools.product(ENCODERS, DECODERS, MARGINALS))
+OBJECTIVES = {
+    "beta": {"objective": {"name": "beta", "beta": 1.0}},
+    "target_rate": {"objective": {"name": "target_rate", "target": 10.0}},
+}
+# For seeing that all works. In a flow of 64 latents each sees all before it with 63 units.
+TINY = {
+    **{"encoder.depth": 4, "encoder.hidden_units": (64, 64)},
+    **{"decoder.depth": 4, "decoder.num_resnets": 1},
+    **{"marginal.hidden_units": (64, 64), "marginal.num_pseudo_inputs": 10},
+}
 
-# Tiny mode is for seeing that all works, so that its networks are tiny as well; reduced mode is
-# what two cores train in minutes. In a flow of 64 latents each sees all before it with 63 units.
-TINY = {"depth": 4, "num_resnets": 1, "hidden_units": (64, 64), "num_pseudo_inputs": 10}
-REDUCED = {"depth": 16, "num_pseudo_inputs": 50}
-REDUCED_EXAMPLES = 20000
 
-
-def family_config(config, argument, reduced_epochs=1, images=None):
-    """Completes a config of this paper, its data given, as `argument` says.
-
-    Args:
-        config: A `ConfigDict` made from `default_config()`.
-        argument: What stands after the colon of `--config=FILE:++v,target_rate,tiny`: a family,
-            an objective and a mode (`tiny`, `reduced`), in any order, each of them optional.
-        reduced_epochs: Of an autoregressive decoder in reduced mode: 1 is 20,000 images of MNIST.
-        images: What training and test images a config has that are fewer than the paper's, in words
-            for `cut`; none are taken away then.
-
-    Raises:
-        ValueError: If a word is none of these, or there are two of a kind.
-    """
-    family, objective, mode = parse(argument)
-    encoder, decoder, marginal = family
-    config.paper = "broken_elbo"
-    config.family = family
+def base(config):
+    """Sets what all families share, on both data sets."""
     config.latent_dim = 64
-    config.encoder = ENCODERS[encoder]
-    config.decoder = DECODERS[decoder]
-    config.marginal = MARGINALS[marginal]
-    config.objective = OBJECTIVES[objective]
     config.optimizer.name = "normalized_adam"
     config.optimizer.learning_rate = 3e-4
     config.optimizer.schedule = "constant_then_linear"
     config.optimizer.constant_share = 0.5
     config.train.batch_size = 100
     config.train.validation_examples = 1000
-    config.evaluation.metrics = ["rate", "distortion", "elbo", "nll", "active_units"]
+    config.evaluation.metrics = ("rate", "distortion", "elbo", "nll", "active_units")
     config.evaluation.num_samples = 100
     config.evaluation.nll_examples = 1000
-    if mode == "reduced":
-        return _reduce(complete(config), reduced_epochs, images)
-    return _tiny(complete(config, mode)) if mode == "tiny" else complete(config)
 
 
-def parse(argument):
-    """Returns (family, objective, mode) of a config's argument, by default `---`, beta and ""."""
-    words = {"family": FAMILIES, "objective": tuple(OBJECTIVES), "mode": ("", "tiny", "reduced")}
-    return tuple(configs.words.parse(argument, **words).values())
-
-
-def _tiny(config):
-    """Makes the networks of a complete config in tiny mode tiny, and says so in `cut`."""
-    _set_widths(config, TINY)
-    config.cut += (
-        "; networks of depth 4 with one residual layer in each block of a PixelCNN, flows of 64 "
-        "units, 10 pseudo-inputs"
-    )
-    return config
-
-
-def _reduce(config, epochs, images):
-    """Cuts a complete config to what one core trains in a few minutes, and says so in `cut`.
+def reduced(epochs, **data):
+    """Returns the scale that one core trains in a few minutes.
 
     Few steps need larger ones than the paper's 3e-4: 1e-3 for simple decoders, 2e-3 for
     autoregressive ones (at 3e-3 the rate of `+-v` fell to zero). Simple decoders,
     which are faster and learn more slowly, get twice the epochs.
+
+    Args:
+        epochs: Those of an autoregressive decoder; 1 is 20,000 images of MNIST.
+        **data: Keys of `config.data` with their values.
     """
-    is_simple = config.family[1] == "-"
-    _set_widths(config, REDUCED)
-    if images is None:
-        images = f"at most {REDUCED_EXAMPLES:,} training images", "at most 2,000 test images"
-        config.data.limit = REDUCED_EXAMPLES
-        config.data.test_split = config.data.test_split or "test[:2000]"
-    config.train.epochs = 2 * epochs if is_simple else epochs
-    config.train.batch_size = 50
-    config.train.validation_examples = 200
-    config.train.validation_every = epochs
-    config.train.checkpoint_every = epochs
-    config.train.pictures_every = 0
-    config.optimizer.learning_rate = 1e-3 if is_simple else 2e-3
-    config.evaluation.num_samples = 32
-    config.evaluation.nll_examples = 100
-    config.cut = (
-        f"{images[0]} for {config.train.epochs} of 200 epochs, in batches of 50 at a learning rate "
-        f"of {config.optimizer.learning_rate}; depth 16 (of 32 in simple networks, of 64 in "
-        f"autoregressive ones), 50 pseudo-inputs of a VampPrior; {images[1]}"
+
+    def scale(config):
+        is_simple = config.family[1] == "-"
+        return {
+            **{"encoder.depth": 16, "decoder.depth": 16, "marginal.num_pseudo_inputs": 50},
+            **{f"data.{key}": value for key, value in data.items()},
+            "train.epochs": 2 * epochs if is_simple else epochs,
+            "train.batch_size": 50,
+            "train.validation_examples": 200,
+            "train.validation_every": epochs,
+            "train.checkpoint_every": epochs,
+            "train.pictures_every": 0,
+            "optimizer.learning_rate": 1e-3 if is_simple else 2e-3,
+            "evaluation.num_samples": 32,
+            "evaluation.nll_examples": 100,
+        }
+
+    return scale
+
+
+def recipe(data, reduced, paper_run):
+    """Returns the recipe of a data set.
+
+    Args:
+        data: A function that sets the data and the epochs of a config.
+        reduced: The reduced scale.
+        paper_run: What the paper's run has and the full scale here has not.
+    """
+    return Recipe(
+        "broken_elbo",
+        base=(base, data),
+        families=FAMILIES,
+        options={"objective": OBJECTIVES},
+        scales={"tiny": TINY, "reduced": reduced},
+        paper_run=paper_run,
     )
-    return config
-
-
-def _set_widths(config, widths):
-    parts = [config.encoder, config.decoder, config.marginal]
-    if "base" in config.encoder:
-        parts.append(config.encoder.base)
-    for part in parts:
-        for key, value in widths.items():
-            if key in part:
-                part[key] = value

@@ -1,4 +1,4 @@
-"""`mu_vae` on MNIST: VAE, beta-VAE and two mu-VAEs with a classifier beside them.
+"""`mu_vae` on MNIST: VAE, beta-VAE and two mu-VAEs, each with a classifier.
 
     export TFDS_DATA_DIR=...
     python -m trainers.train --config=configs/mu_vae/mnist.py --workdir=DIR
@@ -8,16 +8,10 @@
 
 The families: `vae` (the default), `beta_vae` (beta 4), `mu_vae_1` and `mu_vae_2` (clipped at c = 3
 and 6). Table 4's networks, Adam 1e-4, batch 64, 10 latents. The classifier's test accuracy in the
-paper's Table 1 is 93.42, 62.45, 95.28 and 96.44%. What its text leaves open is settled in
-`configs/mu_vae/families.py`.
+paper's Table 1 is 93.42, 62.45, 95.28 and 96.44%. Scales: `tiny` and `reduced`. What the text
+leaves open is at the top of `configs/mu_vae/families.py`.
 """
 
-from configs.mu_vae import families
-from trainers.config import default_config
+from configs.mu_vae.families import recipe
 
-
-def get_config(argument=""):
-    """Returns a family's config, by `:mu_vae_1` say; with `,tiny` or `,reduced` a cut one."""
-    config = default_config()
-    config.data.name = "mnist"
-    return families.family_config(config, argument)
+get_config = recipe.on(name="mnist")

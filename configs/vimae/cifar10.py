@@ -4,24 +4,20 @@
         --workdir=DIR
 
 Families: `vae` (the default), `beta_h`, `beta_a`, `vimae_n`, `vimae_l`; see
-`configs/vimae/families.py`. The paper trains 60 epochs of 50,000 images; an SVM on 1000 labels
-reaches 29% to 32%, the FID is 103 (VIMAE-l), 104 (VIMAE-n), 168 (VAE). `,reduced` is what one core
-trains in about three minutes.
+`configs/vimae/families.py`. The paper trains 60 epochs of 50,000 images. An SVM on 1000 labels
+reaches 29% to 32%. The FID is 103 (VIMAE-l), 104 (VIMAE-n), 168 (VAE). Scales: `tiny`, and
+`reduced`, which one core trains in about three minutes.
 """
 
-from configs.vimae import families
-from trainers.config import default_config
-
-REDUCED = {"width": 1 / 16, "epochs": 7, "cut": ""}
+from configs.vimae.families import COLOUR, CORRUPTIONS, METRICS, networks, recipe, reduced
 
 
-def get_config(argument=""):
-    """Returns a model's config, by `:vimae_n` say; with `,tiny` or `,reduced` a cut one."""
-    config = default_config()
+def base(config):
+    """Sets the data, the epochs and the metrics."""
     config.data.name = "cifar10"
     config.data.image_size = 32
-    families.networks(config, 64, 5, (1024, 512, 256, 128))
     config.train.epochs = 60
-    config, mode = families.base_config(config, argument, families.COLOUR)
-    config.evaluation.metrics += [f"svm_1000{how}" for how in families.CORRUPTIONS["cifar10"]]
-    return families.finish(config, mode, REDUCED)
+    config.evaluation.metrics = (*METRICS, *(f"svm_1000{how}" for how in CORRUPTIONS["cifar10"]))
+
+
+get_config = recipe(COLOUR, networks(64, 5, (1024, 512, 256, 128)), base, reduced=reduced(7))

@@ -6,7 +6,7 @@
     vimae_n   infomax (eq. 7), lambda 10 or 100, MMD to N(0, I)
     vimae_l   the same, MMD to the logistic of unit variance
 
-Readings of what the paper leaves open:
+How the paper is interpreted where it leaves something open:
 
 - Reconstruction is |x - x'|^2, summed over all elements, of pixels in [0, 1] with a sigmoid: a
   Gaussian likelihood of variance 1/2. The masks of section 5.3 "force to 0", which is black there.
@@ -26,12 +26,10 @@ Readings of what the paper leaves open:
   decoder's first map is 4 x 4 instead of 8 x 8.
 """
 
-import configs.words
-from trainers.config import complete
+from trainers.recipe import Recipe, same_as
 
 GREY = {"beta_h": 10.0, "beta_a": 0.2, "lambda_": 10.0}
 COLOUR = {"beta_h": 100.0, "beta_a": 0.4, "lambda_": 100.0}
-FAMILIES = ("vae", "beta_h", "beta_a", "vimae_n", "vimae_l")
 LIKELIHOOD = {"name": "gaussian", "scale": 0.5**0.5, "mean_activation": "sigmoid"}
 METRICS = ("reconstruction_l2", "rate", "mmd", "log_det_cov")
 # Of section 5.3 on labelled data, with what corrupts the test images.
@@ -39,91 +37,75 @@ CORRUPTIONS = {
     "mnist": ("", "_noise_0.2", "_noise_0.4", "_mask_0.2", "_mask_0.5"),
     "cifar10": ("", "_noise_0.3", "_mask_0.2"),
 }
-TINY_WIDTH, TINY_UNITS = 1 / 64, (16, 16, 16)
+TINY = {
+    **{"encoder.width": 1 / 64, "decoder.width": 1 / 64},
+    **{"encoder.hidden_units": (16, 16, 16), "decoder.hidden_units": (16, 16, 16)},
+}
 
 
-def base_config(config, argument, weights):
-    """Fills in what all experiments share; returns (config, mode), not yet complete.
-
-    Args:
-        config: A `ConfigDict` made from `default_config()`, with encoder and decoder given.
-        argument: What stands after the colon of `--config=FILE:vimae_n,reduced`: a family and a
-            mode (`tiny`, `reduced`), in any order, each of them optional.
-        weights: `GREY` or `COLOUR`.
-
-    Raises:
-        ValueError: If a word is neither, or there are two of a kind.
-    """
-    words = configs.words.parse(argument, family=FAMILIES, mode=("", "tiny", "reduced"))
-    family = words["family"]
-    config.paper = "vimae"
-    config.family = family
-    config.decoder.likelihood = LIKELIHOOD
-    if family.startswith("vimae"):
-        base = {**config.encoder.to_dict(), "scale": "deterministic"}
-        config.encoder = {"name": "pixel_noise", "base": base, "limit": 0.01}
-        config.marginal = {"name": "logistic" if family == "vimae_l" else "normal"}
-        config.objective = {
-            "name": "infomax",
-            "lambda_": weights["lambda_"],
-            "divergence": {"name": "mmd", "kernel": "imq"},
-        }
-    else:
-        config.encoder.scale = "log_variance"
-        config.objective = {"name": "beta", "beta": weights.get(family, 1.0)}
+def training(config):
+    """Sets the optimisation of section 5 and what every run measures."""
     config.optimizer.learning_rate = 1e-3
     config.optimizer.beta_1 = 0.5
     config.train.batch_size = 100
     config.train.validation_examples = 1000
-    config.evaluation.metrics = list(METRICS)
-    return config, words["mode"]
+    config.evaluation.metrics = METRICS
 
 
-def networks(config, latent_dim, kernel_size, decoder_filters):
-    """Gives a config the paper's DCGAN networks."""
-    config.latent_dim = latent_dim
+def networks(latent_dim, kernel_size, decoder_filters):
+    """Returns the paper's DCGAN networks, as a change of a config."""
     shared = {"name": "dcgan", "kernel_size": kernel_size, "width": 1.0}
-    config.encoder = dict(shared)
-    config.decoder = {**shared, "filters": decoder_filters}
+    return {
+        "latent_dim": latent_dim,
+        "encoder": shared,
+        "decoder": {**shared, "filters": decoder_filters, "likelihood": LIKELIHOOD},
+    }
 
 
-def finish(config, mode, reduced=None):
-    """Completes a config in its mode.
+def beta_vae(beta):
+    """Returns a family that maximises the ELBO with a weight of the rate."""
+    return {"encoder.scale": "log_variance", "objective": {"name": "beta", "beta": beta}}
+
+
+def infomax(marginal, lambda_):
+    """Returns a family of VIMAE: pixel noise, a code without noise, MMD to a marginal."""
+
+    def change(config):
+        base = {**config.encoder.to_dict(), "scale": "deterministic"}
+        config.encoder = {"name": "pixel_noise", "base": base, "limit": 0.01}
+        config.marginal = {"name": marginal}
+        divergence = {"name": "mmd", "kernel": "imq"}
+        config.objective = {"name": "infomax", "lambda_": lambda_, "divergence": divergence}
+
+    return change
+
+
+def recipe(weights, *base, **scales):
+    """Returns the recipe of an experiment.
 
     Args:
-        config: Of `base_config`.
-        mode: "", "tiny" or "reduced".
-        reduced: dict with `width`, `epochs`, and `cut`: what else the reduced mode says it cuts.
+        weights: `GREY` or `COLOUR`.
+        *base: Changes of a config that all five models share: data, networks, epochs.
+        **scales: `reduced`, and `tiny` where it has more than `TINY`.
     """
-    complete(config, "tiny" if mode == "tiny" else "")
-    if mode == "tiny":
-        _narrow(config, TINY_WIDTH)
-        config.cut += "; tiny networks"
-    if mode == "reduced" and reduced is not None:
-        _reduce(config, **reduced)
-    return config
+    families = {
+        "vae": beta_vae(1.0),
+        "beta_h": beta_vae(weights["beta_h"]),
+        "beta_a": beta_vae(weights["beta_a"]),
+        "vimae_n": infomax("normal", weights["lambda_"]),
+        "vimae_l": infomax("logistic", weights["lambda_"]),
+    }
+    scales = {**scales, "tiny": {**TINY, **scales.get("tiny", {})}}
+    return Recipe("vimae", base=(training, *base), families=families, scales=scales)
 
 
-def _narrow(config, width):
-    encoder = config.encoder.base if "base" in config.encoder else config.encoder
-    for part in (encoder, config.decoder):
-        if "width" in part:
-            part.width = width
-        else:
-            part.hidden_units = TINY_UNITS
-
-
-def _reduce(config, width, epochs, cut):
-    """Cuts to what one core trains in about three minutes: narrow networks, fewer epochs."""
-    parts = (
-        f"{epochs} of {config.train.epochs} epochs, in bfloat16",
-        f"networks of 1/{1 / width:g} of the width",
-        cut,
-    )
-    config.cut = "; ".join(filter(None, parts))
-    _narrow(config, width)
-    config.train.epochs = epochs
-    config.train.validation_every = epochs
-    config.train.checkpoint_every = epochs
-    config.train.pictures_every = 0
-    config.train.dtype_policy = "mixed_bfloat16"
+def reduced(epochs):
+    """Returns the scale that one core trains in about three minutes: narrow, and few epochs."""
+    return {
+        **{"encoder.width": 1 / 16, "decoder.width": 1 / 16},
+        "train.epochs": epochs,
+        "train.validation_every": same_as("train.epochs"),
+        "train.checkpoint_every": same_as("train.epochs"),
+        "train.pictures_every": 0,
+        "train.dtype_policy": "mixed_bfloat16",
+    }

@@ -8,35 +8,37 @@ Families: `vae` (the default), `beta_h`, `beta_a`, `vimae_n`, `vimae_l`; see
 every character also turned by 90, 180 and 270 degrees: TFDS's splits `train` and `test`, 77,120
 and 52,720 images. Its generated samples have an NLL of 1190 (VIMAE-n) to 1254 (beta_H-VAE).
 
-`,reduced` and `,tiny` take the parts of Omniglot that need no large download: five alphabets of
-`small1` for training (10,880 images), and for testing those of `small2` that are not among them
-(Katakana, Sanskrit and Tagalog, 8,480 images). The whole of it with the reduced networks:
-`--config.data.train_split=train --config.data.test_split=test --config.data.distinct=False`, and
-`--config.cut="32 of 80 epochs, in bfloat16; networks of 1/16 of the width"`, as it cuts less.
+The scales `reduced` and `tiny` take the parts of Omniglot that need no large download. They train
+on five of the 30 alphabets, those of `small1` (10,880 images), and test on the three of `small2`
+that are not among them (Katakana, Sanskrit and Tagalog, 8,480 images). The whole of Omniglot with
+the reduced networks: `--config.data.train_split=train --config.data.test_split=test
+--config.data.distinct=False`.
 """
 
-from configs.vimae import families
-from trainers.config import default_config
+from configs.vimae.families import GREY, METRICS, networks, recipe, reduced
 
-REDUCED = {
-    "width": 1 / 16,
-    "epochs": 32,
-    "cut": "5 of 30 alphabets for training, 3 of 20 for testing",
+FEW = {
+    "data.train_split": "small1",
+    "data.test_split": "small2",
+    "data.distinct": True,  # Greek and Latin are in both.
 }
 
 
-def get_config(argument=""):
-    """Returns a model's config, by `:vimae_n` say; with `,tiny` or `,reduced` a cut one."""
-    config = default_config()
+def base(config):
+    """Sets the data, the epochs and the metrics."""
     config.data.name = "omniglot"
     config.data.rotations = True
-    families.networks(config, 8, 4, (1024, 512, 256))
+    config.data.train_split = "train"
+    config.data.test_split = "test"
     config.train.epochs = 80
-    config, mode = families.base_config(config, argument, families.GREY)
-    config.evaluation.metrics.append("generated_nll")
-    config.evaluation.num_generated = {"": 10000, "tiny": 100, "reduced": 2000}[mode]
-    config.data.train_split, config.data.test_split = "train", "test"
-    if mode:
-        config.data.train_split, config.data.test_split = "small1", "small2"
-        config.data.distinct = True  # Greek and Latin are in both.
-    return families.finish(config, mode, REDUCED)
+    config.evaluation.metrics = (*METRICS, "generated_nll")
+    config.evaluation.num_generated = 10000
+
+
+get_config = recipe(
+    GREY,
+    networks(8, 4, (1024, 512, 256)),
+    base,
+    tiny={**FEW, "evaluation.num_generated": 100},
+    reduced={**reduced(32), **FEW, "evaluation.num_generated": 2000},
+)

@@ -11,7 +11,7 @@ from scipy.stats import norm, sem
 
 import zoo
 from configs.bilbo import families, mnist
-from trainers import data, history, plots
+from trainers import cuts, data, history, plots
 from trainers.config import model_config
 from trainers.experiments import catalogue, reproducing, training
 from trainers.experiments.bilbo import course
@@ -116,7 +116,7 @@ def test_families_of_the_config():
     found = {name: mnist.get_config(name) for name in families.FAMILIES}
     assert mnist.get_config().family == "learned"
     for name, config in found.items():
-        assert config.train.epochs == 200 and config.cut == ""
+        assert config.train.epochs == 200 and not cuts.differences(config)
         is_learned = name.startswith("learned") and name != "learned_t"
         assert config.marginal.name == ("normal" if is_learned else "floating")
         encoder = config.encoder.base if name.endswith("_scaled") else config.encoder
@@ -128,7 +128,7 @@ def test_families_of_the_config():
     tiny = mnist.get_config("bilbo_scaled,tiny")
     assert tiny.encoder.base.hidden_units == tiny.decoder.base.hidden_units == (16, 16)
     reduced = mnist.get_config("reduced")
-    assert reduced.train.epochs == 50 and reduced.cut == "50 of 200 epochs"
+    assert reduced.train.epochs == 50 and cuts.phrases({"config": reduced}) == ("50 of 200 epochs",)
 
 
 def _found(family, seed, elbo, **values):

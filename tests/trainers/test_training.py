@@ -1,8 +1,7 @@
-"""Runs that the items of a paper share, and the words of their configs."""
+"""Runs that the items of a paper share."""
 
 import pytest
 
-from configs import words
 from trainers.experiments import training
 from trainers.experiments.item import Context
 from trainers.sweeps import ledger, running
@@ -93,13 +92,3 @@ def test_runs_of_another_scale_are_not_taken(pretend, tmp_path):
     training.train(Context("tiny", tmp_path), "broken_elbo/mnist", AXES)
     with pytest.raises(ValueError, match="other flags"):
         training.train(Context("reduced", tmp_path), "broken_elbo/mnist", AXES)
-
-
-def test_words_of_a_config():
-    kinds = {"family": ("elbo", "mmd"), "mode": ("", "tiny")}
-    assert words.parse("", **kinds) == {"family": "elbo", "mode": ""}
-    assert words.parse("tiny,mmd", **kinds) == {"family": "mmd", "mode": "tiny"}
-    with pytest.raises(ValueError, match=r"family \['elbo', 'mmd'\].* Received: 'mmf'.*mmd"):
-        words.parse("mmf", **kinds)
-    with pytest.raises(ValueError, match="Expected one family. Received: 'mmd' and 'elbo'"):
-        words.parse("mmd,elbo", **kinds)

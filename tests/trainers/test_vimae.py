@@ -232,6 +232,6 @@ def test_every_item_runs_at_tiny_scale(name, tfds_dir, monkeypatch, tmp_path_fac
         progress=False,
         substitute="cifar10",
     )
-    assert result["rows"] and "tiny" in result["cut"]
+    assert result["rows"] and "2 of 60 epochs" in result["cut"]
     pictures = {"fig1": 1, "fig2": 2, "fig4": 2}.get(name, int(name.startswith("fig")))
     assert len(result["pictures"]) == pictures

@@ -5,6 +5,7 @@ import functools
 from pathlib import Path
 
 import configs
+from trainers import cuts as run_cuts
 from trainers import runs
 from trainers.sweeps import ledger, running
 from zoo.storage import files
@@ -117,9 +118,11 @@ def read(folder, cut="", names=None):
 
 
 def cut_of(folder):
-    """Returns what a run cuts: what its config says, and a precision that is not float32."""
+    """Returns how a run differs from its paper's; see `trainers.cuts`."""
     config = files.read_json(folder / "config.json")["config"]
-    return "; ".join(filter(None, [config["cut"], runs.precision(config)]))
+    # Runs of earlier versions say in `cut` what they say of their training images.
+    origin = {"config": config, "is_limited": "paper_run" in config}
+    return run_cuts.text(run_cuts.phrases(origin))
 
 
 def how(entry):
