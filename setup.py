@@ -36,6 +36,8 @@ TRAIN = [
 IMAGES = ["pillow>=10", "tqdm>=4.66"]
 # Sources of data: shards of WebDataset, data sets that Hugging Face's library saved.
 WDS = ["webdataset>=0.2.100", "pillow>=10"]
+# pyarrow is named for its bound: newer ones need NumPy 2, and do not declare it.
+HF = ["datasets>=4.2", "pyarrow>=21", "pillow>=10"]
 # Drives Chromium (from the system) in the slow tests of the explorer's page.
 BROWSER = ["websocket-client>=1.7"]
 # Earlier ones register protobufs that TensorFlow 2.20 registers too, and abort.
@@ -48,6 +50,7 @@ TEST = [
     "ruff>=0.15",
     *JAX,
     *WDS,
+    *HF,
 ]
 
 
@@ -83,6 +86,7 @@ setup(
         "sklearn": ["scikit-learn>=1.6"],
         "images": IMAGES,
         "wds": WDS,
+        "hf": HF,
         "train": TRAIN,
         "jax": JAX,
         "browser": BROWSER,

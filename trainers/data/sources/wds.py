@@ -14,17 +14,15 @@ import itertools
 import logging
 import os
 import re
-from pathlib import Path
 
 import numpy as np
 
-from trainers.data import shards, split_names
+from trainers.data import listing, shards
 from trainers.data.opened import OpenedSource, streamed_source
 from trainers.data.source import Request, Source
 
 MOST_SHARDS = 100_000
 _RANGE = re.compile(r"\{(-?\d+)\.\.(-?\d+)")
-_ADVICE = "Expected shards whose names have one of train, validation, test each, or none of them."
 _LOG = logging.getLogger(__name__)
 
 
@@ -50,7 +48,7 @@ def open_wds(request: Request) -> OpenedSource:
     """
     shards.webdataset()
     paths, preparation = _expanded(request.path), request.preparation()
-    groups = _by_split(paths)
+    groups = listing.by_split(paths)
     found = shards.Shards([path for group in groups.values() for path in group])
     labels, classes = shards.labels_of(found.indices)
     start, chosen = 0, {}
@@ -100,11 +98,7 @@ def _expanded(pattern):
     for part in pattern.split("::"):
         part = os.path.expanduser(part)
         if os.path.isdir(part):
-            tars = Path(part).glob("**/*.tar")
-            found = sorted(str(path) for path in tars if not _is_hidden(path, part))
-            if not found:
-                raise FileNotFoundError(f"Expected .tar files. Received: {part!r}, without any")
-            paths += found
+            paths += listing.files_below(part, ".tar")
             continue
         for path in _braces(part):
             if glob.has_magic(path) and not os.path.exists(path):
@@ -119,10 +113,6 @@ def _expanded(pattern):
     if times > 1:
         raise ValueError(f"Expected each shard once. Received: {first!r} {times} times")
     return paths
-
-
-def _is_hidden(path, root):
-    return any(part.startswith(".") for part in path.relative_to(root).parts)
 
 
 def _matching(pattern):
@@ -147,33 +137,9 @@ def _braces(pattern):
     return paths
 
 
-def _by_split(paths):
-    """Returns {split: its shards}, in the order of `split_names.ALIASES`; or all under "all"."""
-    several = len({os.path.dirname(path) for path in paths}) > 1
-    roles = [_roles(path, several) for path in paths]
-    for path, role in zip(paths, roles):
-        if len(role) > 1 or (not role and any(roles)):
-            raise ValueError(f"{_ADVICE} Received: {path!r} of {len(paths)} shards")
-    if not any(roles):
-        return {"all": paths}
-    return {
-        split: group
-        for split in split_names.ALIASES
-        if (group := [path for path, role in zip(paths, roles) if split in role])
-    }
-
-
-def _roles(path, with_folder):
-    folder, name = os.path.split(path)
-    roles = split_names.mentions(name.removesuffix(".tar"))
-    return roles or (split_names.mentions(os.path.basename(folder)) if with_folder else set())
-
-
 def _recognises(path):
     """Returns whether a path is a tar file, or a folder with tar files or with folders of them."""
-    if os.path.isdir(path):
-        return any(next(Path(path).glob(pattern), None) for pattern in ("*.tar", "*/*.tar"))
-    return path.endswith(".tar")
+    return path.endswith(".tar") or listing.has_files(path, ".tar")
 
 
 SOURCE = Source(
