@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import math
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -10,10 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from trainers.data.images import Preparation
+from trainers.data.sources import all_sources, open_source
 from zoo.light.axes import as_batch
 from zoo.light.images import BLOCK, are_bits, resize_images
-from zoo.light.pictures import SUFFIXES, is_picture, read_image, walk
-from zoo.storage.arrays import DAMAGE, idx_header, npy_header, plain
+from zoo.light.pictures import SUFFIXES, is_picture, listed, read_image
+from zoo.storage.stored import DAMAGE, plain, stored_idx, stored_member
 
 _IDX = b"\0\0\x08"  # the first three bytes of an IDX file of unsigned bytes
 
@@ -47,10 +47,12 @@ def open_images(path, image_shape, resize=False):
     """Opens images for a model.
 
     A folder (pictures below it, in the order of their paths), one picture, `.npy`, `.npz` (its
-    array `images`, or its only one), or an IDX file of bytes, gzipped or not.
+    array `images`, or its only one), or an IDX file of bytes, gzipped or not. Or the name of a
+    data set of `trainers.data.sources` that is streamed: `wds:PATTERN`, `hf:PATH`; its images are
+    those of all splits.
 
     Args:
-        path: Folder or file.
+        path: Folder, file or name.
         image_shape: (H, W, C) of the model.
         resize: Whether images are brought to the model's size and channels; see
             `zoo.light.images.resize_images`.
@@ -62,6 +64,8 @@ def open_images(path, image_shape, resize=False):
         FileNotFoundError: If there is no such path, or no picture in the folder.
         ValueError: If a file cannot be read or does not fit the model; names it.
     """
+    if _is_name(path):
+        return _of_source(str(path), image_shape, resize)
     path = Path(path).expanduser()
     if not path.exists():
         raise FileNotFoundError(f"Expected a folder or a file of images. Received: {str(path)!r}")
@@ -77,16 +81,37 @@ def add_resize(parser):
     parser.add_argument("--resize", "--fit", action="store_true", help=text)
 
 
+def _is_name(path):
+    """Returns whether a path is the name of a data set: a source's kind, a colon and more."""
+    kind, colon, _ = str(path).partition(":")
+    return bool(colon) and kind in all_sources() and not Path(path).exists()
+
+
+def _of_source(name, image_shape, resize):
+    """Opens a data set by its name; images are read block by block."""
+    size, channels = tuple(image_shape[:2]), image_shape[2]
+    opened = open_source(name, size=size, channels=channels) if resize else open_source(name)
+    whole = "all" if "all" in opened.splits else "+".join(opened.splits)
+    images, _ = opened.read(whole)
+    if images.shape[1:] != tuple(image_shape):
+        raise _wrong_shape(name, images.shape[1:], image_shape)
+
+    def blocks(size):
+        return (images[start : start + size] for start in range(0, len(images), size))
+
+    return Images(len(images), blocks, pick=images.__getitem__, bits=False)
+
+
 def _array(path, image_shape, resize):
     """Opens a file of one array, its images of the stored size."""
     with _named(path):
         if path.suffix == ".npy":
             return _memory_map(path, image_shape, resize)
         if path.suffix == ".npz":
-            return _npz(path, image_shape, resize)
+            return _stream(path, _npz(path), image_shape, resize)
         with plain(path) as file:
             if file.read(3) == _IDX:
-                return _idx(path, image_shape, resize)
+                return _stream(path, stored_idx(path), image_shape, resize)
     raise ValueError(
         f"Expected a folder, a picture ({', '.join(SUFFIXES)}), .npy, .npz or an IDX file of "
         f"bytes. Received: {str(path)!r}"
@@ -137,12 +162,7 @@ def _pictures(path, image_shape, resize):
             f".npy or .npz file for a model of {image_shape[2]} channels. Received: {str(path)!r}"
         )
     root = path if path.is_dir() else path.parent
-    visible = sorted(walk(root)) if path.is_dir() else [path]
-    chosen = [file for file in visible if is_picture(file)]
-    if not chosen:
-        raise FileNotFoundError(
-            f"Expected pictures ({', '.join(SUFFIXES)}). Received: {str(path)!r}, without any"
-        )
+    chosen, unused = listed(path) if path.is_dir() else ([path], {})
     prepare = Preparation(tuple(image_shape[:2]), image_shape[2]) if resize else None
 
     def blocks(size):
@@ -155,7 +175,8 @@ def _pictures(path, image_shape, resize):
         return np.stack([_picture(chosen[i], image_shape, prepare) for i in numbers])
 
     names = [file.relative_to(root).as_posix() for file in chosen]
-    left_out = tuple(f.relative_to(root).as_posix() for f in visible if not is_picture(f))
+    others = sorted(unused.get("not pictures", ()))
+    left_out = tuple(file.relative_to(root).as_posix() for file in others)
     return Images(len(chosen), blocks, names, left_out, pick, bits=False)
 
 
@@ -164,13 +185,17 @@ def _picture(file, image_shape, prepare):
     if prepare is not None:
         image = prepare(image[None])[0]
     if image.shape != tuple(image_shape):
-        height, width, channels = image_shape
-        raise ValueError(
-            f"Expected pictures of {height} x {width} with {channels} channel(s); "
-            "resize=True (--resize) brings others there. "
-            f"Received: {str(file)!r} of shape {image.shape}"
-        )
+        raise _wrong_shape(file, image.shape, image_shape)
     return image
+
+
+def _wrong_shape(file, shape, image_shape):
+    """Returns the error for pictures of another size or number of channels."""
+    height, width, channels = image_shape
+    return ValueError(
+        f"Expected pictures of {height} x {width} with {channels} channel(s); "
+        f"resize=True (--resize) brings others there. Received: {str(file)!r} of shape {shape}"
+    )
 
 
 def _memory_map(path, image_shape, resize):
@@ -180,64 +205,26 @@ def _memory_map(path, image_shape, resize):
     )
 
 
-def _npz(path, image_shape, resize):
+def _npz(path):
+    """Returns the array `images` of an archive, or its only one."""
     with zipfile.ZipFile(path) as packed:
-        names = [name.removesuffix(".npy") for name in packed.namelist()]
-        if "images" not in names and len(names) != 1:
-            raise ValueError(f"expected an array `images`, or one array; received {sorted(names)}")
-        member = "images.npy" if "images" in names else packed.namelist()[0]
-
-    @contextlib.contextmanager
-    def opened():
-        with zipfile.ZipFile(path) as packed, packed.open(member) as file:
-            yield file
-
-    with opened() as file:
-        shape, fortran, dtype = npy_header(file)
-        start = file.tell()
-    if dtype.hasobject or fortran:
-        raise ValueError(f"expected numbers in C order; received {dtype}, fortran_order={fortran}")
-    array = _without_memory(shape, dtype)
-    return _stream(path, opened, start, as_batch(array, image_shape, resize))
+        members = {name.removesuffix(".npy"): name for name in packed.namelist()}
+    if "images" not in members and len(members) != 1:
+        raise ValueError(f"expected an array `images`, or one array; received {sorted(members)}")
+    return stored_member(path, members.get("images") or next(iter(members.values())))
 
 
-def _idx(path, image_shape, resize):
-    with plain(path) as file:
-        shape, dtype, start = idx_header(file, path)
-    array = as_batch(_without_memory(shape, dtype), image_shape, resize)
-    return _stream(path, lambda: plain(path), start, array)
-
-
-def _without_memory(shape, dtype):
-    """Returns an array of a shape that takes no memory: `as_batch` has the rules on shapes."""
-    return np.broadcast_to(np.zeros((), dtype), shape)
-
-
-def _stream(path, opened, start, batch):
-    """Returns images stored one after the other from byte `start` on.
-
-    Args:
-        path: The file, for messages.
-        opened: From nothing to a context that gives its plain content.
-        start: The first image's first byte.
-        batch: An array [N, H, W, C] of their shape and dtype, whose values are not read.
-    """
-    count, dtype, shape = len(batch), batch.dtype, batch.shape[1:]
-    row = math.prod(shape) * dtype.itemsize
+def _stream(path, stored, image_shape, resize):
+    """Returns the images of a `StoredArray`, read block by block."""
+    stored.check_blocks()
+    batch = as_batch(stored.without_memory(), image_shape, resize)  # it has the rules on shapes
+    images = dataclasses.replace(stored, shape=batch.shape)
 
     def blocks(size):
-        with _named(path), opened() as file:
-            file.read(start)
-            for first in range(0, count, size):
-                number = min(size, count - first)
-                content = file.read(number * row)
-                if len(content) != number * row:
-                    raise ValueError(f"expected {count} images; it ends before")
-                yield np.frombuffer(content, dtype).reshape(number, *shape)
-            if file.read(1):
-                raise ValueError(f"expected {count} images; it goes on after them")
+        with _named(path):
+            yield from images.blocks(size)
 
-    return Images(count, blocks)
+    return Images(len(batch), blocks)
 
 
 @contextlib.contextmanager

@@ -7,10 +7,12 @@ import zipfile
 import light_artifact
 import numpy as np
 import pytest
+import shard_files
 import tiny_artifact
 from PIL import Image
 
 from export import encode, pictures
+from trainers import data
 from zoo.light import runtime
 from zoo.storage import files
 
@@ -122,6 +124,39 @@ def test_links_to_folders_are_followed_as_in_training(artifact, images, tmp_path
         FileNotFoundError, match=r"links that lead.*lost.png', a link to '.*nowhere"
     ):
         encode.encode(artifact, tmp_path / "data", tmp_path / "out.npz", progress=False)
+
+
+def test_rows_are_in_the_order_of_the_training_data(artifact, images, tmp_path):
+    names = ["a/0.png", "a-b.png", "a.png", "B.png", "a/c/0.png"]
+    for name, image in zip(names, images):
+        (tmp_path / "data" / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image[..., 0]).save(tmp_path / "data" / name)
+    found = run(artifact, tmp_path / "data", tmp_path)["files"].tolist()
+    pixels = {images[names.index(name)].tobytes(): name for name in names}
+    trained = data.load(f"folder:{tmp_path / 'data'}", "all").images
+    assert found == [pixels[image.tobytes()] for image in trained]
+
+
+def test_a_streamed_data_set_is_encoded_by_its_name(artifact, images, expected, tmp_path):
+    pytest.importorskip("webdataset")
+    shard_files.shard_set(tmp_path / "set", images[:5, ..., 0], np.zeros(5, int), 2)
+    shard_files.shard_set(tmp_path / "set", images[5:, ..., 0], np.zeros(2, int), 1, "test")
+    found = run(artifact, f"wds:{tmp_path}/set/{{train,test}}-*.tar", tmp_path, batch_size=2)
+    assert "files" not in found
+    np.testing.assert_allclose(found["features"], expected, atol=1e-6)
+    larger = shard_files.random_images(3, (12, 12, 3))
+    shard_files.write(tmp_path / "large.tar", shard_files.samples(larger))
+    name = f"wds:{tmp_path / 'large.tar'}"
+    with pytest.raises(ValueError, match=r"--resize.*wds:.*of shape \(12, 12, 3\)"):
+        run(artifact, name, tmp_path)
+    encoder = runtime.load_encoder(artifact)
+    resized = run(artifact, name, tmp_path, resize=True)["features"]
+    np.testing.assert_allclose(resized, encoder.features(larger, resize=True), atol=1e-6)
+    source = pictures.open_images(name, SHAPE, resize=True)
+    some, chosen = pictures.evenly_spaced(source, 2, SHAPE)
+    assert chosen.tolist() == [0, 2] and some.shape == (2, *SHAPE)
+    with pytest.raises(FileNotFoundError, match=r"none.tar', which is absent"):
+        run(artifact, f"wds:{tmp_path / 'none.tar'}", tmp_path)
 
 
 def test_one_picture(artifact, images, expected, tmp_path):
@@ -286,7 +321,7 @@ def test_paths_and_arguments_that_are_refused(artifact, tmp_path, images):
         (
             (tmp_path / "empty", tmp_path / "o.npz"),
             FileNotFoundError,
-            "Expected pictures .*without any",
+            "Expected images .*without any",
         ),
         (
             (tmp_path / "text.txt", tmp_path / "o.npz"),

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from trainers.data import split_names
-from zoo.light.pictures import SUFFIXES, entries, is_picture
+from zoo.light.pictures import listed
 
 NAMED = 3  # files that a message names
 
@@ -19,24 +19,9 @@ def list_pictures(root):
         FileNotFoundError: If there is no picture, or a link leads nowhere.
         ValueError: If a picture is there twice, by a link.
     """
-    pictures, unused = [], {}
-    for path, reason in entries(root):
-        if reason is None and is_picture(path):
-            pictures.append(path)
-        else:
-            unused.setdefault(reason or "not pictures", []).append(path)
-    if not pictures:
-        raise without_any(root)
-    pictures.sort(key=lambda file: file.as_posix())
+    pictures, unused = listed(root)
     _check_each_once(pictures, root)
     return pictures, unused
-
-
-def without_any(folder):
-    """Returns the error for a folder without pictures."""
-    return FileNotFoundError(
-        f"Expected images ({', '.join(SUFFIXES)}). Received: path={str(folder)!r}, without any"
-    )
 
 
 def count(paths, root, what):

@@ -15,14 +15,36 @@ SUFFIXES = (
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 
 
-def walk(folder):
-    """Yields the files below a folder, links followed, hidden ones left out.
+def listed(folder):
+    """Returns the pictures below a folder, sorted by path, and the files that are no pictures.
+
+    Args:
+        folder: Path; links are followed.
+
+    Returns:
+        A list of `Path`, and a dict from reasons to lists of `Path`: "not pictures", and those of
+        `entries`.
 
     Raises:
+        FileNotFoundError: If there is no picture, or a link leads nowhere.
         PermissionError: If a folder may not be read.
-        FileNotFoundError: If a link leads nowhere.
     """
-    return (path for path, reason in entries(folder) if reason is None)
+    pictures, unused = [], {}
+    for path, reason in entries(folder):
+        if reason is None and is_picture(path):
+            pictures.append(path)
+        else:
+            unused.setdefault(reason or "not pictures", []).append(path)
+    if not pictures:
+        raise without_any(folder)
+    return sorted(pictures, key=lambda file: file.as_posix()), unused
+
+
+def without_any(folder):
+    """Returns the error for a folder without pictures."""
+    return FileNotFoundError(
+        f"Expected images ({', '.join(SUFFIXES)}). Received: path={str(folder)!r}, without any"
+    )
 
 
 def entries(folder, above=()):

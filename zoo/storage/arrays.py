@@ -5,32 +5,16 @@ names the file.
 """
 
 import contextlib
-import gzip
+import functools
 import io
-import math
 import os
-import struct
-import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator
-from typing import IO
 
 import numpy as np
 
-# The third byte of an IDX file, and the type of its values.
-IDX_TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
-BLOCK = 1 << 20  # bytes
-# What NumPy, zipfile, gzip and Python's parser raise at damaged files.
-DAMAGE = (
-    *(ValueError, EOFError, LookupError, OSError, RuntimeError, MemoryError, OverflowError),
-    *(SyntaxError, struct.error, tokenize.TokenError, zipfile.BadZipFile, zlib.error),
-)
-_GZIP = b"\x1f\x8b"
-_HEADERS = {
-    (1, 0): np.lib.format.read_array_header_1_0,
-    (2, 0): np.lib.format.read_array_header_2_0,
-}
+from zoo.storage.stored import WrongLength, npy_header, stored_idx, stored_npy
 
 
 def memory_bytes() -> int | None:
@@ -96,46 +80,18 @@ def read_npz(path, content: bytes | None = None, limit: int | None = None) -> di
                 name = item.filename.removesuffix(".npy")
                 if name in arrays:
                     raise ValueError(f"the array {name!r} twice")
-                with archive.open(item) as file:
-                    arrays[name] = _read_npy(file, item.file_size)
+                arrays[name] = _read_npy(functools.partial(archive.open, item), item.file_size)
             return arrays
 
 
-def _read_npy(file, size):
-    shape, fortran, dtype = npy_header(file)
-    if dtype.hasobject:
-        raise ValueError(f"an array of type {dtype}, which allow_pickle=False refuses")
-    expected = math.prod(shape) * dtype.itemsize
-    if file.tell() + expected != size:
+def _read_npy(opened, size):
+    stored = stored_npy(opened)
+    if stored.dtype.hasobject:
+        raise ValueError(f"an array of type {stored.dtype}, which allow_pickle=False refuses")
+    if stored.start + stored.nbytes != size:
+        shape, dtype = stored.shape, stored.dtype
         raise ValueError(f"an array of shape {shape} and type {dtype} in {size} bytes")
-    if expected == 0:
-        return np.zeros(shape, dtype)
-    content = np.empty(expected, np.uint8)
-    filled = 0
-    while number := file.readinto(memoryview(content)[filled:]):
-        filled += number
-    if filled != expected or file.read(1):  # the last read also compares the member's checksum
-        raise ValueError(f"{filled} of {expected} bytes of an array")
-    return content.view(dtype).reshape(shape, order="F" if fortran else "C")
-
-
-def npy_header(file: IO[bytes]) -> tuple[tuple, bool, np.dtype]:
-    """Reads the header of an npy file, and leaves the file at the first value.
-
-    Args:
-        file: Open for reading, at its start.
-
-    Returns:
-        (shape, whether the values are in Fortran order, dtype).
-
-    Raises:
-        ValueError: If it is no npy file of version 1 or 2. Damaged headers raise other errors of
-            NumPy's parser too; see `readable`.
-    """
-    version = np.lib.format.read_magic(file)
-    if version not in _HEADERS:
-        raise ValueError(f"an npy file of version {version}; versions 1 and 2 are read")
-    return _HEADERS[version](file)
+    return stored.read()
 
 
 def read_idx(path) -> np.ndarray:
@@ -155,23 +111,20 @@ def read_idx(path) -> np.ndarray:
         ValueError: If it is damaged, longer or shorter than its header states, or larger than the
             machine's memory.
     """
-    with _unzipped(path), plain(path) as file:
-        shape, dtype, start = idx_header(file, path)
-        size = math.prod(shape) * dtype.itemsize
+    with _unzipped(path):
+        stored = stored_idx(path)
         with readable(path, "an IDX file that fits into memory"):
-            _check_size(size)
-        content = file.read(size)
-        total = start + len(content) + len(file.read(BLOCK))
-        if total != start + size:
+            _check_size(stored.nbytes)
+        try:
+            array = stored.read()
+        except WrongLength as error:
+            more = " and more" if error.more else ""
             raise ValueError(
-                f"Expected {start + size} bytes in an IDX file of shape {shape}. "
-                f"Received: path={str(path)!r} with {total} bytes{_or_more(file)}"
-            )
-        return np.frombuffer(content, dtype).reshape(shape).astype(dtype.newbyteorder("="))
-
-
-def _or_more(file):
-    return " and more" if file.read(1) else ""
+                f"Expected {stored.start + error.expected} bytes in an IDX file of shape "
+                f"{stored.shape}. Received: path={str(path)!r} with "
+                f"{stored.start + error.received} bytes{more}"
+            ) from error
+        return array.astype(stored.dtype.newbyteorder("="), copy=False)
 
 
 @contextlib.contextmanager
@@ -189,45 +142,6 @@ def _unzipped(path):
         raise ValueError(
             f"Expected a whole gzip file. Received: path={str(path)!r} ({error})"
         ) from error
-
-
-def idx_header(file: IO[bytes], path) -> tuple[tuple, np.dtype, int]:
-    """Reads the header of an IDX file, and leaves the file at the first value.
-
-    Args:
-        file: Open for reading, at its start.
-        path: Its name, for messages.
-
-    Returns:
-        (shape, big-endian dtype, number of bytes of the header).
-
-    Raises:
-        ValueError: If it is no IDX file.
-    """
-    first = file.read(4)
-    if len(first) < 4 or first[:2] != b"\0\0" or first[2] not in IDX_TYPES:
-        raise ValueError(
-            "Expected an IDX file, which begins with 0, 0, type, rank. "
-            f"Received: path={str(path)!r} beginning with {first.hex(' ')!r}"
-        )
-    size = 4 * first[3]
-    sizes = file.read(size)
-    if len(sizes) < size:
-        raise ValueError(
-            f"Expected a whole IDX header of {4 + size} bytes. "
-            f"Received: path={str(path)!r} with {4 + len(sizes)} bytes"
-        )
-    shape = tuple(int(n) for n in np.frombuffer(sizes, ">u4"))
-    return shape, np.dtype(IDX_TYPES[first[2]]), 4 + size
-
-
-@contextlib.contextmanager
-def plain(path) -> Iterator[IO[bytes]]:
-    """Opens a file for reading bytes, through gzip if its first two bytes say so."""
-    with open(path, "rb") as file:
-        packed = file.read(2) == _GZIP
-    with gzip.open(path) if packed else open(path, "rb") as file:
-        yield file
 
 
 def _check_size(size, limit=None):

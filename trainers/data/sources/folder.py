@@ -11,7 +11,7 @@ import numpy as np
 from trainers.data import listing, split_names
 from trainers.data.opened import OpenedSource, with_splits
 from trainers.data.source import Request, Source
-from zoo.light.pictures import read_image
+from zoo.light.pictures import read_image, without_any
 
 _ADVICE = (
     "Expected folders of splits alone (train, validation, test), or of classes alone; a class "
@@ -142,7 +142,7 @@ def _by_split(files, top, named):
     for split in [split for split in split_names.ALIASES if split in folders]:
         name = folders[split]
         if name not in inner:
-            raise listing.without_any(top / name)
+            raise without_any(top / name)
         groups[split] = _of_split(inner[name], top / name, split)
     _check_same_spelling(groups, top)
     return groups
