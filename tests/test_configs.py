@@ -11,7 +11,7 @@ from absl import flags
 from absl.testing import flagsaver
 
 from configs.broken_elbo import families
-from trainers import cuts, data, loop, overrides, train
+from trainers import cuts, data, loop, overrides, settings, train
 from trainers.config import complete, default_config, make_optimizer, model_config, plain
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -23,12 +23,16 @@ CONFIGS = sorted(
 FAMILY_CONFIGS = [path for path in CONFIGS if "broken_elbo" in path]
 
 
-def _load(path, mode):
+def _recipe(path):
     spec = importlib.util.spec_from_file_location("config_under_test", ROOT / path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     assert "python -m trainers.train --config=" + path in module.__doc__
-    return module.get_config(mode)
+    return module.get_config
+
+
+def _load(path, mode):
+    return _recipe(path)(mode)
 
 
 # Two families that hold all the other parts; the second costs most, as it compiles the pixels.
@@ -59,6 +63,19 @@ def test_an_unknown_key_raises(path):
         config.train.epoch = 2
     with pytest.raises(ValueError, match="scale .*'tiny'.* Received: .*'small'"):
         _load(path, "small")
+
+
+@pytest.mark.parametrize("path", CONFIGS)
+def test_each_key_of_a_scale_is_one_of_some_family(path):
+    recipe = _recipe(path)
+    configs = [recipe(family) for family in recipe.families or ("",)]
+    for name, scale in recipe.scales.items():
+        asked, known = set(), set()
+        for config in configs:
+            values = scale(config) if callable(scale) else scale
+            asked |= set(values)
+            known |= {key for key in values if settings.find_key(config, key)}
+        assert asked == known, name
 
 
 @pytest.mark.parametrize("path", FAMILY_CONFIGS)

@@ -119,7 +119,7 @@ def set_values(config, values, fixed=(), lenient=False):
         ValueError: If a key is unknown; offers the nearest.
     """
     for key, value in values.items():
-        inner = _inner_key(config, key)
+        inner = find_key(config, key)
         if inner is None and lenient:
             continue
         key = inner or key
@@ -130,8 +130,15 @@ def set_values(config, values, fixed=(), lenient=False):
         owner[last] = value(config) if callable(value) else value
 
 
-def _inner_key(config, key):
-    """Returns the key of a part's argument where the part has it, or None where it has not."""
+def find_key(config, key):
+    """Returns the key under which a config has an argument of a part, or None if it has not.
+
+        find_key(config, "encoder.depth")  # "encoder.base.depth" of an encoder that is wrapped
+
+    Args:
+        config: A complete config.
+        key: A key with dots.
+    """
     owner, last = _owner(config, key)
     path = key.split(".")[:-1]
     if not isinstance(owner, PartConfig):

@@ -14,7 +14,7 @@ trainers.prepare --name=celeb_a` prepares it. A folder of pictures does as well,
 `--config.data.name=folder:PATH --config.data.train_split=train --config.data.test_split=test`.
 """
 
-from configs.vimae.families import COLOUR, networks, recipe, reduced
+from configs.vimae.families import COLOUR, TINY, networks, recipe, reduced
 
 FEW = {"data.train_split": "train[:20000]", "data.test_split": "test[:5000]"}
 
@@ -35,6 +35,6 @@ get_config = recipe(
     COLOUR,
     networks(64, 5, (1024, 512, 256, 128)),
     base,
-    tiny=FEW,
+    tiny={**TINY, **FEW},
     reduced={**reduced(1), **FEW},
 )

@@ -9,7 +9,7 @@ reaches 29% to 32%. The FID is 103 (VIMAE-l), 104 (VIMAE-n), 168 (VAE). Scales: 
 `reduced`, which one core trains in about three minutes.
 """
 
-from configs.vimae.families import COLOUR, CORRUPTIONS, METRICS, networks, recipe, reduced
+from configs.vimae.families import COLOUR, CORRUPTIONS, METRICS, TINY, networks, recipe, reduced
 
 
 def base(config):
@@ -20,4 +20,10 @@ def base(config):
     config.evaluation.metrics = (*METRICS, *(f"svm_1000{how}" for how in CORRUPTIONS["cifar10"]))
 
 
-get_config = recipe(COLOUR, networks(64, 5, (1024, 512, 256, 128)), base, reduced=reduced(7))
+get_config = recipe(
+    COLOUR,
+    networks(64, 5, (1024, 512, 256, 128)),
+    base,
+    tiny=TINY,
+    reduced=reduced(7),
+)

@@ -37,10 +37,7 @@ CORRUPTIONS = {
     "mnist": ("", "_noise_0.2", "_noise_0.4", "_mask_0.2", "_mask_0.5"),
     "cifar10": ("", "_noise_0.3", "_mask_0.2"),
 }
-TINY = {
-    **{"encoder.width": 1 / 64, "decoder.width": 1 / 64},
-    **{"encoder.hidden_units": (16, 16, 16), "decoder.hidden_units": (16, 16, 16)},
-}
+TINY = {"encoder.width": 1 / 64, "decoder.width": 1 / 64}
 
 
 def training(config):
@@ -86,7 +83,7 @@ def recipe(weights, *base, **scales):
     Args:
         weights: `GREY` or `COLOUR`.
         *base: Changes of a config that all five models share: data, networks, epochs.
-        **scales: `reduced`, and `tiny` where it has more than `TINY`.
+        **scales: `tiny` and `reduced`.
     """
     families = {
         "vae": beta_vae(1.0),
@@ -95,7 +92,6 @@ def recipe(weights, *base, **scales):
         "vimae_n": infomax("normal", weights["lambda_"]),
         "vimae_l": infomax("logistic", weights["lambda_"]),
     }
-    scales = {**scales, "tiny": {**TINY, **scales.get("tiny", {})}}
     return Recipe("vimae", base=(training, *base), families=families, scales=scales)
 
 

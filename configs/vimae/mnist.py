@@ -9,7 +9,7 @@ reaches 93% with VIMAE's codes, 80% with the VAE's; with half of the pixels mask
 Scales: `tiny`, and `reduced`, which one core trains in about three minutes.
 """
 
-from configs.vimae.families import CORRUPTIONS, GREY, METRICS, networks, recipe, reduced
+from configs.vimae.families import CORRUPTIONS, GREY, METRICS, TINY, networks, recipe, reduced
 
 
 def base(config):
@@ -21,4 +21,10 @@ def base(config):
     config.evaluation.metrics = (*METRICS, *(f"svm_1000{how}" for how in CORRUPTIONS["mnist"]))
 
 
-get_config = recipe(GREY, networks(8, 4, (1024, 512, 256)), base, reduced=reduced(8))
+get_config = recipe(
+    GREY,
+    networks(8, 4, (1024, 512, 256)),
+    base,
+    tiny=TINY,
+    reduced=reduced(8),
+)

@@ -15,7 +15,7 @@ the reduced networks: `--config.data.train_split=train --config.data.test_split=
 --config.data.distinct=False`.
 """
 
-from configs.vimae.families import GREY, METRICS, networks, recipe, reduced
+from configs.vimae.families import GREY, METRICS, TINY, networks, recipe, reduced
 
 FEW = {
     "data.train_split": "small1",
@@ -39,6 +39,6 @@ get_config = recipe(
     GREY,
     networks(8, 4, (1024, 512, 256)),
     base,
-    tiny={**FEW, "evaluation.num_generated": 100},
+    tiny={**TINY, **FEW, "evaluation.num_generated": 100},
     reduced={**reduced(32), **FEW, "evaluation.num_generated": 2000},
 )

@@ -28,4 +28,9 @@ def base(config):
     config.train.pictures_every = 0
 
 
-get_config = recipe(GREY, base, reduced={})
+get_config = recipe(
+    GREY,
+    base,
+    tiny={"encoder.hidden_units": (16, 16, 16), "decoder.hidden_units": (16, 16, 16)},
+    reduced={},
+)
