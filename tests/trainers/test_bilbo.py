@@ -12,7 +12,7 @@ from scipy.stats import norm, sem
 import zoo
 from configs.bilbo import families, mnist
 from trainers import cuts, data, history, plots
-from trainers.config import model_config
+from trainers.config import model_config, plain
 from trainers.experiments import catalogue, reproducing, training
 from trainers.experiments.bilbo import course
 from trainers.experiments.bilbo import items as bilbo
@@ -79,8 +79,8 @@ def test_a_scale_says_what_it_cuts_and_nothing_else(all_fail, tmp_path):
     for latents, text in ((100, "50 of 400 epochs"), (2, "50 of 200 epochs")):
         axes["latent_dim"] = [latents]
         (name,) = bilbo_runs._names(axes)
-        said = {"config": {"cut": "50 of 200 epochs"}}
-        files.write_json(tmp_path / name / "config.json", said)
+        config = mnist.get_config("baggins,reduced", [f"--config.latent_dim={latents}"])
+        files.write_json(tmp_path / name / "config.json", {"config": plain(config)})
         assert bilbo_runs._cut(tmp_path, axes) == text
 
 

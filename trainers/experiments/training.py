@@ -119,9 +119,9 @@ def read(folder, cut="", names=None):
 
 def cut_of(folder):
     """Returns how a run differs from its paper's; see `trainers.cuts`."""
-    config = files.read_json(folder / "config.json")["config"]
-    # Runs of earlier versions say in `cut` what they say of their training images.
-    origin = {"config": config, "is_limited": "paper_run" in config}
+    origin = files.read_json(folder / "config.json")
+    if "paper_run" not in origin["config"]:  # an earlier version's `cut` says it of the images
+        origin = {**origin, "is_limited": False}
     return run_cuts.text(run_cuts.phrases(origin))
 
 

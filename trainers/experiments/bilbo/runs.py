@@ -3,7 +3,6 @@
 import dataclasses
 import itertools
 import math
-import re
 from pathlib import Path
 
 from trainers import history as histories
@@ -193,13 +192,9 @@ def _train(context, config, grids, folder):
 
 
 def _cut(folder, axes):
-    """Returns what the runs of a grid cut."""
+    """Returns how the runs of a grid differ from the paper's."""
     paths = (folder / name / "config.json" for name in _names(axes))
-    cuts = [training.cut_of(path.parent) for path in paths if path.is_file()]
-    found = cuts[0] if cuts else ""
-    long = LONG.get(axes.get("latent_dim", [0])[0]) if axes["family"][0] in GAUSSIAN else None
-    # What a config says is of its defaults, and not of 100 latents.
-    return re.sub(r"(?<= of )\d+(?= epochs)", str(long), found) if long else found
+    return next((training.cut_of(path.parent) for path in paths if path.is_file()), "")
 
 
 def _ledger(folder):

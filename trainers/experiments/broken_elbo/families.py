@@ -15,7 +15,6 @@ BETAS = {
 }
 FEW_BETAS = {"-": ("0.1", "0.5", "1.0"), "+": ("0.1", "0.5", "1.0")}
 FULL_EPOCHS = 200
-FULL_CUT = {"mnist": "", "omniglot": "4,037 of the paper's 24,345 training images"}
 # What the config of a run says of its data: its name and, where `DATA` is of some alone, splits.
 NAMES = {"mnist": "binarized_mnist", "omniglot": "omniglot"}
 SPLITS = {"mnist": {}, "omniglot": omniglot.SPLITS}
@@ -57,7 +56,7 @@ def train(context, data, families=None, betas=None, annealed=False):
     wanted = BETAS if context.scale == "full" else FEW_BETAS
     overrides = []
     if context.scale == "full":
-        overrides = [f"--config.train.epochs={FULL_EPOCHS}", f"--config.cut={FULL_CUT[data]}"]
+        overrides = [f"--config.train.epochs={FULL_EPOCHS}"]
     if annealed:
         overrides.append(f"--config.objective.anneal_steps={ANNEAL_STEPS[context.scale]}")
     cut = "" if context.scale == "full" else "betas 0.1, 0.5, 1.0"
