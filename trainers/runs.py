@@ -24,6 +24,7 @@ from trainers import config as configs
 from zoo import evaluation as evaluation_suite
 from zoo import releases
 from zoo.backend import dtype_policy, to_numpy
+from zoo.releases.sizes import check_sizes
 from zoo.storage import files, schema
 
 PICTURES = 10  # Images in a round of pictures.
@@ -211,7 +212,7 @@ def load_run(workdir):
 
     Raises:
         FileNotFoundError: If `workdir` is no run, or has no checkpoint yet.
-        ValueError: If its newest checkpoint is damaged.
+        ValueError: If its newest checkpoint is damaged or holds fewer weights than the config says.
     """
     workdir = Path(workdir)
     if not (workdir / "config.json").is_file():
@@ -225,8 +226,10 @@ def load_run(workdir):
             f"numbers has none). Received: workdir={str(workdir)!r}"
         )
     saved = run_files.read_config(workdir)
+    config = configs.model_config(saved["config"], saved["image_shape"])
     with dtype_policy("float32"):
-        model = zoo.build(configs.model_config(saved["config"], saved["image_shape"]))
+        check_sizes(config, (checkpoint.folder / checkpoints.WEIGHTS).stat().st_size)
+        model = zoo.build(config)
     checkpoints.restore(checkpoint, model)
     evaluation = run_files.read_evaluation(workdir)
     if evaluation is not None:

@@ -46,6 +46,16 @@ def test_a_card_decides_no_folder_and_has_what_evaluation_needs(tmp_path):
         assert str(artifact / "card.json") in str(raised.value)
 
 
+@pytest.mark.faults("hostile files")
+def test_a_config_makes_no_model_that_the_checkpoint_cannot_hold(tmp_path):
+    folder = shutil.copytree(tiny_artifact.run()[0], tmp_path / "run")
+    saved = files.read_json(folder / "config.json")
+    saved["config"]["encoder"]["hidden_units"] = [10**9]
+    files.write_json(folder / "config.json", saved)
+    with pytest.raises(ValueError, match=r"fit a weights file of .*hidden_units\.0=1000000000"):
+        runs.load_run(folder)
+
+
 def test_a_folder_that_is_no_run_is_refused(tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.tex").write_text("years of work")
