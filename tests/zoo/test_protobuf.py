@@ -161,6 +161,14 @@ def _size(number):
     return bytes([*digits, number])
 
 
+@pytest.mark.parametrize("name", [b"image", b"MatMul"])  # of an input; of an operation
+def test_names_that_are_no_text_are_refused_and_nothing_is_printed(tmp_path, capsys, name):
+    content = (light_artifact.make(tmp_path) / "encoder.onnx").read_bytes()
+    with pytest.raises(ValueError, match="Expected an ONNX graph in e.onnx. Received: .*utf-8"):
+        Graph(content.replace(name, name[:-1] + b"\xff"), "e.onnx")
+    assert capsys.readouterr() == ("", "")
+
+
 def test_onnx_runtime_looks_for_files_in_an_empty_folder_alone(tmp_path, monkeypatch):
     """The second wall, without the first."""
     monkeypatch.chdir(tmp_path)

@@ -34,13 +34,16 @@ class Graph:
                 # A second wall: files that a graph may name are looked for in here alone.
                 options.add_session_config_entry(FOLDER_OPTION, empty)
                 self._runtime = onnxruntime.InferenceSession(
-                    self._content, options, providers=["CPUExecutionProvider"]
+                    self._content,
+                    options,
+                    providers=["CPUExecutionProvider"],
+                    enable_fallback=0,  # it prints, and tries the same provider again
                 )
+            self.metadata = dict(self._runtime.get_modelmeta().custom_metadata_map)
+            self.inputs = {item.name: list(item.shape) for item in self._runtime.get_inputs()}
+            self.outputs = {item.name: list(item.shape) for item in self._runtime.get_outputs()}
         except Exception as error:  # ONNX Runtime has no public root of its errors.
             raise ValueError(f"Expected an ONNX graph in {name}. Received: {error}") from error
-        self.metadata = dict(self._runtime.get_modelmeta().custom_metadata_map)
-        self.inputs = {item.name: list(item.shape) for item in self._runtime.get_inputs()}
-        self.outputs = {item.name: list(item.shape) for item in self._runtime.get_outputs()}
 
     def __reduce__(self):
         """Copies and pickles carry the file, and open it where they are needed."""
