@@ -1,4 +1,4 @@
-"""What happens beside the step: validation, records, checkpoints, a stop at the first NaN."""
+"""Keras callbacks of the training loop: validation, records, checkpoints, a stop at a NaN."""
 
 import contextlib
 import math
@@ -145,8 +145,12 @@ class Recorder(keras.callbacks.Callback):
         self.writer.scalars(terms, step)
         if self.pictures_every and (epoch + 1) % self.pictures_every == 0:
             self._pictures(step)
-        shown = "  ".join(f"{name} {value:.4g}" for name, value in terms.items())
+        shown = "  ".join(f"{name} {value:.4g}{self._unit(name)}" for name, value in terms.items())
         logging.info("epoch %d of %d  %s", epoch + 1, self.params["epochs"], shown)
+
+    def _unit(self, name):
+        term = self.model.declared_terms().get(name.removeprefix("val_"))
+        return f" {term.unit}" if term and term.unit else ""
 
     def _pictures(self, step):
         images = self.images / self.pixel_scale

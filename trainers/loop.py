@@ -13,6 +13,7 @@ from trainers import config as configs
 from trainers.tensorboard import Writer
 from zoo import backend, inputs
 from zoo.part import kind
+from zoo.term import described
 
 
 @stopping.resumable()
@@ -92,8 +93,9 @@ def train(config, workdir, splits, progress=True):
             logging.info("Resuming at step %d (epoch %d).", first_step, first_step // steps)
         elif model.marginal.starts_from_images:
             model.marginal.adapt(train_set, seed=config.seed)
-        runs.claim(workdir, config, splits)  # not before all of it could be built
-        writer = Writer(workdir / "tensorboard")
+        terms = described(model.declared_terms())
+        runs.claim(workdir, config, splits, terms)  # not before all of it could be built
+        writer = Writer(workdir / "tensorboard", terms)
         bar = callbacks.Progress(first_step, epochs * steps, disable=not progress)
         try:
             with stopping.deferred() as request:
@@ -197,12 +199,12 @@ def check_labels(model, *datasets):
 def check_batch_size(model, dataset, batch_size):
     """Raises ValueError if no batch is large enough for a term of the objective."""
     size = min(batch_size, len(dataset))
-    for term, smallest in model.objective.smallest_batches().items():
-        if term in model.terms and size < smallest:
+    for name, term in model.declared_terms().items():
+        if size < term.smallest_batch:
             raise ValueError(
-                f"Expected batches of at least {smallest} examples for the {term} of the objective "
-                f"{kind(model.objective)!r}. Received: train.batch_size={batch_size}, "
-                f"{len(dataset)} training examples"
+                f"Expected batches of at least {term.smallest_batch} examples for the {name} of "
+                f"the objective {kind(model.objective)!r}. Received: "
+                f"train.batch_size={batch_size}, {len(dataset)} training examples"
             )
 
 

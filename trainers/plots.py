@@ -30,11 +30,6 @@ INK, MUTED = "#1f2933", "#5b6773"
 CSS_DPI = 100  # an inch of figure is 100 CSS pixels of a page
 DENSITY = 2  # PNG pixels for one CSS pixel, so that figures are crisp on dense screens
 NOT_TERMS = ("epoch", "step", "seconds")
-# Words in the names of terms that are not in nats; every other term is.
-UNITLESS = (
-    *("accuracy", "beta", "learning_rate", "active_units", "mmd", "divergence", "lambda"),
-    *("layer_losses", "prior_trace", "regulariser", "frechet", "probe", "svm", "reconstruction_l2"),
-)
 STYLE = {
     "font.size": 9,
     "axes.titlesize": 10,
@@ -72,7 +67,7 @@ def curve_names(history):
 
 
 @_styled
-def curves(history, names=None, columns=3):
+def curves(history, names=None, columns=3, units=None):
     """Draws training and validation values by epoch, a panel for each term.
 
     Args:
@@ -81,6 +76,8 @@ def curves(history, names=None, columns=3):
             (1, 2, .. without it), and `val_NAME` shares the panel of NAME.
         names: Terms to draw; all by default.
         columns: Panels in a row.
+        units: Mapping from terms to their units, for the ordinates; a term that is not in it has
+            none.
 
     Returns:
         A `Figure`, 3.6 by 2.6 inches a panel.
@@ -102,13 +99,13 @@ def curves(history, names=None, columns=3):
     figure = Figure(figsize=(3.6 * columns, 2.6 * rows), layout="constrained")
     panels = figure.subplots(rows, columns, squeeze=False).ravel()
     for panel, name in zip(panels, names):
-        _curve_panel(panel, history, name, epochs)
+        _curve_panel(panel, history, name, epochs, (units or {}).get(name, ""))
     for panel in panels[len(names) :]:
         panel.set_visible(False)
     return figure
 
 
-def _curve_panel(panel, history, name, epochs):
+def _curve_panel(panel, history, name, epochs, unit):
     """Draws one term; the legend names each line's last value."""
     twins = (("training", name, TRAINING, "-"), ("validation", f"val_{name}", VALIDATION, "--"))
     for label, key, colour, line in twins:
@@ -125,7 +122,7 @@ def _curve_panel(panel, history, name, epochs):
         panel.plot(at, values, line, label=f"{label}, last {last}", **look)
     panel.set_title(readable(name))
     panel.set_xlabel("epoch")
-    panel.set_ylabel("" if any(word in name for word in UNITLESS) else "nats")
+    panel.set_ylabel(unit)
     panel.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
     if panel.lines:
         panel.legend()

@@ -32,6 +32,7 @@ def write_report(
     title,
     config,
     history=None,
+    terms=None,
     evaluation=None,
     pictures=None,
     versions=None,
@@ -49,6 +50,7 @@ def write_report(
         title: The run in a few words.
         config: The whole config, nested.
         history: dict name -> list with a value an epoch, or a list of rows, as `metrics.csv` has.
+        terms: dict name -> {"unit", "text", "per"} of the history's terms, as `config.json` has.
         evaluation: What `evaluation.json` holds, with `metrics`: name -> {"value", "stderr", ...}.
         pictures: dict name -> a `Figure`, a uint8 array or the bytes of a PNG; or a pair
             (picture, caption). They keep their order.
@@ -69,7 +71,7 @@ def write_report(
         f"<header><h1>{escape(str(title))}</h1>{_data_line(config, evaluation, seconds)}</header>",
         _section("Model", _model(config)),
         _section("Metrics", _metrics(evaluation)),
-        _section("Training", _training(_columns(history))),
+        _section("Training", _training(_columns(history), terms or {})),
         _pictures(pictures or {}),
         _section("How to repeat it", _provenance(command, hardware, cut, versions or {})),
         _section("Config", _config(config)),
@@ -180,31 +182,39 @@ def _metric(name, entry):
     )
 
 
-def _training(history):
+def _training(history, terms):
     names = plots.curve_names(history)
     if not names or not any(len(values) for values in history.values()):
         return _missing("This run left no training history.")
+    units = {name: term["unit"] for name, term in terms.items()}
     panels = []
     for name in names:
-        picture = plots.png_bytes(plots.curves(history, [name]))
+        picture = plots.png_bytes(plots.curves(history, [name], units=units))
         panels.append(_image(picture, f"Curve of {plots.readable(name)} by epoch", 360))
     note = "" if any(name.startswith("val_") for name in history) else "No split was held out."
     return (
         (_missing(note) if note else "")
         + f'<div class="panels">{"".join(panels)}</div>\n'
-        + f"<details><summary>Numbers of the last epoch</summary>{_last(history, names)}</details>"
+        + "<details><summary>Values of the last epoch</summary>"
+        + f"{_last(history, names, terms)}</details>"
     )
 
 
-def _last(history, names):
-    """Returns the last epoch's numbers as a table: the curves for those who cannot see them."""
+def _last(history, names, terms):
+    """Returns the last epoch's values as a table: the curves for those who cannot see them."""
     rows = "".join(
-        f'<tr><th scope="row">{escape(plots.readable(name))}</th>'
-        f"<td>{_number(history.get(name))}</td><td>{_number(history.get(f'val_{name}'))}</td></tr>"
+        f'<tr><th scope="row">{escape(plots.readable(name))}{_meaning(terms, name)}</th>'
+        f"<td>{_number(history.get(name))}</td><td>{_number(history.get(f'val_{name}'))}</td>"
+        f"<td>{escape(terms.get(name, {}).get('unit', ''))}</td></tr>"
         for name in names
     )
-    head = "".join(f'<th scope="col">{t}</th>' for t in ("term", "training", "validation"))
+    head = "".join(f'<th scope="col">{t}</th>' for t in ("term", "training", "validation", "unit"))
     return f'<table class="compact"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
+
+
+def _meaning(terms, name):
+    text = terms.get(name, {}).get("text", "")
+    return f"<small>{escape(text)}</small>" if text else ""
 
 
 def _number(values):

@@ -29,7 +29,12 @@ CONFIG_KEYS = Keys(
         "hardware": str,
         "versions": {str: str},
     },
-    {"num_examples": {str: COUNT}, "fingerprint": {str: dict}, "is_limited": bool},
+    {
+        "num_examples": {str: COUNT},
+        "fingerprint": {str: dict},
+        "is_limited": bool,
+        "terms": {str: Keys({"unit": str, "text": str, "per": str})},
+    },
 )
 EVALUATION_KEYS = Keys(
     {"metrics": METRICS, "step": COUNT, "split": str, "num_examples": COUNT},

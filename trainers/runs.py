@@ -26,6 +26,7 @@ from zoo import releases
 from zoo.backend import dtype_policy, to_numpy
 from zoo.releases.sizes import check_sizes
 from zoo.storage import files, schema
+from zoo.term import described
 
 PICTURES = 10  # Images in a round of pictures.
 CODES = 10000  # Points in the latent picture.
@@ -139,8 +140,15 @@ def _sizes(splits):
     return sizes if whole is None else {**sizes, "source": whole}
 
 
-def claim(workdir, config, splits):
-    """Makes `workdir` the folder of `config`, unless it is so already; see `check_folder`."""
+def claim(workdir, config, splits, terms=None):
+    """Makes `workdir` the folder of `config`, unless it is so already; see `check_folder`.
+
+    Args:
+        workdir: The run's folder.
+        config: The run's config.
+        splits: From `data.load_splits`.
+        terms: The terms of its history, as `zoo.term.described` gives them.
+    """
     check_folder(workdir, config)  # again: another process may have taken it since
     path = workdir / "config.json"
     if path.is_file():
@@ -154,6 +162,7 @@ def claim(workdir, config, splits):
             "fingerprint": _fingerprints(splits),
             "is_limited": bool(splits["train"].part),
             "limit_rule": splits["train"].part,
+            "terms": terms or {},
             "command": environment.command(),
             "versions": environment.versions(),
             "hardware": environment.hardware(),
@@ -298,6 +307,8 @@ def write_report(workdir, run, splits=None):
         title=_title(run.config),
         config=run.config,
         history=run.history,
+        # Earlier versions noted no terms.
+        terms=origin.get("terms") or described(run.model.declared_terms()),
         evaluation=evaluation,
         pictures=_pictures(run.model, split, run.config["seed"]),
         versions=origin["versions"],

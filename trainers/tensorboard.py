@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from tensorboard.compat.proto.event_pb2 import Event
-from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.compat.proto.summary_pb2 import Summary, SummaryMetadata
 from tensorboard.summary.writer.record_writer import RecordWriter
 
 _numbers = itertools.count()  # of the files of this process
@@ -20,9 +20,12 @@ class Writer:
 
     Args:
         folder: Where the event file goes; a resumed run adds a second one.
+        terms: dict name -> {"unit", "text", "per"}, shown with the scalars of these names and of
+            their `val_` twins.
     """
 
-    def __init__(self, folder):
+    def __init__(self, folder, terms=None):
+        self._terms = terms or {}
         place = f"{socket.gethostname()}.{os.getpid()}.{next(_numbers)}"
         path = Path(folder) / f"events.out.tfevents.{int(time.time()):010d}.{place}"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -32,7 +35,20 @@ class Writer:
 
     def scalars(self, values, step):
         """Writes each of `{tag: number}` at `step`."""
-        self._add([Summary.Value(tag=tag, simple_value=v) for tag, v in values.items()], step)
+        self._add(
+            [
+                Summary.Value(tag=tag, simple_value=value, metadata=self._metadata(tag))
+                for tag, value in values.items()
+            ],
+            step,
+        )
+
+    def _metadata(self, tag):
+        term = self._terms.get(tag.removeprefix("val_"))
+        if term is None:
+            return None
+        unit = f" In {term['unit']}." if term["unit"] else ""
+        return SummaryMetadata(summary_description=f"{term['text']}{unit}")
 
     def picture(self, tag, image, step):
         """Writes `image`, uint8 [H, W, 3], at `step`."""

@@ -15,6 +15,7 @@ from zoo.metrics import FirstNonFinite, TermMean
 from zoo.part import kind, part_config
 from zoo.registry import DECODERS, ENCODERS, MARGINALS, OBJECTIVES
 from zoo.storage import hdf5
+from zoo.term import LAYER_LOSSES, LOSS
 
 ROOMS = {"encoder": ENCODERS, "decoder": DECODERS, "marginal": MARGINALS, "objective": OBJECTIVES}
 
@@ -64,10 +65,9 @@ class VAE(keras.Model):
         self.step = self.add_weight(
             name="step", shape=(), dtype="int32", initializer="zeros", trainable=False
         )
-        smallest = self.objective.smallest_batches()
         self.terms = {
-            name: TermMean(name, smallest.get(name, 1))
-            for name in self.objective.logged_terms(self.decoder)
+            name: TermMean(name, term.smallest_batch)
+            for name, term in self.objective.declared_terms(self.decoder).items()
             if name != "loss"
         }
         self.layer_losses = TermMean("layer_losses")
@@ -324,6 +324,7 @@ class VAE(keras.Model):
                 f"Expected a scalar loss of the objective {kind(self.objective)!r}, the batch's "
                 f"mean. Received: shape={tuple(loss.shape)}"
             )
+        self._check_terms(y_pred)
         for name, metric in self.terms.items():
             metric.update_state(y_pred[name], examples)
         extras = self.losses
@@ -341,17 +342,33 @@ class VAE(keras.Model):
                 part.forget()
         return loss
 
+    def declared_terms(self):
+        """Returns name -> `zoo.term.Term` of all that is logged: loss, terms and layer losses."""
+        declared = self.objective.declared_terms(self.decoder)
+        return {"loss": LOSS, **declared, "layer_losses": LAYER_LOSSES}
+
+    def _check_terms(self, y_pred):
+        """Raises ValueError unless the terms are there and of the shapes that they declare."""
+        for name, term in self.objective.declared_terms(self.decoder).items():
+            shape = tuple(y_pred[name].shape) if name in y_pred else "no such term"
+            if shape == "no such term" or len(shape) != (term.per == "example"):
+                raise ValueError(
+                    f"Expected the term {name!r} of the objective {kind(self.objective)!r} as "
+                    f"{'[B]' if term.per == 'example' else '[]'}, as it is per {term.per}. "
+                    f"Received: {shape if isinstance(shape, str) else f'shape={shape}'}"
+                )
+
     def get_metrics_result(self):
         """Returns the means over examples of loss and terms.
 
-        The terms, each times its weight of `objective.loss_weights()`, add up to the loss, with
-        `layer_losses` if layers have losses of their own. A batch that is too small for a term
-        counts neither in the term's mean nor in that part of the loss.
+        The terms, each times the weight that it declares, add up to the loss, with `layer_losses`
+        if layers have losses of their own. A batch that is too small for a term counts neither in
+        the term's mean nor in that part of the loss.
         """
         result = super().get_metrics_result()
-        for name, weight in self.objective.loss_weights().items():
-            if name in self.terms and self.terms[name].smallest_batch > 1 and weight:
-                result["loss"] = result["loss"] + weight * self.terms[name].shortfall()
+        for name, term in self.declared_terms().items():
+            if term.smallest_batch > 1 and term.weight:
+                result["loss"] = result["loss"] + term.weight * self.terms[name].shortfall()
         hidden = {metric.name for metric in self.first_non_finite.values()}  # for callbacks
         if not self._has_layer_losses:
             hidden.add("layer_losses")

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from trainers import callbacks, checkpoints, grids
+from zoo.term import Term
 
 EPOCHS = 7
 
@@ -58,6 +59,20 @@ def test_validation_adds_its_terms_to_the_logs():
     validation.set_model(_model())
     validation.on_epoch_end(0, logs)
     assert logs == {"loss": 3.0, "val_loss": 2.0}
+
+
+def test_an_epoch_s_line_has_the_unit_of_each_term(monkeypatch):
+    lines = []
+    monkeypatch.setattr(callbacks.histories, "write", lambda *_: None)
+    monkeypatch.setattr(callbacks.logging, "info", lambda text, *words: lines.append(text % words))
+    writer = types.SimpleNamespace(scalars=lambda values, step: None)
+    recorder = callbacks.Recorder("nowhere", [], writer, None, 0)
+    declared = {"rate": Term("nats", "A rate."), "beta": Term("", "A weight.")}
+    recorder.set_model(types.SimpleNamespace(step=3, declared_terms=lambda: declared))
+    recorder.set_params({"epochs": 2})
+    recorder.on_epoch_end(0, {"rate": 4.0, "val_rate": 4.5, "beta": 0.5, "seconds": 1.0})
+    expected = "rate 4 nats  val_rate 4.5 nats  beta 0.5  seconds 1"
+    assert lines == [f"epoch 1 of 2  {expected}"]
 
 
 def test_pictures_have_the_data_s_scale_taken_out(rng):

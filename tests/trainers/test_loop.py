@@ -2,6 +2,8 @@
 
 import csv
 import json
+import subprocess
+import sys
 
 import keras
 import numpy as np
@@ -33,12 +35,37 @@ def test_a_run_s_folder_holds_what_it_promises(run):
     assert [int(row["step"]) for row in rows] == [5, 10, 15]
     assert float(rows[-1]["loss"]) < float(rows[0]["loss"])
     assert float(rows[0]["val_elbo"]) < 0
-    assert json.loads((workdir / "config.json").read_text())["config"]["latent_dim"] == 2
+    noted = json.loads((workdir / "config.json").read_text())
+    assert noted["config"]["latent_dim"] == 2
+    units = {name: term["unit"] for name, term in noted["terms"].items()}
+    expected = dict.fromkeys(("loss", "distortion", "rate", "elbo"), "nats")
+    assert units == {**expected, "layer_losses": ""}
     assert result.step == 15
     assert result.evaluation["num_examples"] == 4
     assert result.evaluation["metrics"]["nll"]["num_samples"] == 3
     assert "<table" in (workdir / "report.html").read_text()
     assert len(list((workdir / "checkpoints").iterdir())) == 2
+
+
+_WITHOUT_KERAS = """
+import json, sys
+sys.modules.update(dict.fromkeys(("keras", "tensorflow", "jax")))
+from trainers import history, plots
+folder = sys.argv[1]
+terms = json.load(open(folder + "/config.json"))["terms"]
+rows = history.read(folder)
+columns = {name: [row[name] for row in rows] for name in rows[0]}
+figure = plots.curves(columns, units={name: term["unit"] for name, term in terms.items()})
+print(json.dumps({panel.get_title(loc="left"): panel.get_ylabel() for panel in figure.axes[:4]}))
+"""
+
+
+def test_the_curves_of_a_run_are_drawn_without_keras(run):
+    command = [sys.executable, "-c", _WITHOUT_KERAS, str(run[0] / "run")]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    expected = dict.fromkeys(("loss", "distortion", "rate", "elbo"), "nats")
+    assert json.loads(done.stdout) == expected
 
 
 def test_tensorboard_reads_the_scalars_and_pictures(run):
@@ -50,6 +77,9 @@ def test_tensorboard_reads_the_scalars_and_pictures(run):
     assert events.Scalars("loss")[-1].value == pytest.approx(run[2].history[-1]["loss"], rel=1e-6)
     assert set(events.Tags()["images"]) == {"reconstructions", "samples"}
     assert events.Images("samples")[0].width > 6
+    for tag in ("rate", "val_rate"):
+        description = events.SummaryMetadata(tag).summary_description
+        assert description == "KL divergence of the posterior from the marginal. In nats."
 
 
 @pytest.mark.parametrize("steps", [1, 5])

@@ -76,6 +76,7 @@ def full(tmp_path, rng):
         tmp_path,
         title="mlp on digits",
         history={"epoch": [1, 2], "loss": [3.25, 2.125], "val_loss": [None, 2.375]},
+        terms={"loss": {"unit": "nats", "text": "What <training> minimises.", "per": "batch"}},
         evaluation=EVALUATION,
         pictures={
             "reconstructions": (grids.reconstruction_grid(images, images), "Pairs of rows."),
@@ -97,6 +98,10 @@ def test_every_metric_stands_with_its_error_and_how_it_was_measured(full):
     assert "linear probe Test accuracy" in full.text and "left out: no labels" in full.text
     exact = [attrs["title"] for attrs in full.all("td") if "title" in attrs]
     assert exact == ["7.81234", "98.7654", "13"]
+
+
+def test_a_term_stands_with_its_meaning_and_unit(full):
+    assert "loss What <training> minimises. 2.125 2.375 nats" in full.text
 
 
 def test_the_run_is_told_in_words(full):

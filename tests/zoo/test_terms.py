@@ -9,6 +9,7 @@ import zoo
 from zoo import registry
 from zoo.backend import BACKEND, to_numpy
 from zoo.metrics import TermMean
+from zoo.term import LAYER_LOSSES, LOSS, Term
 
 zoo.load_parts()
 
@@ -17,7 +18,8 @@ Z = 2
 # In batches of 6 the last one holds a single example.
 COUNT, BATCH = 13, 6
 CRITIC = {"hidden_units": [4]}
-# Each objective -> the loss as the sum of its logged terms, by its docstring.
+# Objective -> the loss as the sum of its logged terms, by its docstring. Of one that is not here,
+# it is the sum by the weights that the terms declare.
 OBJECTIVES = {
     "beta": ({"beta": 0.5}, lambda t: t["distortion"] + 0.5 * t["rate"]),
     "beta annealed": (
@@ -57,8 +59,30 @@ OBJECTIVES = {
         lambda t: t["distortion"] + t["rate"] + 999.0 * t["divergence"] + t["classifier_loss"],
     ),
 }
-# Terms that a batch of one has none of.
-OF_PAIRS = ("infovae", "infovae of alpha", "infovae stein", "infomax", "classified")
+_LISTED = {name.partition(" ")[0] for name in OBJECTIVES}
+OBJECTIVES |= {name: ({}, None) for name in registry.OBJECTIVES.names() if name not in _LISTED}
+
+
+def _declared(name, likelihood="bernoulli"):
+    """Returns the declared terms of an objective without building a model."""
+    objective = {"name": name.partition(" ")[0], **OBJECTIVES[name][0]}
+    decoder = zoo.MLPDecoder(Z, SHAPE, [5], likelihood=likelihood)
+    return registry.OBJECTIVES.create(objective).declared_terms(decoder)
+
+
+def _sum_of_terms(name, model):
+    """Returns the function of the logs that gives the loss."""
+
+    def declared(logs):
+        terms = model.declared_terms()
+        return sum(term.weight * logs[key] for key, term in terms.items() if key in logs)
+
+    return OBJECTIVES[name][1] or declared
+
+
+def _pairs(declared):
+    """Returns the terms that a batch of one has none of."""
+    return {name for name, term in declared.items() if term.smallest_batch > 1}
 
 
 def _model(name, likelihood="bernoulli"):
@@ -93,8 +117,8 @@ def _evaluate(model, x):
     return model.evaluate(x, _labels(model), batch_size=BATCH, verbose=0, return_dict=True)
 
 
-def _by_hand(model, x, of_pairs):
-    """Returns the means over examples of loss and terms; a batch of one has no divergence."""
+def _by_hand(model, x):
+    """Returns the means over examples of loss and terms."""
     labels, sums, sizes = _labels(model), {}, {}
     for start in range(0, len(x), BATCH):
         rows = slice(start, start + BATCH)
@@ -103,18 +127,19 @@ def _by_hand(model, x, of_pairs):
         terms = to_numpy(model.objective(ops.convert_to_tensor(x[rows]), **parts, **options))
         for name in ("loss", *model.terms):
             size = len(x[rows])
-            if size == 1 and name == "divergence" and of_pairs:
+            if size == 1 and name in _pairs(model.declared_terms()):
                 size = 0
             sums[name] = sums.get(name, 0.0) + size * np.mean(terms[name], dtype="float64")
             sizes[name] = sizes.get(name, 0) + size
     return {name: value / sizes[name] for name, value in sums.items()}
 
 
-def test_every_objective_and_divergence_is_here():
-    assert {name.partition(" ")[0] for name in OBJECTIVES} == set(registry.OBJECTIVES.names())
+def test_every_divergence_is_here_and_those_of_pairs_declare_it():
     specs = [options.get("divergence", "mmd") for options, _ in OBJECTIVES.values()]
     names = {spec if isinstance(spec, str) else spec["name"] for spec in specs}
     assert names == set(registry.DIVERGENCES.names())
+    of_pairs = {name for name in OBJECTIVES if "divergence" in _pairs(_declared(name))}
+    assert of_pairs == {"infovae", "infovae of alpha", "infovae stein", "infomax", "classified"}
 
 
 @pytest.mark.parametrize("name", OBJECTIVES)
@@ -124,23 +149,75 @@ def test_terms_are_means_over_examples_and_add_up_to_the_loss(name, x):
     generator = _generator(model.objective)
     noise = to_numpy(generator.state).copy()
     logs = _evaluate(model, x)
-    assert logs["loss"] == pytest.approx(OBJECTIVES[name][1](logs), rel=2e-5)
+    assert logs["loss"] == pytest.approx(_sum_of_terms(name, model)(logs), rel=2e-5)
     generator.state.assign(noise)
-    expected = _by_hand(model, x, name in OF_PAIRS)
-    if name in OF_PAIRS:
-        expected.pop("loss")  # it counts the divergence of a batch of one as zero
+    assert set(logs) == {"loss", *model.declared_terms()} - {"layer_losses"}
+    expected = _by_hand(model, x)
+    if _pairs(model.declared_terms()):
+        expected.pop("loss")  # it counts the terms of a batch of one as zero
     for term, value in expected.items():
         assert logs[term] == pytest.approx(value, rel=1e-4, abs=1e-5), term
 
 
-@pytest.mark.parametrize("name", OBJECTIVES)
+@pytest.mark.parametrize("name", [name for name in OBJECTIVES if OBJECTIVES[name][1]])
 def test_the_declared_weights_are_those_of_the_loss(name, x):
-    model = _model(name)
-    logs = {term: i + 1.0 for i, term in enumerate(model.terms)}
-    logs["cost"] = logs["distortion"]
-    weights = model.objective.loss_weights()
-    total = sum(weight * logs[term] for term, weight in weights.items())
+    declared = _declared(name)
+    logs = {term: i + 1.0 for i, term in enumerate(declared)}
+    total = sum(term.weight * logs[name] for name, term in declared.items() if term.weight)
     assert total == pytest.approx(OBJECTIVES[name][1](logs))
+
+
+UNITS = {
+    "accuracy": "fraction",
+    **dict.fromkeys(("beta", "prior_trace", "regulariser", "layer_losses"), ""),
+    "divergence": "",
+}
+
+
+@pytest.mark.parametrize("name", [name for name in OBJECTIVES if OBJECTIVES[name][1]])
+def test_every_term_declares_its_unit_and_its_meaning(name):
+    declared = {"loss": LOSS, **_declared(name), "layer_losses": LAYER_LOSSES}
+    units = {**UNITS, "divergence": "nats"} if name == "infovae adversarial" else UNITS
+    for term, declaration in declared.items():
+        assert declaration.unit == units.get(term, "nats"), term
+        assert declaration.text.endswith("."), term
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_cost_takes_the_weight_of_the_distortion_and_comes_last(name):
+    declared = _declared(name, "baggins")
+    assert declared["cost"].weight == 1 and declared["distortion"].weight == 0
+    own = ("accuracy", "classifier_loss") if name == "classified" else ()
+    assert tuple(declared)[-1 - len(own) :] == ("cost", *own)
+
+
+class _Wrong(zoo.Beta):
+    """Declares what `call` does not give."""
+
+    def own_terms(self):
+        return {**super().own_terms(), **self.wrong}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"z": Term("", "A term.")}, r"term 'z' .*\[B\], as it is per example. .*shape=\(13, 2\)"),
+        ({"rate": Term("nats", "A rate.", per="batch")}, r"'rate' .* per batch. .*shape=\(13,\)"),
+        ({"gap": Term("nats", "A gap.")}, "'gap' .* Received: no such term"),
+    ],
+)
+def test_a_term_is_of_the_shape_that_it_declares(wrong, message, x):
+    objective = _Wrong()
+    objective.wrong = wrong
+    model = zoo.VAE(zoo.MLPEncoder(Z, [5]), zoo.MLPDecoder(Z, SHAPE, [5]), None, objective)
+    model.compile(run_eagerly=BACKEND == "tensorflow")
+    with pytest.raises(ValueError, match=message):
+        model.evaluate(x, verbose=0)
+
+
+def test_a_term_is_per_example_or_per_batch():
+    with pytest.raises(ValueError, match="among .* Received: per='epoch'"):
+        Term("nats", "A term.", per="epoch")
 
 
 @pytest.mark.parametrize(

@@ -72,6 +72,7 @@ class Adversarial(_Adversary):
         Goodfellow et al., 2014, section 3 and 4; Makhzani et al., 2015; Tolstikhin et al., 2018.
     """
 
+    unit = "nats"
     follows_another_loss = True
 
     def __init__(

@@ -16,6 +16,8 @@ class Divergence(Part):
 
     # The fewest draws that say something of q(z): two, where the estimate takes pairs of them.
     smallest_batch = 1
+    # The unit of the estimate, "nats" for example; "" where it has none.
+    unit = ""
     # Whether the `loss` of `estimate` has another value than its `divergence`.
     follows_another_loss = False
 

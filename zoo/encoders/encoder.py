@@ -35,6 +35,23 @@ class Encoder(Part):
         """Whether the class writes a `posterior` of its own: neither a Gaussian nor its flow."""
         return type(self).posterior is not Encoder.posterior
 
+    @property
+    def is_gaussian(self):
+        """Whether e(z|x) is a diagonal Gaussian, or all its mass at one z."""
+        return self.flow is None and not self.has_own_posterior
+
+    def check_gaussian(self, needed_by):
+        """Raises ValueError unless `is_gaussian`.
+
+        Args:
+            needed_by: What needs a Gaussian posterior, for the message.
+        """
+        if not self.is_gaussian:
+            raise ValueError(
+                f"{needed_by} needs diagonal Gaussian posteriors. "
+                f"Received: encoder={type(self).__name__}"
+            )
+
     def gaussian(self, parameters):
         """Returns loc and scale of the diagonal Gaussian, before the flow if there is one.
 

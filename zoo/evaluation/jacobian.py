@@ -176,8 +176,7 @@ def variance_penalty_of(precisions):
 def check_model(model):
     """Raises ValueError if posterior, prior or likelihood is none that these formulas are of."""
     model.check_adapted()
-    is_gaussian = model.encoder.flow is None and not model.encoder.has_own_posterior
-    if not is_gaussian or kind(model.marginal) not in ("normal", "floating"):
+    if not model.encoder.is_gaussian or kind(model.marginal) not in ("normal", "floating"):
         raise ValueError(
             "The decoder's Jacobian is read beside a diagonal Gaussian posterior and a Gaussian "
             f"prior around 0. Received: encoder={type(model.encoder).__name__}, "

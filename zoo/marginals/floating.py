@@ -28,6 +28,7 @@ class Floating(Marginal):
     """
 
     adapts = True
+    is_floating = True
 
     def build(self, input_shape=None):
         self.variance = Estimate(self, "variance", (self.latent_dim,), "prior variance S^2")

@@ -19,6 +19,9 @@ class Marginal(Part):
 
     noise_shape = None
 
+    # Whether `batch_distribution` follows the posteriors of each batch.
+    is_floating = False
+
     # Whether the trainers call `adapt` with the training set before the first step.
     starts_from_images = False
 

@@ -2,9 +2,10 @@
 
 from keras import ops
 
-from zoo.objectives.rate_distortion import RateDistortion
+from zoo.objectives.rate_distortion import RATE, RateDistortion
 from zoo.objectives.schedules import linear_ramp
 from zoo.registry import OBJECTIVES
+from zoo.term import Term
 
 
 @OBJECTIVES.register("beta")
@@ -42,13 +43,15 @@ class Beta(RateDistortion):
         super().__init__(rate=rate, seed=seed, **kwargs)
         self.beta = beta
         self.anneal_steps = anneal_steps
-        if anneal_steps:
-            # A constant weight is in the config; only one that changes is worth a curve.
-            self.term_names = (*self.term_names, "beta", "weighted_rate")
 
-    def loss_weights(self):
-        rate = {"weighted_rate": 1.0} if self.anneal_steps else {"rate": self.beta}
-        return {"cost": 1.0, **rate}
+    def own_terms(self):
+        if not self.anneal_steps:
+            return {"rate": RATE.weighted(self.beta)}
+        # A constant weight is in the config; only one that changes is worth a curve.
+        return {
+            "beta": Term("", "The weight of the rate, which rises in training.", per="batch"),
+            "weighted_rate": Term("nats", "The rate times its weight.", weight=1.0),
+        }
 
     def call(self, x, encoder=None, decoder=None, marginal=None, training=False, step=None):
         """Returns `loss` [], `beta` [], `weighted_rate` [B] and what `terms` gives."""

@@ -3,9 +3,9 @@
 from keras import ops
 
 from zoo.distributions import aggregate_variance, gaussian_of
-from zoo.marginals.floating import Floating
-from zoo.objectives.rate_distortion import RateDistortion
+from zoo.objectives.rate_distortion import RATE, RateDistortion
 from zoo.registry import OBJECTIVES
+from zoo.term import Term
 
 
 @OBJECTIVES.register("bilbo")
@@ -26,13 +26,12 @@ class Bilbo(RateDistortion):
         seed: Int, seeds the posterior draws.
     """
 
-    term_names = (*RateDistortion.term_names, "prior_trace")
-
     def __init__(self, seed=17, **kwargs):
         super().__init__(rate="analytic", seed=seed, **kwargs)
 
-    def loss_weights(self):
-        return {"cost": 1.0, "rate": 1.0}
+    def own_terms(self):
+        trace = Term("", "The variances of the prior of the batch, added up.", per="batch")
+        return {"rate": RATE.weighted(1.0), "prior_trace": trace}
 
     def check_parts(self, encoder, decoder, marginal):
         """Checks the parts.
@@ -40,16 +39,12 @@ class Bilbo(RateDistortion):
         Raises:
             ValueError: If the marginal does not float, or the posterior is no diagonal Gaussian.
         """
-        if not isinstance(marginal, Floating):
+        if not marginal.is_floating:
             raise ValueError(
                 "BILBO implies the prior N(0, S^2) of its posteriors: give the model the marginal "
                 f"'floating'. Received: marginal={type(marginal).__name__}"
             )
-        if encoder.flow is not None or encoder.has_own_posterior:
-            raise ValueError(
-                "BILBO needs diagonal Gaussian posteriors. "
-                f"Received: encoder={type(encoder).__name__}"
-            )
+        encoder.check_gaussian("BILBO")
 
     def call(self, x, encoder=None, decoder=None, marginal=None, training=False, step=None):
         """Returns `loss` [], `prior_trace` [] and what `terms` gives."""

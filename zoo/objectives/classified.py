@@ -7,6 +7,7 @@ from keras import ops
 from zoo.encoders.conv import fan_in_normal
 from zoo.objectives.objective import Objective
 from zoo.registry import OBJECTIVES
+from zoo.term import Term
 
 
 @OBJECTIVES.register("classified")
@@ -58,7 +59,6 @@ class Classified(Objective):
             keras.layers.Dense(units, kernel_initializer=fan_in_normal(), dtype="float32")
             for units in (*self.hidden_units, num_classes)
         ]
-        self.term_names = (*base.term_names, "accuracy", "classifier_loss")
 
     def connect(self, encoder, image_shape):
         """Builds the classifier for the encoder's number of latents."""
@@ -72,15 +72,13 @@ class Classified(Objective):
     def check_parts(self, encoder, decoder, marginal):
         self.base.check_parts(encoder, decoder, marginal)
 
-    def logged_terms(self, decoder):
-        own = self.term_names[len(self.base.term_names) :]
-        return (*self.base.logged_terms(decoder), *own)
-
-    def loss_weights(self):
-        return {**self.base.loss_weights(), "classifier_loss": 1.0}
-
-    def smallest_batches(self):
-        return self.base.smallest_batches()
+    def declared_terms(self, decoder):
+        """Returns the terms of `base`, `accuracy` and `classifier_loss`."""
+        return {
+            **self.base.declared_terms(decoder),
+            "accuracy": Term("fraction", "Share of examples that the classifier gets right."),
+            "classifier_loss": Term("nats", "Cross entropy of the classifier.", weight=1.0),
+        }
 
     def check_labels(self, labels, where):
         """Raises ValueError if a label is not one of 0, ..., `num_classes` - 1."""

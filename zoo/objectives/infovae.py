@@ -1,10 +1,13 @@
 """InfoVAE: the information in z and the divergence of q(z) from p(z), each with its own weight."""
 
+import dataclasses
+
 from keras import ops
 
 from zoo.backend import fold_in
-from zoo.objectives.rate_distortion import RATES, RateDistortion
+from zoo.objectives.rate_distortion import RATE, RATES, RateDistortion
 from zoo.registry import DIVERGENCES, OBJECTIVES
+from zoo.term import Term
 
 ROUNDING = 1e-9  # of alpha + lambda = 1, where both are given in decimals
 
@@ -60,20 +63,24 @@ class InfoVAE(RateDistortion):
         self.alpha = alpha
         self.lambda_ = lambda_
         self.divergence = DIVERGENCES.create(divergence)
-        terms = ("distortion",) if rate == "none" else self.term_names
-        followed = ("divergence_loss",) if self.divergence.follows_another_loss else ()
-        self.term_names = (*terms, "divergence", *followed)
 
     def _divergence_weight(self):
         return max(self.alpha + self.lambda_ - 1.0, 0.0)
 
-    def loss_weights(self):
-        rate = {} if self.rate == "none" else {"rate": 1.0 - self.alpha}
-        followed = "divergence_loss" if self.divergence.follows_another_loss else "divergence"
-        return {"cost": 1.0, **rate, followed: self._divergence_weight()}
-
-    def smallest_batches(self):
-        return dict.fromkeys(("divergence", "divergence_loss"), self.divergence.smallest_batch)
+    def own_terms(self):
+        rate = {} if self.rate == "none" else {"rate": RATE.weighted(1.0 - self.alpha)}
+        estimate = Term(
+            self.divergence.unit,
+            "Divergence of the aggregated posterior of a batch from the marginal.",
+            per="batch",
+            smallest_batch=self.divergence.smallest_batch,
+        )
+        weight = self._divergence_weight()
+        if not self.divergence.follows_another_loss:
+            return {**rate, "divergence": estimate.weighted(weight)}
+        text = "The loss by which the encoder lessens the divergence."
+        followed = dataclasses.replace(estimate, text=text, weight=weight)
+        return {**rate, "divergence": estimate, "divergence_loss": followed}
 
     def check_parts(self, encoder, decoder, marginal):
         """Checks the parts.

@@ -5,6 +5,7 @@ from keras import ops
 from zoo.distributions import gaussian_of
 from zoo.objectives.rate_distortion import RateDistortion
 from zoo.registry import OBJECTIVES, nearest
+from zoo.term import Term
 
 MEAN_TERMS = ("batch", "example", "dimension")
 VARIANCE_TERMS = ("printed", "towards_one", "kl", "excess", "none")
@@ -36,7 +37,7 @@ class Mu(RateDistortion):
 
     Args:
         mean_term: One of the names above.
-        variance_term: Likewise.
+        variance_term: One of the names above.
         seed: Int, seeds the posterior draws.
 
     Raises:
@@ -45,8 +46,6 @@ class Mu(RateDistortion):
     Reference:
         `mu_vae`, section 4, eq. 4, and Table 3.
     """
-
-    term_names = (*RateDistortion.term_names, "regulariser")
 
     def __init__(self, mean_term="dimension", variance_term="kl", seed=17, **kwargs):
         for name, value, valid in (
@@ -62,8 +61,9 @@ class Mu(RateDistortion):
         self.mean_term = mean_term
         self.variance_term = variance_term
 
-    def loss_weights(self):
-        return {"cost": 1.0, "regulariser": 1.0}
+    def own_terms(self):
+        text = "The mean term and the variance term, added up; both stand in for the rate."
+        return {"regulariser": Term("", text, per="batch", weight=1.0)}
 
     def check_parts(self, encoder, decoder, marginal):
         """Checks the parts.

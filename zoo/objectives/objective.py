@@ -1,4 +1,4 @@
-"""What every objective is: a loss, and the named terms it is made of."""
+"""The root of all objectives: a loss, and the named terms that it is made of."""
 
 import keras
 
@@ -6,20 +6,18 @@ from zoo.part import Part
 
 
 class Objective(Part):
-    """A loss of (x, encoder, decoder, marginal). A subclass writes `call` and sets `term_names`.
+    """A loss of (x, encoder, decoder, marginal). A subclass writes `call` and `declared_terms`.
 
-    `call` returns a dict: `loss` [], minimised, and the terms named by `term_names`, shape [B]
-    where they are per example (nats), [] where they are batch statistics; those are logged, and
-    `call` may return more. Logs are means over examples: a batch of B examples has the weight B,
-    and the terms of `loss_weights` add up to the loss. `call` gets the other three parts rather
-    than tensors made from them, so that it may sample, differentiate or train networks as it
-    needs. `step`, the number of batches trained on, is what schedules read.
+    `call` returns a dict: `loss` [], which is minimised, and the declared terms, [B] or [] as each
+    declares. These are logged; `call` may return more. Logs are means over examples: a batch of B
+    examples has the weight B, and the terms, each times its weight, add up to the loss. `call` gets
+    the other three parts rather than tensors made from them, so that it may sample, differentiate
+    or train networks as it needs. Schedules read `step`, the number of batches trained on.
 
     Args:
         seed: Int; seeds the draws of `next_seed(self.seed_generator)`.
     """
 
-    term_names = ()
     # Whether `call` takes `labels`, integers [B], from `fit(images, labels)`.
     needs_labels = False
 
@@ -45,24 +43,14 @@ class Objective(Part):
     def connect(self, encoder, image_shape):
         """Called when a model is composed; builds layers of its own that need the parts' sizes."""
 
-    def logged_terms(self, decoder):
-        """Returns the names of the terms that are logged with this decoder."""
-        return self.term_names
+    def declared_terms(self, decoder):
+        """Returns name -> `zoo.term.Term` of all terms that are logged, in the order of the logs.
 
-    def loss_weights(self):
-        """Returns name -> weight: the loss is the sum of weight times batch mean of these terms.
-
-        `cost` stands for `distortion` where it is not logged. An empty dict declares nothing.
-        """
-        return {}
-
-    def smallest_batches(self):
-        """Returns name -> the fewest examples of a batch that give the term a value; 1 if absent.
-
-        A smaller batch takes no part in the mean of the term, and its loss is without the term.
+        Args:
+            decoder: The `zoo.Decoder` of the model. Some terms depend on its likelihood.
         """
         return {}
 
     def released(self):
-        """Returns the objective of a published model: without networks that judge from beside."""
+        """Returns the objective of a published model, without networks that only measure."""
         return self

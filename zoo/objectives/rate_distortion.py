@@ -1,18 +1,24 @@
-"""What the objectives of rate and distortion share: both, from one posterior sample an example."""
+"""The root of objectives of rate and distortion, both from one posterior sample an example."""
 
 from zoo.backend import next_seed
 from zoo.divergences import kl
 from zoo.objectives.objective import Objective
+from zoo.term import Term
 
 RATES = ("auto", "analytic", "sampled")
 
+DISTORTION = Term("nats", "Negative log-likelihood of the image at a sample of its latents.")
+RATE = Term("nats", "KL divergence of the posterior from the marginal.")
+ELBO = Term("nats", "Evidence lower bound: minus the sum of distortion and rate.")
+COST = Term("nats", "What the loss takes in place of the distortion.", weight=1.0)
+
 
 class RateDistortion(Objective):
-    """The two terms of a bound. A subclass writes `call`, which weighs them.
+    """The two terms of a bound. A subclass writes `call`, which weighs them, and `own_terms`.
 
         z ~ e(z|x);  D = -log d(x|z);  R = KL(e(z|x) || m(z));  elbo = -(D + R)
 
-    A marginal that floats (`zoo.Floating`) is that of the batch. What a loss takes is `cost`: D,
+    A marginal that floats (`zoo.Floating`) is that of the batch. A loss takes `cost`. It is D,
     except for a likelihood that the batch bounds (`zoo.Baggins`).
 
     Args:
@@ -24,7 +30,6 @@ class RateDistortion(Objective):
         ValueError: If `rate` is none of these.
     """
 
-    term_names = ("distortion", "rate", "elbo")
     rates = RATES
 
     def __init__(self, rate="auto", seed=17, **kwargs):
@@ -33,9 +38,19 @@ class RateDistortion(Objective):
         super().__init__(seed=seed, **kwargs)
         self.rate = rate
 
-    def logged_terms(self, decoder):
-        """Returns the names of the terms, with `cost` where it is not the distortion."""
-        return (*self.term_names, "cost") if decoder.likelihood.has_cost else self.term_names
+    def own_terms(self):
+        """Returns name -> `Term` of what a subclass adds to the terms of the bound, or replaces."""
+        return {}
+
+    def declared_terms(self, decoder):
+        """Returns the terms of the bound, `own_terms`, and `cost` where it is not D."""
+        terms = {"distortion": DISTORTION}
+        if self.rate != "none":
+            terms |= {"rate": RATE, "elbo": ELBO}
+        terms |= self.own_terms()
+        if decoder.likelihood.has_cost:
+            return {**terms, "cost": COST}
+        return {**terms, "distortion": terms["distortion"].weighted(1.0)}
 
     def terms(self, x, encoder, decoder, marginal, training):
         """Returns `distortion`, `rate`, `elbo` and `cost`, each [B], in nats, and `z` [B, Z]."""

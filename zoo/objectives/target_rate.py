@@ -4,6 +4,7 @@ from keras import ops
 
 from zoo.objectives.rate_distortion import RateDistortion
 from zoo.registry import OBJECTIVES
+from zoo.term import Term
 
 
 @OBJECTIVES.register("target_rate")
@@ -30,8 +31,6 @@ class TargetRate(RateDistortion):
         `vimae`, eq. 4, and `broken_elbo`, E: the rate target of the toy model.
     """
 
-    term_names = (*RateDistortion.term_names, "rate_gap")
-
     def __init__(self, target, weight=1.0, rate="auto", seed=17, **kwargs):
         for name, value in (("target", target), ("weight", weight)):
             if not value >= 0:
@@ -42,8 +41,9 @@ class TargetRate(RateDistortion):
         self.target = target
         self.weight = weight
 
-    def loss_weights(self):
-        return {"cost": 1.0, "rate_gap": self.weight}
+    def own_terms(self):
+        text = "Distance of the mean rate of a batch from the target."
+        return {"rate_gap": Term("nats", text, per="batch", weight=self.weight)}
 
     def call(self, x, encoder=None, decoder=None, marginal=None, training=False, step=None):
         """Returns `loss` [], `rate_gap` [] and what `terms` gives."""
