@@ -11,10 +11,11 @@ model and its parts, `zoo.VAE` for example.
 import importlib
 import importlib.util
 
-from zoo import deferred
+from zoo import deferred, rooms
 from zoo import registry as registry  # `@zoo.registry.ENCODERS.register(...)` of a custom part
 
-_PUBLIC = {
+# The public names that are no registered parts. `zoo.rooms.registered` finds those by themselves.
+_OTHERS = {
     # Light: NumPy and ONNX Runtime alone.
     "list_models": "zoo.releases",
     "load_decoder": "zoo.light.runtime",
@@ -24,58 +25,24 @@ _PUBLIC = {
     "FeatureExtractor": "zoo.light.extractor",
     # With Keras.
     "Adam": "zoo.optimizers",
-    "Adversarial": "zoo.divergences",
     "AutoregressiveDecoder": "zoo.decoders",
-    "Baggins": "zoo.decoders",
-    "Bernoulli": "zoo.decoders",
-    "Beta": "zoo.objectives",
-    "Bilbo": "zoo.objectives",
-    "Classified": "zoo.objectives",
-    "ClippedEncoder": "zoo.encoders",
     "ConstantThenLinear": "zoo.optimizers",
-    "DCGANDecoder": "zoo.decoders",
-    "DCGANEncoder": "zoo.encoders",
     "Decoder": "zoo.decoders",
     "Divergence": "zoo.divergences",
     "Encoder": "zoo.encoders",
-    "Floating": "zoo.marginals",
-    "GatedConvEncoder": "zoo.encoders",
-    "GatedDeconvDecoder": "zoo.decoders",
-    "Gaussian": "zoo.decoders",
-    "IAFEncoder": "zoo.encoders",
-    "InfoVAE": "zoo.objectives",
-    "Infomax": "zoo.objectives",
     "Likelihood": "zoo.decoders",
-    "Logistic": "zoo.marginals",
     "MADE": "zoo.layers",
-    "MAFMarginal": "zoo.marginals",
-    "MLPDecoder": "zoo.decoders",
-    "MLPEncoder": "zoo.encoders",
-    "MMD": "zoo.divergences",
     "Marginal": "zoo.marginals",
-    "NoDivergence": "zoo.divergences",
-    "Mu": "zoo.objectives",
-    "Normal": "zoo.marginals",
     "NormalizedAdam": "zoo.optimizers",
     "Objective": "zoo.objectives",
-    "PixelCNNDecoder": "zoo.decoders",
-    "PixelNoiseEncoder": "zoo.encoders",
-    "ScaledDecoder": "zoo.decoders",
-    "ScaledEncoder": "zoo.encoders",
-    "SmallConvEncoder": "zoo.encoders",
-    "SmallDeconvDecoder": "zoo.decoders",
-    "Stein": "zoo.divergences",
-    "TargetRate": "zoo.objectives",
     "VAE": "zoo.vae",
-    "VampPrior": "zoo.marginals",
-    "WassersteinGP": "zoo.divergences",
     "build": "zoo.vae",
     "load": "zoo.releases",
     "part_config": "zoo.part",
     "vae_config": "zoo.vae",
 }
 
-# The packages that a module needs; every other module of `_PUBLIC` needs Keras.
+# The packages that a module needs; every other module of public names needs Keras.
 _KERAS = ("keras", "tensorflow", "tensorflow_probability")
 _NEEDS = {
     "zoo.light.extractor": ("sklearn",),
@@ -89,11 +56,17 @@ __version__ = "0.1.0.dev0"
 def __getattr__(name):
     if name == "__all__":
         return _loadable()
-    if name not in _PUBLIC:
+    module = _OTHERS.get(name) or (not name.startswith("_") and rooms.registered().get(name))
+    if not module:
         raise AttributeError(f"module 'zoo' has no attribute {name!r}")
-    if _PUBLIC[name] not in _NEEDS:
+    if module not in _NEEDS:
         load_parts(needed_by=name)
-    return getattr(importlib.import_module(_PUBLIC[name]), name)
+    return getattr(importlib.import_module(module), name)
+
+
+def _public():
+    """Returns public name -> the module that has it."""
+    return {**_OTHERS, **rooms.registered()}
 
 
 def load_parts(needed_by="load_parts"):
@@ -130,7 +103,9 @@ def _loadable():
     """Returns the public names whose packages are installed, sorted; imports none of them."""
     installed = {package for package in (*_KERAS, "sklearn") if _is_installed(package)}
     return sorted(
-        name for name, module in _PUBLIC.items() if installed.issuperset(_NEEDS.get(module, _KERAS))
+        name
+        for name, module in _public().items()
+        if installed.issuperset(_NEEDS.get(module, _KERAS))
     )
 
 
@@ -157,10 +132,12 @@ _LAYERS = (
     "MeanFlow",
     "NormClipping",
 )
-deferred.announce(
-    [
-        *(name for name, module in _PUBLIC.items() if name[0].isupper() and module not in _NEEDS),
-        *_LAYERS,
-    ],
-    load_parts,
-)
+
+
+def _classes():
+    """Returns the names of all classes that Keras may have to load."""
+    public = (n for n, module in _public().items() if n[0].isupper() and module not in _NEEDS)
+    return [*public, *_LAYERS]
+
+
+deferred.announce(_classes, load_parts)

@@ -75,13 +75,14 @@ def announce(classes, load):
     """Puts stand-ins into Keras's table: now if Keras is imported, else when it is.
 
     Args:
-        classes: Names of classes, registered with the package "zoo".
+        classes: Returns the names of classes, registered with the package "zoo". It is called when
+            Keras is there.
         load: Imports them all.
     """
 
     def fill():
         table = importlib.import_module("keras").saving.get_custom_objects()
-        for name in classes:
+        for name in classes():
             table.setdefault(f"zoo>{name}", StandIn(f"zoo>{name}", load))
 
     if sys.modules.get("keras") is not None:

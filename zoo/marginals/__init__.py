@@ -1,10 +1,5 @@
 """The marginal room: m(z)."""
 
-from zoo.marginals.floating import Floating
-from zoo.marginals.logistic import Logistic
-from zoo.marginals.maf import MAFMarginal
-from zoo.marginals.marginal import Marginal
-from zoo.marginals.normal import Normal
-from zoo.marginals.vamp import VampPrior
+from zoo.rooms import import_room
 
-__all__ = ["Floating", "Logistic", "MAFMarginal", "Marginal", "Normal", "VampPrior"]
+__all__ = import_room(__name__, globals())  # a new part is a new module here
