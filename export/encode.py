@@ -89,11 +89,7 @@ def main(arguments=None):
     """Encodes what the command line names; returns the exit code."""
     parser = scripts.Parser(__doc__)
     parser.add_argument("--model", required=True, help="released name, folder or URL")
-    parser.add_argument(
-        "--images",
-        required=True,
-        help="folder, picture, .npy, .npz or IDX file; wds:PATTERN or hf:PATH",
-    )
+    pictures.add_images(parser, "what is encoded")
     parser.add_argument("--out", required=True, help="the npz file to write")
     pictures.add_resize(parser)
     options = parser.parse_args(arguments)

@@ -75,6 +75,19 @@ def open_images(path, image_shape, resize=False):
     return _resized(stored, image_shape) if resize else stored
 
 
+def add_images(parser, purpose, required=True):
+    """Adds `--images` to a command line.
+
+    Args:
+        parser: An `argparse.ArgumentParser`.
+        purpose: What the images are for, the beginning of the help.
+        required: Whether the command needs them.
+    """
+    names = ", ".join(source.spelling for source in all_sources().values() if source.argument)
+    text = f"{purpose}: folder, picture, .npy, .npz or IDX file; or a data set: {names}"
+    parser.add_argument("--images", required=required, help=text)
+
+
 def add_resize(parser):
     """Adds `--resize` to a command line, and `--fit`, its earlier name."""
     text = "crop and resize images to the model, and make them grey or RGB (--fit: deprecated)"

@@ -127,7 +127,7 @@ def main(arguments=None):
     """Writes the graph that the command line names; returns the exit code."""
     parser = scripts.Parser(__doc__)
     parser.add_argument("model", help="a released name, a folder or a URL")
-    parser.add_argument("--images", required=True, help="images of its data: folder or file")
+    pictures.add_images(parser, "images of its data")
     out = {"required": True, "type": lambda path: Path(path).expanduser()}
     parser.add_argument("--out", **out, help="the ONNX file to write")
     pictures.add_resize(parser)

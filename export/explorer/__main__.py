@@ -16,7 +16,7 @@ def main(arguments=None):
     parser = scripts.Parser(__doc__)
     parser.add_argument("models", nargs="+", help="one or two released names, folders or URLs")
     parser.add_argument("--out", required=True, help="the folder to write")
-    parser.add_argument("--images", help="images for the page: folder, .npy, .npz or IDX file")
+    pictures.add_images(parser, "images for the page", required=False)
     pictures.add_resize(parser)
     parser.add_argument("--ort", help="folder of onnxruntime-web; fetched by npm if not given")
     options = parser.parse_args(arguments)

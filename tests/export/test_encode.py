@@ -159,6 +159,13 @@ def test_a_streamed_data_set_is_encoded_by_its_name(artifact, images, expected, 
         run(artifact, f"wds:{tmp_path / 'none.tar'}", tmp_path)
 
 
+def test_the_help_lists_the_sources_that_exist(capsys):
+    with pytest.raises(SystemExit):
+        encode.main(["--help"])
+    text = " ".join(capsys.readouterr().out.split())
+    assert "a data set: folder:PATH, " in text and "wds:PATTERN" in text
+
+
 def test_one_picture(artifact, images, expected, tmp_path):
     write_pictures(tmp_path / "pictures", images[:1])
     found = run(artifact, tmp_path / "pictures" / "a" / "0.png", tmp_path)

@@ -29,6 +29,7 @@ def open_hf(request: Request) -> OpenedSource:
     Images are the column `image` or `img`, or the only one of pictures; they have to be stored in
     the data set, not as paths. Labels are the column `label`, `labels` or `fine_label`, or the only
     one of classes: numbers, or names of classes. A split in which a label is missing has none.
+    `pip install "elbo-zoo[hf]"` brings `datasets`.
 
     Raises:
         ImportError: If `datasets` is not installed.

@@ -39,7 +39,8 @@ def open_wds(request: Request) -> OpenedSource:
     A label is a number or the name of a class: the content of `.cls`, or of `.json` the key
     `label`, `cls`, `class` or `target`. A split in which a picture has no label has none. Pictures
     are read when a batch needs them, by the rules of folders; nothing else in a sample is read.
-    Shards are files of this machine, not compressed.
+    Shards are files of this machine, not compressed. `pip install "elbo-zoo[wds]"` brings
+    `webdataset`, whose rule makes samples of files.
 
     Raises:
         ImportError: If `webdataset` is not installed.
