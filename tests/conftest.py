@@ -107,13 +107,11 @@ def small_disk(tmp_path):
 @pytest.fixture
 def all_fail(monkeypatch):
     """Checks the runs of a grid as a sweep does, and lets each fail; lists (folder, spec)."""
-    from trainers.experiments import training
-    from trainers.sweeps import grid, ledger, records
+    from trainers.sweeps import ledger, records, running
 
     asked = []
 
-    def sweep(config, workdir, text, overrides=(), **_):
-        specs = grid.runs(config, text, overrides)
+    def train(specs, workdir, **_):
         records.check_same(workdir, specs)
         for spec in specs:
             asked.append((workdir.name, spec))
@@ -121,5 +119,5 @@ def all_fail(monkeypatch):
         ledger.write(workdir)
         return [records.read(workdir, spec.name) for spec in specs]
 
-    monkeypatch.setattr(training.running, "sweep", sweep)
+    monkeypatch.setattr(running, "train", train)
     return asked

@@ -119,7 +119,7 @@ def tiny():
     snapshot.mkdir(parents=True, exist_ok=True)
     from trainers.experiments import catalogue
 
-    papers = _PAPERS.value or list(catalogue.PAPERS)
+    papers = _PAPERS.value or catalogue.papers()
     with concurrent.futures.ThreadPoolExecutor(_JOBS.value) as pool:
         return [total for totals in pool.map(_tiny_paper, papers) for total in totals]
 

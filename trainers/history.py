@@ -22,9 +22,12 @@ def read(workdir):
     path = Path(workdir) / NAME
     if not path.is_file():
         return []
-    return [
-        {key: float(text) if text else None for key, text in row.items()} for row in from_csv(path)
-    ]
+    return numbers(from_csv(path))
+
+
+def numbers(rows):
+    """Returns rows of text as rows of numbers, None for an empty cell."""
+    return [{key: float(text) if text else None for key, text in row.items()} for row in rows]
 
 
 def as_csv(rows):

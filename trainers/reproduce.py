@@ -36,14 +36,17 @@ def main(argv):
     missing = [flag.name for flag in (PAPER, ITEM, WORKDIR) if not flag.value]
     if missing and not (LIST.value or SCOREBOARD.value):
         raise scripts.UsageError(f"Expected --{missing[0]}, or --list, or --scoreboard.")
-    scripts.start_tensorflow()
-    from trainers.experiments import catalogue, reproducing, scoreboard
+    if LIST.value or SCOREBOARD.value:  # without Keras
+        from trainers.experiments import catalogue, scoreboard
 
-    if LIST.value:
-        print(catalogue.listing(PAPER.value))
-    elif SCOREBOARD.value:
-        print(f"Scoreboard: {scoreboard.write(OUT.value or 'results')}")
+        if LIST.value:
+            print(catalogue.listing(PAPER.value))
+        else:
+            print(f"Scoreboard: {scoreboard.write(OUT.value or 'results')}")
     else:
+        scripts.start_tensorflow()
+        from trainers.experiments import reproducing
+
         result = reproducing.reproduce(
             PAPER.value,
             ITEM.value,

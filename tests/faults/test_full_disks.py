@@ -14,7 +14,7 @@ import zoo
 from export import encode, publish
 from trainers import evaluation
 from trainers.experiments import catalogue, reproducing
-from trainers.experiments.item import Item, Outcome, row
+from trainers.experiments.study import Item, Outcome, row
 from zoo.releases import https
 from zoo.storage import files
 

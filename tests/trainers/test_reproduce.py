@@ -1,5 +1,6 @@
 """Items by name, results whole and never replaced by lesser ones, and the scoreboard."""
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 
 from trainers.experiments import catalogue, reproducing, scoreboard
-from trainers.experiments.item import Context, Item, Outcome, row
+from trainers.experiments.study import Context, Item, Outcome, Study, row
 from zoo.storage import files
 
 
@@ -32,13 +33,44 @@ def counted(monkeypatch):
     return calls
 
 
-def test_names_of_all_five_papers():
-    assert len(catalogue.PAPERS) == 5
-    counts = {paper: len(catalogue.items(paper)) for paper in catalogue.PAPERS}
-    assert counts == {"broken_elbo": 8, "infovae": 11, "mu_vae": 13, "bilbo": 16, "vimae": 12}
+def test_papers_and_items_are_found_by_their_modules():
+    counts = {paper: len(catalogue.items(paper)) for paper in catalogue.papers()}
+    assert counts == {"bilbo": 16, "broken_elbo": 8, "infovae": 11, "mu_vae": 13, "vimae": 12}
     listing = catalogue.listing()
-    assert all(paper in listing for paper in catalogue.PAPERS)
+    assert all(paper in listing for paper in catalogue.papers())
     assert catalogue.listing("vimae").splitlines()[0] == "vimae"
+    for paper in catalogue.papers():
+        for name, item in catalogue.items(paper).items():
+            assert (item.paper, item.name) == (paper, name)
+            assert item.title and item.shows.endswith(".")
+
+
+def test_a_listing_loads_no_keras():
+    code = (
+        "import sys; from trainers.experiments import catalogue; catalogue.listing(); "
+        "print([m for m in ('keras', 'tensorflow', 'sklearn') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.strip() == "[]", done.stderr[-2000:]
+
+
+def test_items_are_in_the_paper_s_order_and_take_options():
+    study = Study("p")
+
+    @study.item("fig10", "Ten", shows="x.", number=10)
+    @study.item("fig2", "Two", shows="x.", number=2, substitute=("digits",))
+    def figure(context, number):
+        return (context, number)
+
+    @study.item("table1", "One", shows="x.")
+    @study.item("fig6b", "B", shows="x.")
+    @study.item("fig6a", "A", shows="x.")
+    def others(context):
+        return context
+
+    assert list(study.items) == ["fig2", "fig6a", "fig6b", "fig10", "table1"]
+    assert study.items["fig2"].function("context") == ("context", 2)
+    assert study.items["fig2"].substitute == ("digits",)
 
 
 def test_unknown_names_raise_with_the_nearest(tmp_path):
@@ -53,12 +85,6 @@ def test_unknown_names_raise_with_the_nearest(tmp_path):
     with pytest.raises(ValueError, match=r"Received: scale='ful'\. Did you mean \"full\""):
         reproducing.reproduce("broken_elbo", "toy", tmp_path, scale="ful")
     assert list(tmp_path.iterdir()) == []
-
-
-def test_an_item_not_written_yet_says_so(monkeypatch, tmp_path):
-    monkeypatch.setitem(catalogue.TITLES["broken_elbo"], "fig99", "Later")
-    with pytest.raises(ValueError, match=r"that is written, of \[.*'toy'.*Received: item='fig99'"):
-        reproducing.reproduce("broken_elbo", "fig99", tmp_path)
 
 
 def test_a_result_holds_what_a_reader_needs(counted, tmp_path):
@@ -125,7 +151,10 @@ def test_other_data_replaces_no_result_on_the_paper_s(counted, tmp_path, monkeyp
     with pytest.raises(ValueError, match="'vimae', 'fig4'.*Received: substitute='cifar10', broken"):
         reproducing.reproduce("broken_elbo", "toy", tmp_path, substitute="cifar10")
     assert not counted
-    monkeypatch.setattr(catalogue, "SUBSTITUTED", {("broken_elbo", "toy")})
+    item = dataclasses.replace(catalogue.item("broken_elbo", "toy"), substitute=("cifar10",))
+    monkeypatch.setattr(catalogue, "item", lambda paper, name: item)
+    with pytest.raises(ValueError, match=r"among \['cifar10'\]. Received: substitute='cifar'"):
+        reproducing.reproduce("broken_elbo", "toy", tmp_path, substitute="cifar")
     reproducing.reproduce("broken_elbo", "toy", tmp_path / "a", substitute="cifar10", **given)
     reproducing.reproduce("broken_elbo", "toy", tmp_path / "b", **given)
     with pytest.raises(ValueError, match="--overwrite replaces it.*substitute='cifar10'"):
@@ -153,9 +182,9 @@ def test_scoreboard_has_a_line_for_every_item(counted, tmp_path):
         "broken_elbo", "toy", tmp_path / "run", "tiny", out=tmp_path / "results", progress=False
     )
     text = scoreboard.write(tmp_path / "results").read_text(encoding="utf-8")
-    total = sum(len(catalogue.TITLES[paper]) for paper in catalogue.PAPERS)
+    total = sum(len(catalogue.items(paper)) for paper in catalogue.papers())
     lines = [line for line in text.splitlines() if line.startswith("| ")]
-    assert len(lines) == total + len(catalogue.PAPERS), "and a head for each paper"
+    assert len(lines) == total + len(catalogue.papers()), "and a head for each paper"
     (toy,) = [line for line in lines if line.startswith("| [toy](broken_elbo/toy/) |")]
     assert "| tiny | half \\| of it | a, rate: 0.500 ± 0.010 (paper 0.7) |" in toy
     assert "| table1 | Negative log likelihood of four objectives | not run yet |  |  |" in text

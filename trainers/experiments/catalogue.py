@@ -1,13 +1,13 @@
-"""Every figure and table of the five papers, by name: those that run, and those not yet written."""
+"""Finds every figure and table of the papers, by name."""
 
 import importlib
+import pkgutil
 
-from trainers.experiments.item import Item
+from trainers.experiments import papers as packages
+from trainers.experiments.study import Item
 from zoo.registry import nearest
 
-# Items that may run on other data than the paper's, where that is absent.
-SUBSTITUTED = {("vimae", "fig4"), ("vimae", "table5")}
-PAPERS = ("broken_elbo", "infovae", "mu_vae", "bilbo", "vimae")
+# Papers that are not yet a module of `papers`: each a package here with `items.ITEMS`.
 TITLES = {
     "broken_elbo": {
         "toy": "Toy model: true joint, ELBO optimum, target-rate optimum",
@@ -65,23 +65,12 @@ TITLES = {
         "fig16": "CelebA: reconstructions, ELBO and BILBO",
         "fig17": "CelebA: samples by posterior variance and prior",
     },
-    "vimae": {
-        "fig1": "2-d representations of five models, with their MMD",
-        "fig2": "Reconstructions and samples, Omniglot",
-        "fig3": "Reconstructions with L2 and rate, CIFAR10",
-        "fig4": "Reconstructions and samples of the two VIMAE models",
-        "fig5": "Samples, CIFAR10",
-        "fig6": "Reconstructions, MNIST",
-        "fig7": "Samples, MNIST",
-        "table1": "NLL of generated samples, Omniglot",
-        "table2": "Semi-supervised accuracy under noise, CIFAR10",
-        "table3": "Semi-supervised accuracy under noise, MNIST",
-        "table4": "Semi-supervised accuracy under noise, Omniglot",
-        "table5": "Frechet distance of samples, CelebA and CIFAR10",
-    },
 }
-# Papers whose experiments are written, each a package here with `items.ITEMS`.
-WRITTEN = ("broken_elbo", "infovae", "vimae", "mu_vae", "bilbo")
+
+
+def papers():
+    """Returns the names of all papers, in alphabetical order: the modules of `papers`."""
+    return sorted({*(module.name for module in pkgutil.iter_modules(packages.__path__)), *TITLES})
 
 
 def items(paper):
@@ -90,40 +79,39 @@ def items(paper):
     Raises:
         ValueError: If there is no such paper; the nearest is named.
     """
-    _check("paper", paper, PAPERS)
-    found = {name: Item(paper, name, title) for name, title in TITLES[paper].items()}
-    if paper in WRITTEN:
-        module = importlib.import_module(f"trainers.experiments.{paper}.items")
-        for name, (function, shows) in module.ITEMS.items():
-            found[name] = Item(paper, name, TITLES[paper][name], shows, function)
-    return found
+    _check("paper", paper, papers())
+    if paper not in TITLES:
+        return importlib.import_module(f"{packages.__name__}.{paper}").study.items
+    module = importlib.import_module(f"trainers.experiments.{paper}.items")
+    return {
+        name: Item(paper, name, title, module.ITEMS[name][1], module.ITEMS[name][0])
+        for name, title in TITLES[paper].items()
+    }
 
 
 def item(paper, name):
-    """Returns the `Item` that runs.
+    """Returns an `Item` by the name of its paper and its own.
 
     Raises:
-        ValueError: If the paper has none of that name, or its experiment is not written.
+        ValueError: If there is no such paper, or it has no item of that name; the nearest is named.
     """
     known = items(paper)
     _check("item", name, known)
-    if known[name].function is None:
-        written = [n for n, i in known.items() if i.function]
-        raise ValueError(
-            f"Expected an item of {paper} that is written, of {written}. Received: item={name!r}"
-        )
     return known[name]
 
 
 def listing(paper=None):
     """Returns a line for each item of `paper`, or of all papers, for a terminal."""
     lines = []
-    for one in [paper] if paper else PAPERS:
-        lines.append(one)
-        for name, known in items(one).items():
-            state = "" if known.function else "  (not written yet)"
-            lines.append(f"  {name:12s} {known.title}{state}")
+    for name in [paper] if paper else papers():
+        lines.append(name)
+        lines += [f"  {item.name:12s} {item.title}" for item in items(name).values()]
     return "\n".join(lines)
+
+
+def substituted():
+    """Returns (paper, item) of all items that may run on other data than the paper's."""
+    return [(p, name) for p in papers() for name, item in items(p).items() if item.substitute]
 
 
 def _check(what, name, valid):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from trainers import environment, plots, stopping
 from trainers.experiments import catalogue
-from trainers.experiments.item import SCALES, Context
+from trainers.experiments.study import SCALES, Context
 from trainers.wording import with_error
 from zoo.arguments import positive_int
 from zoo.registry import nearest
@@ -35,14 +35,15 @@ def reproduce(
     """Runs one item of a paper and writes its result.
 
     Args:
-        paper: "broken_elbo", say.
-        name: The item's: "fig5", say.
+        paper: For example "broken_elbo".
+        name: The name of the item, for example "fig5".
         workdir: A folder for the result and for the runs that the item trains.
         scale: "tiny" (to see that it works), "reduced", or "full".
         out: Where to publish the result as well, in `out/PAPER/ITEM/`; or None.
-        runs: A folder of runs that the items of a paper share: what an item needs and finds there
-            is not trained again, what is missing is trained there. Items of `broken_elbo` draw it
-            as it is, a sweep's.
+        runs: A folder of runs that all items share: a run that is there is not trained again, one
+            that is missing is trained there. In a folder of tables (`runs.csv`), only numbers are
+            there, and what is missing is trained in `workdir`. Items of `broken_elbo` draw a
+            sweep's folder as it is.
         seed: Int, the first of the item's seeds.
         overwrite: Whether a result of a smaller scale may replace one of a larger.
         progress: Whether to draw progress bars.
@@ -59,11 +60,7 @@ def reproduce(
             that takes none, or a fuller result there already.
     """
     item = catalogue.item(paper, name)
-    if substitute and (paper, name) not in catalogue.SUBSTITUTED:
-        raise ValueError(
-            f"Expected --substitute with one of {sorted(catalogue.SUBSTITUTED)} alone. "
-            f"Received: substitute={substitute!r}, {paper} {name}"
-        )
+    _check_substitute(item, substitute)
     if scale not in SCALES:
         raise ValueError(
             f"Expected a scale among {list(SCALES)}. "
@@ -92,6 +89,19 @@ def reproduce(
             for file in (*contents, RESULT):
                 shutil.copyfile(workdir / file, folder / file)
     return result
+
+
+def _check_substitute(item, substitute):
+    if substitute and not item.substitute:
+        raise ValueError(
+            f"Expected --substitute with one of {catalogue.substituted()} alone. "
+            f"Received: substitute={substitute!r}, {item.paper} {item.name}"
+        )
+    if substitute and substitute not in item.substitute:
+        raise ValueError(
+            f"Expected a substitute among {list(item.substitute)}. "
+            f"Received: substitute={substitute!r}.{nearest(substitute, item.substitute)}"
+        )
 
 
 def _result(item, context, outcome, seconds):

@@ -1,4 +1,4 @@
-"""`results/README.md`: one line for each figure and table of the five papers."""
+"""Writes `results/README.md`: one line for each figure and table of the papers."""
 
 from pathlib import Path
 
@@ -24,7 +24,7 @@ def write(out="results"):
         Its path.
     """
     lines = [HEAD]
-    for paper in catalogue.PAPERS:
+    for paper in catalogue.papers():
         known = catalogue.items(paper)
         results = {name: reproducing.read(Path(out) / paper / name) for name in known}
         done = sum(result is not None for result in results.values())
@@ -42,8 +42,7 @@ def write(out="results"):
 
 def _line(item, result):
     if result is None:
-        state = "not run yet" if item.function else "not written yet"
-        cells = (item.name, item.title, state, "", "")
+        cells = (item.name, item.title, "not run yet", "", "")
     else:
         link = f"[{item.name}]({item.paper}/{item.name}/)"
         cells = (link, item.title, result["scale"], result["cut"], _numbers(result))

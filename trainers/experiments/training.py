@@ -5,12 +5,13 @@ import functools
 from pathlib import Path
 
 import configs
-from trainers import cuts as run_cuts
 from trainers import runs
+from trainers.experiments.runs import cut_of as cut_of_run
+from trainers.experiments.runs import how as how
+from trainers.experiments.runs import joined_cuts as joined
+from trainers.experiments.runs import unfinished
 from trainers.sweeps import ledger, running
 from zoo.storage import files
-
-_UNFINISHED = "runs not finished: "
 
 
 @dataclasses.dataclass(frozen=True)
@@ -119,30 +120,4 @@ def read(folder, cut="", names=None):
 
 def cut_of(folder):
     """Returns how a run differs from its paper's; see `trainers.cuts`."""
-    origin = files.read_json(folder / "config.json")
-    if "paper_run" not in origin["config"]:  # an earlier version's `cut` says it of the images
-        origin = {**origin, "is_limited": False}
-    return run_cuts.text(run_cuts.phrases(origin))
-
-
-def how(entry):
-    """Returns how the entry of a metric was measured, where it says more than its value, or ""."""
-    said = []
-    if "num_generated" in entry:
-        said.append(f"{entry['num_generated']:,} generated images")
-    if "kernel" in entry:
-        said.append(f"{entry['kernel'].upper()} kernel of bandwidth {entry['bandwidth']:g}")
-    return "; ".join(said)
-
-
-def unfinished(count):
-    """Returns what to say of runs of a grid that did not finish, or ""."""
-    return f"{_UNFINISHED}{count}" if count else ""
-
-
-def joined(*cuts):
-    """Returns what grids that share no run cut: each thing once, runs not finished added up."""
-    parts = [part for cut in cuts for part in cut.split("; ") if part]
-    counts = [int(part.removeprefix(_UNFINISHED)) for part in parts if part.startswith(_UNFINISHED)]
-    others = dict.fromkeys(part for part in parts if not part.startswith(_UNFINISHED))
-    return "; ".join(filter(None, [*others, unfinished(sum(counts))]))
+    return cut_of_run(files.read_json(folder / "config.json"))

@@ -1,4 +1,4 @@
-"""What a sweep runs: a grid's text becomes runs, every one of them checked before any starts."""
+"""Makes the runs of a grid, and checks every one of them before any starts."""
 
 import dataclasses
 import hashlib
@@ -25,7 +25,7 @@ class RunSpec:
 
     Args:
         name: Its folder's name, made of the grid's values.
-        point: dict key -> value as text.
+        point: dict key -> value.
         arguments: The flags of `trainers.train`, without `--workdir`.
     """
 
@@ -100,27 +100,33 @@ def parse(text):
     return grid
 
 
-def runs(config, grid, overrides=()):
-    """Returns the `RunSpec` of every point of a grid, each checked as far as it can be.
+def points(grid):
+    """Returns the points of a grid, each a dict key -> value, in the grid's order.
+
+    Args:
+        grid: A dict key -> list of values, its text (see `parse`), or a list of grids.
+    """
+    if isinstance(grid, list):
+        return [point for one in grid for point in points(one)]
+    axes = parse(grid) if isinstance(grid, str) else grid
+    return [dict(zip(axes, values)) for values in itertools.product(*axes.values())]
+
+
+def planned(config, grid, overrides=()):
+    """Yields (point, flags, config) of every point of a grid, each checked as far as it can be.
 
     Args:
         config: A config's file, with its argument if any: `configs/x.py:tiny`.
-        grid: The grid's text, or what `parse` makes of it; or a list of grids, whose runs of the
-            same name are one.
+        grid: As `points` takes it.
         overrides: Flags `--config.key=value` that all runs have.
 
     Raises:
         ValueError: If a key or a value is not one of the config.
     """
-    if isinstance(grid, list):
-        every = {spec.name: spec for one in grid for spec in runs(config, one, overrides)}
-        return list(every.values())
-    grid = parse(grid) if isinstance(grid, str) else grid
     file, argument = split_config(config)
     fixed = {override.partition("=")[0].removeprefix("--config.") for override in overrides}
-    found, made = [], set()
-    for values in itertools.product(*grid.values()):
-        point = dict(zip(grid, values))
+    made = set()
+    for point in points(grid):
         words = ",".join(filter(None, (point.get(FAMILY), argument)))
         arguments = [f"--config={join_config(file, words)}", *overrides]
         for key, value in point.items():
@@ -128,27 +134,48 @@ def runs(config, grid, overrides=()):
                 raise ValueError(f"Expected {key} in the grid or as a flag. Received: both")
             if key != FAMILY:
                 arguments.append(f"--config.{key}={value}")
-        check(arguments, made)
-        found.append(RunSpec(run_name(point), point, tuple(arguments)))
-    return found
+        yield point, tuple(arguments), check(arguments, made)
+
+
+def runs(config, grid, overrides=()):
+    """Returns the `RunSpec` of every point of a grid, named by `run_name`; see `planned`.
+
+    Points of the same name are one run.
+    """
+    specs = {}
+    for point, arguments, _ in planned(config, grid, overrides):
+        name = run_name(point)
+        specs[name] = RunSpec(name, point, arguments)
+    return list(specs.values())
 
 
 def run_name(point):
     """Returns `family=++v_beta=0.1_seed=0`: a name safe in shells and file systems.
 
-    A key is shortened to its last word where that says enough; a value with other characters than
-    letters, digits and `+-.` has them replaced, and a few digits of its hash added.
+    A key is shortened to its last word where that says enough.
     """
-    last = [key.rpartition(".")[2] for key in point]
-    words = []
-    for key, short in zip(point, last):
-        value = point[key]
-        safe = re.sub(r"[^\w.+-]+", "-", value, flags=re.ASCII).strip("-") or "value"
-        if safe != value and key != FAMILY:
-            safe = f"{safe}-{hashlib.sha256(value.encode()).hexdigest()[:6]}"
-        name = short if last.count(short) == 1 else key
-        words.append(f"{name}={value if key == FAMILY else safe}")
+    words = [
+        f"{key}={point[FAMILY]}" if key == FAMILY else f"{short}={safe(point[key])}"
+        for key, short in short_keys(point).items()
+    ]
     return "_".join(words)
+
+
+def short_keys(keys):
+    """Returns dict key -> its last word, or the whole key where two have the same last word."""
+    last = [key.rpartition(".")[2] for key in keys]
+    return {key: word if last.count(word) == 1 else key for key, word in zip(keys, last)}
+
+
+def safe(value):
+    """Returns a value as text that is safe in shells and file systems.
+
+    Other characters than letters, digits and `+-.` are replaced, and a few digits of the value's
+    hash added.
+    """
+    text = str(value)
+    word = re.sub(r"[^\w.+-]+", "-", text, flags=re.ASCII).strip("-") or "value"
+    return word if word == text else f"{word}-{hashlib.sha256(text.encode()).hexdigest()[:6]}"
 
 
 def check(arguments, made):
@@ -159,6 +186,9 @@ def check(arguments, made):
         made: A set of the parts that were made for other runs, and need not be again; this run's
             are added.
 
+    Returns:
+        The config.
+
     Raises:
         ValueError: If an argument is wrong; the message names the run's flags.
     """
@@ -167,6 +197,7 @@ def check(arguments, made):
         configs.check_numbers(config)
         _make_parts(config, made)
         configs.make_optimizer(config, steps_per_epoch=1)
+        return config
     except (flags.Error, LookupError, AttributeError, TypeError, ValueError, OSError) as error:
         message = str(error).strip("\"'")
         raise ValueError(

@@ -21,33 +21,15 @@ _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 GRACE_SECONDS = 30  # for a process to save the present step, before it is killed
 
 
-@stopping.resumable()
-def sweep(
-    config,
-    workdir,
-    grid_text,
-    overrides=(),
-    jobs=2,
-    threads=0,
-    retry_failed=False,
-    environment=None,
-    say=print,
-):
+def sweep(config, workdir, grid_text, overrides=(), **options):
     """Trains every run of a grid that is not finished, and writes `ledger.csv` after each.
-
-    A run is a process of its own, so that one that crashes, runs out of memory or diverges stops
-    no other. Finished runs are left alone, begun ones resume, failed ones are listed.
 
     Args:
         config: A config's file, with its argument if any.
         workdir: The sweep's folder; each run's folder is in it, its output in `logs`.
-        grid_text: `key=value,value;key=value`, or a list of such texts; see `grid.runs`.
+        grid_text: `key=value,value;key=value`, a dict key -> values, or a list; see `grid.points`.
         overrides: Flags `--config.key=value` that all runs have.
-        jobs: Processes side by side.
-        threads: Of each process; 0 shares the cores.
-        retry_failed: Whether to go on with runs that failed.
-        environment: Of the processes, beside their threads; this process's by default.
-        say: Called with each line of status.
+        **options: Of `train`.
 
     Returns:
         The `Record` of every run of the grid.
@@ -55,9 +37,41 @@ def sweep(
     Raises:
         ValueError: If the grid, or a run begun before, does not fit.
     """
+    return train(grid.runs(config, grid_text, overrides), workdir, **options)
+
+
+@stopping.resumable()
+def train(
+    specs,
+    workdir,
+    jobs=2,
+    threads=0,
+    retry_failed=False,
+    environment=None,
+    say=print,
+):
+    """Trains runs that are not finished, and writes `ledger.csv` after each.
+
+    A run is a process of its own, so that one that crashes, runs out of memory or diverges stops
+    no other. Finished runs are left alone, begun ones resume, failed ones are listed.
+
+    Args:
+        specs: List of `RunSpec`.
+        workdir: The sweep's folder; each run's folder is in it, its output in `logs`.
+        jobs: Processes at the same time.
+        threads: Of each process; 0 shares the cores.
+        retry_failed: Whether to go on with runs that failed.
+        environment: Of the processes, in addition to their threads; this process's by default.
+        say: Called with each line of status.
+
+    Returns:
+        The `Record` of every run, in the order of `specs`.
+
+    Raises:
+        ValueError: If a run of the same name was begun in `workdir` with other flags.
+    """
     if jobs < 1 or threads < 0:
         raise ValueError(f"Expected jobs >= 1 and threads >= 0. Received: {jobs=}, {threads=}")
-    specs = grid.runs(config, grid_text, overrides)
     workdir = Path(workdir)
     records.check_same(workdir, specs)
     (workdir / records.LOGS).mkdir(parents=True, exist_ok=True)

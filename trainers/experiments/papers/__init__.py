@@ -1,0 +1,1 @@
+"""The papers: one module each, whose `study` has the paper's figures and tables."""
