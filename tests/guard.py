@@ -24,12 +24,12 @@ from absl import app, flags
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "results"
-# (paper, item, scale, folder of committed runs).
+# (paper, item, scale, folder of committed runs: of their files, or of `runs.csv`).
 KEPT = [
     ("bilbo", "fig8", "full", "bilbo/runs"),
-    ("mu_vae", "fig2", "full", "mu_vae/runs/full"),
-    ("mu_vae", "fig8", "full", "mu_vae/runs/full"),
-    ("mu_vae", "table1", "full", "mu_vae/runs/full"),
+    ("mu_vae", "fig2", "full", "mu_vae"),
+    ("mu_vae", "fig8", "full", "mu_vae"),
+    ("mu_vae", "table1", "full", "mu_vae"),
 ]
 # Items without the data that they need, or with runs of another kind.
 SUBSTITUTES = {("vimae", "fig4"): "cifar10", ("vimae", "table5"): "cifar10"}
@@ -75,7 +75,9 @@ def kept():
         for paper, item, scale, folder in KEPT:
             runs, workdir = Path(scratch, "runs"), Path(scratch, f"{paper}_{item}")
             shutil.rmtree(runs, ignore_errors=True)
-            shutil.copytree(RESULTS / folder, runs)
+            is_archive = (RESULTS / folder / "runs.csv").is_file()
+            only_tables = shutil.ignore_patterns("*.md", "fig*", "table*", "readings")
+            shutil.copytree(RESULTS / folder, runs, ignore=only_tables if is_archive else None)
             received = reproduce(paper, item, scale, workdir, f"--runs={runs}")
             committed = json.loads((RESULTS / paper / item / "result.json").read_text())["rows"]
             totals.append(compare(f"{paper} {item}", committed, received))

@@ -29,7 +29,7 @@ JOBS = flags.DEFINE_integer("jobs", 2, "Runs side by side.")
 THREADS = flags.DEFINE_integer("threads", 0, "Threads of each run; 0 shares the cores.")
 RETRY_FAILED = flags.DEFINE_bool("retry_failed", False, "Go on with runs that failed.")
 NUMBERS = scripts.define_path(
-    "numbers", None, "Only copy there what finished runs measured, without weights, to keep."
+    "numbers", None, "Only add what finished runs measured to runs.csv and history.csv there."
 )
 PLOT_ONLY = flags.DEFINE_bool("plot_only", False, "Only write the ledger and its pictures anew.")
 
@@ -43,7 +43,8 @@ def main(argv):
     if NUMBERS.value:
         from trainers.sweeps import numbers
 
-        print(f"Wrote {len(numbers.copy(WORKDIR.value, NUMBERS.value))} runs to {NUMBERS.value}")
+        count = len(numbers.copy(WORKDIR.value, NUMBERS.value))
+        print(f"{NUMBERS.value} has the numbers of {count} runs")
         return
     failed = 0 if PLOT_ONLY.value else run()
     from trainers.sweeps import rate_distortion

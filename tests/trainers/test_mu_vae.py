@@ -12,56 +12,45 @@ import zoo
 from configs.mu_vae import mnist, toy
 from trainers.config import model_config
 from trainers.experiments import catalogue, reproducing
-from trainers.experiments.item import SCALES, Context
-from trainers.experiments.mu_vae import codes as mu_vae_codes
-from trainers.experiments.mu_vae import curves as mu_vae_curves
-from trainers.experiments.mu_vae import images as mu_vae_images
-from trainers.experiments.mu_vae import items as mu_vae
-from trainers.experiments.mu_vae import runs as mu_vae_runs
-from trainers.experiments.mu_vae import table as mu_vae_table
-from trainers.experiments.mu_vae import toy as mu_vae_toy
+from trainers.experiments.papers import mu_vae
+from trainers.experiments.runs import Runs, Trained
+from trainers.experiments.study import SCALES, Context
+from trainers.sweeps.archive import Stored
 from zoo.evaluation.entries import share_stderr
-from zoo.storage import files
 
+ITEMS = catalogue.items("mu_vae")
 EACH = ("fig1", "fig2", "fig3", "fig4", "fig5", "fig6", "fig7", "table1", "readings")
 
 
 @pytest.mark.parametrize("scale", SCALES)
 def test_items_ask_for_runs_that_the_configs_allow_and_say_what_fails(all_fail, scale, tmp_path):
-    assert list(mu_vae.ITEMS) == list(catalogue.items("mu_vae"))
     # An item of each function, and at the other scales of each grid.
     for name in EACH if scale == "reduced" else ("fig1", "fig2", "table1", "readings"):
-        function, shows = mu_vae.ITEMS[name]
-        outcome = function(Context(scale, tmp_path / name, runs=tmp_path / "runs"))
-        assert shows.endswith(".") and outcome.rows and "runs not finished" in outcome.cut
+        outcome = ITEMS[name].function(Context(scale, tmp_path / name, runs=tmp_path / "runs"))
+        assert outcome.rows and "runs not finished" in outcome.cut
         assert all(row["ours"] is None for row in outcome.rows)
         notes = [row["note"] for row in outcome.rows if "distance" not in row["metric"]]
         assert set(notes) == {"failed: it diverged"}
         assert all(isinstance(picture, Figure) for picture in outcome.pictures.values())
     # The four models and, on MNIST, of mu-VAE #1 and #2 the readings besides the default.
     readings = {"tiny": 2, "reduced": 12, "full": 12}[scale]
-    names = {data: {spec.name for where, spec in all_fail if where == data} for data, _ in all_fail}
-    counts = {data: len(found) for data, found in names.items()}
+    names = {spec.name for _, spec in all_fail}
+    counts = {data: sum(f"-{data}-" in name for name in names) for data in mu_vae.DATA}
     assert counts == {"mnist": 2 + 2 * readings, "fashion": 4, "toy": 9}
+    assert set(mu_vae.TOYS) == set(toy.MODELS)
 
 
-def test_another_error_than_a_failed_run_is_raised(tmp_path):
-    with pytest.raises(ValueError, match="Received.*mean_term='batches'"):
-        mu_vae_runs.with_reading(Context("tiny", tmp_path), "mnist", ["batches"], ["kl"])
-
-
-class Pretend(mu_vae_runs.Model):
+class Pretend(Trained):
     """A finished run with an untrained model, and what is measured made up."""
 
     def load(self):
-        word = self.family
+        word = self["family"]
         module = toy if word in toy.MODELS else mnist
         config = module.get_config(f"{word},tiny")
-        model = zoo.build(model_config(config, (28, 28, 1)))
-        return types.SimpleNamespace(model=model, config=config.to_dict())
+        return types.SimpleNamespace(model=zoo.build(model_config(config, (28, 28, 1))))
 
-    def metric(self, name):
-        return {"value": 0.5, "stderr": 0.01, "at_mean": 0.6}
+    def test_set(self):
+        return Split(np.random.default_rng(17))
 
     def history(self):
         first = {"epoch": 1.0, "distortion": 500.0, "val_distortion": None, "accuracy": 0.5}
@@ -84,31 +73,34 @@ class Split:
         return self.images[rows]
 
 
+METRICS = ("classified_accuracy", "rate", "reconstruction_l2", "knn_probe")
+
+
+def _pretend(family, data="MNIST", **point):
+    entry = {name: {"value": 0.5, "stderr": 0.01, "at_mean": 0.6} for name in METRICS}
+    evaluation = {"metrics": entry, "epochs": 2, "data": {"name": data}, "split": "test"}
+    label = mu_vae.NAMES.get(family, family)
+    config = {"train": {"epochs": 2}, "cut": "few steps"}
+    stored = Stored(family, evaluation=evaluation)
+    return Pretend(label, {"family": family, "seed": 17, **point}, stored, config, data)
+
+
 @pytest.fixture
-def pretended(monkeypatch, rng, tmp_path):
-    """Puts `Pretend` in place of all runs, and `Split` in place of their data."""
+def pretended(monkeypatch):
+    """Puts `Pretend` in place of all runs."""
 
-    def models(context, config, axes):
-        points = [{"family": family, "seed": 17} for family in axes["family"]]
-        for point in points:
-            point.update({key: axes[key][0] for key in axes if key not in point})
-        names = {**mu_vae_runs.NAMES, **{name: name for name in toy.MODELS}}
-        entry = {name: {"value": 0.5, "stderr": 0.01, "at_mean": 0.6} for name in METRICS}
-        kept = {"metrics": entry, "epochs": 2, "data": {"name": config}, "split": "test"}
-        files.write_json(tmp_path / "evaluation.json", kept)
-        return [Pretend(names[p["family"]], p, tmp_path, "", 17) for p in points], "few steps"
+    def runs(context, axes, config=None, data=""):
+        axes = axes[0] if isinstance(axes, list) else axes
+        first = {key: values[0] for key, values in axes.items() if key != "family"}
+        return Runs(tuple(_pretend(family, data, **first) for family in axes["family"]))
 
-    monkeypatch.setattr(mu_vae_runs, "models", models)
-    monkeypatch.setattr(mu_vae_runs, "test_split", lambda run: Split(rng))
-
-
-METRICS = ("classified_accuracy", "rate", "reconstruction_l2")
+    monkeypatch.setattr(mu_vae.study, "runs", runs)
 
 
 @pytest.mark.parametrize("item", EACH)
 def test_items_measure_and_draw(pretended, item, tmp_path, monkeypatch):
-    monkeypatch.setattr(mu_vae_codes, "tsne", lambda codes, seed: codes[:, :2])
-    outcome = mu_vae.ITEMS[item][0](Context("tiny", tmp_path))
+    monkeypatch.setattr(mu_vae, "tsne", lambda codes, seed: codes[:, :2])
+    outcome = ITEMS[item].function(Context("tiny", tmp_path))
     assert outcome.cut.startswith("few steps") and outcome.rows
     assert all(math.isfinite(row["ours"]) for row in outcome.rows)
     (picture,) = outcome.pictures.values()
@@ -117,29 +109,19 @@ def test_items_measure_and_draw(pretended, item, tmp_path, monkeypatch):
     assert file.tell() > 3000
 
 
-def test_a_run_of_other_settings_in_the_folder_is_not_taken(tmp_path):
-    names = ("family=vae_learning_rate=0.0005_seed=17", "family=vae_seed=17")
-    fields = "run,family,optimizer.learning_rate,seed,status,error\n"
-    lines = [f"{names[0]},vae,0.0005,17,finished,", f"{names[1]},vae,,17,finished,"]
-    (tmp_path / "ledger.csv").write_text(fields + "\n".join(lines) + "\n")
-    points = [{"family": "vae", "seed": 17}, {"family": "beta_vae", "seed": 17}]
-    found = mu_vae_runs._lines(tmp_path, points)
-    assert found[0]["run"] == names[1] and found[1]["status"] == ""
-
-
 def test_share_of_codes_that_clipping_keeps_on_its_circle():
     codes = np.array([[3.0, 4.0], [0.0, -5.0], [4.9, 0.0], [0.0, 0.0], [1.0, 1.0]])
-    assert mu_vae_toy._share_clipped(codes, 5.0) == (0.4, share_stderr(0.4, 5))
-    assert mu_vae_toy._share_clipped(codes[:3], 1.0)[1] == pytest.approx(0.25)  # 3 of 3
+    assert mu_vae.share_clipped(codes, 5.0) == (0.4, share_stderr(0.4, 5))
+    assert mu_vae.share_clipped(codes[:3], 1.0)[1] == pytest.approx(0.25)  # 3 of 3
 
 
 def test_table_1_is_in_per_cent_beside_the_paper(pretended, tmp_path):
-    rows = mu_vae_table.run(Context("tiny", tmp_path)).rows
+    rows = mu_vae.accuracies(Context("tiny", tmp_path)).rows
     accuracy = [row for row in rows if row["metric"] == "accuracy_percent"]
     assert accuracy[0]["ours"] == 50.0 and accuracy[0]["stderr"] == pytest.approx(1.0)
     assert [row["paper"] for row in accuracy[:4]] == [93.422, 62.45, 95.28, 96.44]
     assert "60.00 at posterior means" in accuracy[0]["note"]
-    rows = mu_vae_table.run_readings(Context("tiny", tmp_path)).rows
+    rows = mu_vae.readings(Context("tiny", tmp_path)).rows
     distances = [row["ours"] for row in rows if row["metric"] == "distance_from_paper_percent"]
     assert distances == pytest.approx([np.mean([45.28, 46.44])] * len(distances))
     gains = [r["ours"] for r in rows if r["metric"] == "distance_of_gain_over_vae_percent"]
@@ -150,13 +132,13 @@ def test_table_1_is_in_per_cent_beside_the_paper(pretended, tmp_path):
 def test_readings_of_a_copy_of_numbers_leave_out_what_needs_weights(
     pretended, tmp_path, monkeypatch
 ):
-    whole = mu_vae_table.run_readings(Context("tiny", tmp_path)).rows
+    whole = mu_vae.readings(Context("tiny", tmp_path)).rows
 
     def none(*arguments):
         raise FileNotFoundError("a copy of a sweep's numbers has none")
 
-    monkeypatch.setattr(mu_vae_codes, "codes_of", none)
-    rows = mu_vae_table.run_readings(Context("tiny", tmp_path)).rows
+    monkeypatch.setattr(mu_vae, "codes_of", none)
+    rows = mu_vae.readings(Context("tiny", tmp_path)).rows
     needing = [row for row in rows if row["metric"] == "spread"]
     assert {row["note"] for row in needing} == {"left out: no weights"}
     assert [r for r in rows if r not in needing] == [
@@ -166,8 +148,7 @@ def test_readings_of_a_copy_of_numbers_leave_out_what_needs_weights(
 
 
 def test_curves_are_squared_errors_and_per_cent():
-    history = Pretend("VAE", {"family": "vae"}, None, "", 17).history()
-    found = mu_vae_curves.curves(history)
+    found = mu_vae.curves(_pretend("vae").history())
     epochs, values = found["training", "distortion"]
     np.testing.assert_allclose(values, 500 - 392 * np.log(np.pi))
     assert list(epochs) == [1, 2] and list(found["test", "distortion"][0]) == [2]
@@ -181,15 +162,14 @@ def test_a_traversal_moves_one_latent_at_a_time():
             return np.asarray(z)[:, None, :, None]
 
     model = types.SimpleNamespace(latent_dim=3, decoder=Decoder())
-    z = mu_vae_images.traverse(model, 2.0, steps=5)[:, :, 0, :, 0]
+    z = mu_vae.traverse(model, 2.0, steps=5)[:, :, 0, :, 0]
     np.testing.assert_allclose(z[1, :, 1], [-2, -1, 0, 1, 2])
     assert np.count_nonzero(z) == 3 * 4
 
 
 def test_spread_of_codes_is_a_root_mean_square_over_latents():
     codes = np.array([[1.0, -4.0], [5.0, -4.0]])  # means 3 and -4, deviations 2 and 0
-    model = Pretend("VAE", {"family": "vae"}, None, "", 17)
-    rows = mu_vae_codes.spread_rows(model, codes, {"data": "codes", "note": "few"})
+    rows = mu_vae.spread_rows(_pretend("vae"), codes, {"data": "codes", "note": "few"})
     found = {row["metric"]: row["ours"] for row in rows}
     assert found == {
         "offset": pytest.approx(np.sqrt((9 + 16) / 2)),
@@ -201,21 +181,21 @@ def test_neighbours_of_the_same_class():
     points = np.repeat(np.eye(3) * 100, 6, axis=0) + np.arange(18)[:, None] * 0.01
     labels = np.repeat([0, 1, 2], 6)
     # All 18 of 18: the Wilson interval at one standard error is [18 / 19, 1].
-    assert mu_vae_codes.same_class_neighbours(points, labels) == (1.0, pytest.approx(1 / 19))
-    share, stderr = mu_vae_codes.same_class_neighbours(points, np.tile([0, 1], 9))
+    assert mu_vae.same_class(points, labels) == (1.0, pytest.approx(1 / 19))
+    share, stderr = mu_vae.same_class(points, np.tile([0, 1], 9))
     # Of the five others of a point's six, two have its label.
     assert share == pytest.approx(2 / 5) and stderr == pytest.approx(0)
 
 
 def test_tsne_keeps_far_groups_apart(rng):
     codes = rng.normal(size=(40, 10)) + 100 * (np.arange(40) % 2)[:, None]
-    plane = mu_vae_codes.tsne(codes)
+    plane = mu_vae.tsne(codes)
     assert plane.shape == (40, 2)
-    assert mu_vae_codes.same_class_neighbours(plane, np.arange(40) % 2)[0] > 0.95
+    assert mu_vae.same_class(plane, np.arange(40) % 2)[0] > 0.95
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("item", list(mu_vae.ITEMS))
+@pytest.mark.parametrize("item", list(ITEMS))
 def test_items_run(item, tmp_path, tfds_dir, monkeypatch):
     monkeypatch.setenv("TFDS_DATA_DIR", str(tfds_dir))
     result = reproducing.reproduce("mu_vae", item, tmp_path, "tiny", progress=False)

@@ -55,7 +55,7 @@ def test_runs_are_trained_once_and_shared_by_items(pretend, tmp_path):
         (0.5, 0.5, 64),
         (1.0, 1.0, 64),
     ]
-    assert runs.cut.startswith("1; tiny mode")
+    assert runs.cut.startswith("1; 2 of 200 epochs; ")
     axes = [{**AXES, "beta": [2.0]}, {**AXES, "beta": [1.0, 2.0]}]
     again = STUDY.runs(Context("tiny", tmp_path / "fig2", runs=shared), axes)
     assert [run["beta"] for run in again] == [2.0, 1.0], "in the plan's order, each run once"

@@ -13,7 +13,7 @@ import time
 import pytest
 
 from trainers import history, stopping
-from trainers.sweeps import grid, ledger, numbers, rate_distortion, records, running
+from trainers.sweeps import archive, grid, ledger, numbers, rate_distortion, records, running
 from trainers.sweeps.grid import RunSpec
 from trainers.sweeps.records import Record
 from zoo.storage import files
@@ -117,33 +117,23 @@ def test_other_flags_for_a_run_that_was_begun_are_refused(swept):
         running.sweep(QUICK, swept[0], "optimizer.learning_rate=1e-3;objective.beta=0.5")
 
 
-def test_numbers_are_kept_without_weights_and_a_sweep_goes_on_from_them(
-    swept, tmp_path, monkeypatch
-):
-    workdir, (failed, good), _ = swept
-    name, kept = good.spec.name, tmp_path / "kept"
-    rows = numbers.copy(workdir, kept)
-    written = [path for path in kept.rglob("*") if path.is_file()]
-    assert {str(path.relative_to(kept)) for path in written} == {
-        "ledger.csv",
-        f"logs/{name}.json",
-        *(f"{name}/{file}" for file in ("config.json", "evaluation.json", "metrics.csv")),
-    }
-    for path in written:
+def test_numbers_are_kept_in_tables_without_weights_and_places(swept, tmp_path):
+    workdir, (_, good), _ = swept
+    folder, kept = workdir / good.spec.name, tmp_path / "kept"
+    (stored,) = numbers.copy(workdir, kept)
+    assert sorted(path.name for path in kept.iterdir()) == ["history.csv", "runs.csv"]
+    for path in kept.iterdir():
         text = path.read_text()
         assert str(workdir) not in text and str(ROOT) not in text, path
-    assert [row["run"] for row in rows] == [name] and failed.spec.name not in str(rows)
-    (measured,) = [row for row in ledger.read(workdir) if row["run"] == name]
-    assert ledger.read(kept) == [measured]
-    assert history.read(kept / name) == history.read(workdir / name)
-    assert files.read_json(kept / name / "config.json")["command"] == measured["command"]
-    monkeypatch.setattr(subprocess, "Popen", None)
-    flags = ["--config.train.jit_compile=off", "--config.evaluation.nll_examples=20"]
-    text, lines = "optimizer.learning_rate=1e-3;objective.beta=0.5", []
-    (again,) = running.sweep(QUICK, kept, text, flags, say=lines.append)
-    assert again.status == "finished" and lines == [f"{name}: finished before"]
-    with pytest.raises(ValueError, match="begun in this folder with other flags"):
-        running.sweep(QUICK, kept, text, flags[:1])
+    (read,) = archive.read(kept)
+    assert read.name == stored.name and "-learning_rate=0.001-" in read.name
+    assert read.history() == history.read(folder)
+    there = files.read_json(folder / "evaluation.json")
+    assert read.evaluation["metrics"] == there["metrics"]
+    (measured,) = [row for row in ledger.read(workdir) if row["run"] == good.spec.name]
+    assert read.config["command"] == measured["command"]
+    numbers.copy(workdir, kept)
+    assert archive.read(kept) == [read], "once more changes nothing"
 
 
 def test_an_evaluation_is_shown_without_places():
@@ -162,16 +152,11 @@ def test_an_evaluation_is_shown_without_places():
         assert numbers._shown(command, spec) == expected
 
 
-def test_numbers_are_not_kept_of_nothing_in_place_or_over_others(swept, tmp_path):
+def test_numbers_are_not_kept_of_nothing_or_in_place(swept, tmp_path):
     with pytest.raises(ValueError, match="another folder than the sweep's"):
         numbers.copy(swept[0], swept[0] / ".." / swept[0].name)
     with pytest.raises(ValueError, match="with a finished run"):
         numbers.copy(tmp_path, tmp_path / "kept")
-    good = swept[1][1].spec
-    records.write(tmp_path, Record(RunSpec(good.name, good.point, ("--config=configs/x.py",))))
-    with pytest.raises(ValueError, match="with other flags"):
-        numbers.copy(swept[0], tmp_path)
-    assert not (tmp_path / good.name).exists()
 
 
 @pytest.mark.parametrize(

@@ -51,6 +51,28 @@ def say_failed(panel, title):
     panel.text(0.5, 0.5, "failed", ha="center", color=GREY, transform=panel.transAxes)
 
 
+def draw_runs(axes, runs, draw, metric):
+    """Draws a panel for each run and returns the rows of all.
+
+    Args:
+        axes: Matplotlib axes, or rows of axes, in the order of `runs`.
+        runs: `runs.Runs`; a run that failed has an empty panel and a row without a number.
+        draw: Function of a panel and a finished run that returns rows.
+        metric: The metric of a failed run's row.
+    """
+    panels = axes.ravel() if axes.size == len(runs) else axes
+    rows = []
+    for panel, run in zip(panels, runs):
+        if run.is_finished:
+            rows += draw(panel, run)
+        else:
+            for other in np.ravel(panel)[1:]:
+                other.set_axis_off()
+            say_failed(np.ravel(panel)[0], run.label)
+            rows.append(run.row(metric))
+    return rows
+
+
 def scatter_by_label(panel, points, labels, alpha=0.7, size=None):
     """Draws points in the order of the data, so that no class hides another.
 

@@ -5,6 +5,8 @@ import hashlib
 import json
 from pathlib import Path
 
+from absl import flags
+
 from trainers import config as configs
 from trainers import overrides
 from trainers.sweeps import grid
@@ -79,8 +81,11 @@ def name(point, arguments, values):
 
 @functools.lru_cache(maxsize=64)
 def _computed(argument):
-    """Returns `computed` of `FILE` or `FILE:options`."""
-    return computed(overrides.load(argument))
+    """Returns `computed` of `FILE` or `FILE:options`; nothing of a file that is not there."""
+    try:
+        return computed(overrides.load(argument))
+    except flags.Error:
+        return {}
 
 
 def _path(file):

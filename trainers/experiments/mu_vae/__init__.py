@@ -1,1 +1,0 @@
-"""The experiments of Bridging the ELBO and MMD (mu-VAE)."""
