@@ -20,15 +20,17 @@ _EMPTY = {"model": {}, "saved_model": "", "golden": {}, "metrics": {}, "files": 
 
 
 def split(model):
-    """Returns (path, sha256 or "") if `model` names an ONNX file, otherwise None.
+    """Returns (path, sha256 or None) if `model` names an ONNX file, otherwise None.
 
     Args:
         model: What a user gives for a model: "encoder.int8.onnx" or "FILE.onnx#sha256=HEX".
     """
     if not isinstance(model, (str, os.PathLike)) or "://" in os.fspath(model):
         return None
-    path, _, sha256 = os.fspath(model).partition("#sha256=")
-    return (Path(path).expanduser(), sha256) if path.endswith(".onnx") else None
+    path, marked, sha256 = os.fspath(model).partition("#sha256=")
+    if not path.endswith(".onnx"):
+        return None
+    return Path(path).expanduser(), sha256 if marked else None
 
 
 def embed(card, content):
@@ -49,7 +51,7 @@ def embed(card, content):
     return json.dumps(json_text.seal({**kept, **_EMPTY, "graphs": {"encoder": entry}}))
 
 
-def read(path, sha256=""):
+def read(path, sha256=None):
     """Returns (card, graph) of an encoder's file.
 
     The card is that of the artifact's folder in which the file lies, or that of the file's
@@ -57,7 +59,7 @@ def read(path, sha256=""):
 
     Args:
         path: The ONNX file.
-        sha256: The SHA-256 that the file must have, or "".
+        sha256: The SHA-256 that the file must have; None compares none, a blank text is refused.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -72,7 +74,7 @@ def read(path, sha256=""):
         )
     content = path.read_bytes()
     received = hashlib.sha256(content).hexdigest()
-    if sha256 and sha256.lower() != received:
+    if sha256 is not None and sha256.lower() != received:
         raise ValueError(
             f"{path} is not the file that was published. Expected: sha256={sha256.lower()}. "
             f"Received: sha256={received}"
