@@ -78,6 +78,12 @@ def test_a_module_is_all_that_a_new_source_needs(add_source, tmp_path):
         data.load("mnits", data_dir=tmp_path)
 
 
+@pytest.mark.parametrize("path", ["/data", "~/data", "./data"])
+def test_a_kind_that_is_misspelt_offers_the_nearest(path):
+    with pytest.raises(ValueError, match=r'a TFDS name. Received: name=.*Did you mean "folder"\?'):
+        data.load(f"foldr:{path}")
+
+
 @pytest.mark.parametrize("text", ["", "SOURCE = 1", STRIPES])
 def test_a_module_without_a_source_of_its_name_is_refused(add_source, text):
     add_source("dots", text)

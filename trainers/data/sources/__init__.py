@@ -13,6 +13,9 @@ from types import MappingProxyType
 
 from trainers.data.opened import OpenedSource
 from trainers.data.source import Request, Source
+from zoo.registry import nearest
+
+_PATHS = ("/", "~", "./", "../")  # how a path begins that no name of a data set looks like
 
 
 @functools.lru_cache(maxsize=1)
@@ -113,9 +116,12 @@ def _resolve(name):
         return sources[kind], os.path.expanduser(path)
     if name in sources and sources[name].is_exact:
         return sources[name], name
-    path = os.path.expanduser(name)
-    if _looks_like_a_path(name, path):
-        return _recognised(name, path), path
+    whole = os.path.expanduser(name)
+    if _looks_like_a_path(name, whole):
+        return _recognised(name, whole), whole
+    if path.startswith(_PATHS):  # no version of a data set of TensorFlow Datasets
+        kinds = [kind for kind, source in sources.items() if source.argument]
+        raise ValueError(f"Expected {spellings()}. Received: name={name!r}.{nearest(kind, kinds)}")
     return next(source for source in sources.values() if source.any_name), name
 
 
