@@ -1,7 +1,9 @@
 """Shards of WebDataset: the pictures of a folder, in other files, streamed."""
 
+import itertools
 import json
 import os
+import re
 import struct
 import tarfile
 import tracemalloc
@@ -13,6 +15,7 @@ import resumed_run
 import shard_files
 from PIL import Image
 
+from benchmarks import streams
 from trainers import callbacks, checkpoints, data
 from trainers.data import shards
 from trainers.data.sources import wds
@@ -319,6 +322,18 @@ def test_without_the_package_the_error_names_the_extra(folder, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "webdataset", None)
     with pytest.raises(ImportError, match=r'pip install "elbo-zoo\[wds\]"'):
         data.load(f"wds:{folder}")
+
+
+def test_the_benchmark_reads_its_shards_in_both_ways(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(streams, "SHARD_BYTES", 1 << 17)
+    monkeypatch.setattr(streams, "BATCH", 16)
+    streams.write(tmp_path, megabytes=0, side=8)
+    streams.forget(tmp_path)
+    for way in streams.WAYS:
+        streams.measure(tmp_path, way, seconds=0)
+        assert re.match(r"\d+ examples/s, .* MB\n", capsys.readouterr().out)
+    (batch, *_), others = (list(itertools.islice(read(tmp_path), 2)) for read in streams.READ)
+    assert batch.shape == others[0].shape == (16, 8, 8, 3) and batch.max() <= 1
 
 
 def test_a_picture_that_is_a_bomb_is_refused(tmp_path):
