@@ -10,21 +10,19 @@ import re
 
 from trainers.parts import flat, plain
 
-# The keys that count, in the order of the text. Others are the paper's own axes (the seed, the
-# latents, the objective's weights), or say how a run is watched, saved and evaluated.
-DATA = ("name", "binarisation", "image_size", "channels", "crop", "rotations")
-KEYS = (
+# The keys that count, and the rooms whose parts do, in the order of the text. Other keys are the
+# paper's own axes (the seed, the latents, the objective's weights), or say how a run is watched,
+# saved and evaluated.
+ROOMS = ("encoder", "decoder", "marginal", "objective")
+ORDER = (
     "train.epochs",
-    *(f"data.{key}" for key in DATA),
-    *("data.train_split", "data.limit", "train.batch_size"),
-    *(
-        f"optimizer.{key}"
-        for key in ("name", "learning_rate", "beta_1", "beta_2", "epsilon")
-        + ("schedule", "constant_share")
-    ),
+    *("data.name", "data.binarisation", "data.image_size", "data.channels"),
+    *("data.crop", "data.rotations", "data.train_split", "data.limit", "train.batch_size"),
+    *("optimizer.name", "optimizer.learning_rate", "optimizer.beta_1", "optimizer.beta_2"),
+    *("optimizer.epsilon", "optimizer.schedule", "optimizer.constant_share"),
+    *ROOMS,
     *("data.pixel_scale", "data.test_split", "data.test_limit", "train.dtype_policy"),
 )
-ROOMS = ("encoder", "decoder", "marginal", "objective")
 # Arguments of parts that count: which part it is, and how large its networks are.
 SIZES = (
     *("name", "width", "depth", "filters", "kernel_size", "hidden_units"),
@@ -59,12 +57,12 @@ class Cut:
 def counts(key):
     """Returns whether a run with another value of `key` is not the paper's run."""
     words = key.split(".")
-    return key in KEYS or (words[0] in ROOMS and words[-1] in SIZES)
+    return words[-1] in SIZES if words[0] in ROOMS else key in ORDER
 
 
-def reference(config, axes=()):
-    """Returns dict key -> value of a config's keys that count, except those in `axes`."""
-    return {k: v for k, v in flat(config).items() if counts(k) and k not in axes}
+def reference(config):
+    """Returns dict key -> value of a config's keys that count."""
+    return {key: value for key, value in flat(config).items() if counts(key)}
 
 
 def nested(values):
@@ -87,7 +85,7 @@ def differences(config):
     Args:
         config: A ConfigDict, or the `config` of a run's `config.json`.
     """
-    papers = {**WHOLE, **flat(config.get("paper_run", {}))}
+    papers = {**WHOLE, **reference(config.get("paper_run", {}))}
     ours = flat(config)
     result = []
     for key in sorted(papers, key=_place):
@@ -109,10 +107,9 @@ def _is_swapped(key, ours, papers):
 
 
 def _place(key):
-    if key in KEYS:
-        place = KEYS.index(key)
-        return place + (len(ROOMS) if place > KEYS.index("data.pixel_scale") else 0), key
-    return KEYS.index("data.pixel_scale") + 1 + ROOMS.index(key.split(".")[0]), key
+    """Returns where a key's difference stands in the text."""
+    room = key.split(".")[0]
+    return ORDER.index(room if room in ROOMS else key), key
 
 
 def phrases(origin):

@@ -22,7 +22,8 @@ CONFIG_KEYS = Keys(
                 "evaluation": dict,
                 "latent_dim": SIZE,
                 "seed": int,
-            }
+            },
+            {"cut": str, "paper_run": dict},
         ),
         "image_shape": _SHAPE,
         "command": str,

@@ -162,6 +162,11 @@ def test_texts_of_earlier_versions_and_of_authors_are_kept():
     assert cuts.text(("a", "b"), (), ("b", "c")) == "a; b; c"
 
 
+def test_a_later_versions_keys_are_passed_over():
+    config = {"data": {"limit": 0}, "paper_run": {"new": 1, "train": {"new": 2, "epochs": 3}}}
+    assert cuts.differences(config) == []
+
+
 def test_what_is_said_of_a_run_is_not_its_identity():
     ours, theirs = SMALL("reduced"), plain(SMALL("reduced"))
     del theirs["paper_run"]
