@@ -319,13 +319,6 @@ def write_report(workdir, run, splits=None):
     )
 
 
-def precision(config):
-    """Returns "trained in bfloat16", say, of a config whose `cut` does not say so, or ""."""
-    policy = config.get("train", {}).get("dtype_policy", "float32")
-    short = policy.removeprefix("mixed_")
-    return "" if policy == "float32" or short in config.get("cut", "") else f"trained in {short}"
-
-
 def _title(config):
     rooms = " / ".join(config[room]["name"] for room in ("encoder", "decoder", "marginal"))
     return f"{rooms}, {config['objective']['name']}, {config['latent_dim']} latents"

@@ -81,7 +81,7 @@ def test_a_scale_says_what_it_cuts_and_nothing_else(all_fail, tmp_path):
         (name,) = bilbo_runs._names(axes)
         config = mnist.get_config("baggins,reduced", [f"--config.latent_dim={latents}"])
         files.write_json(tmp_path / name / "config.json", {"config": plain(config)})
-        assert bilbo_runs._cut(tmp_path, axes) == text
+        assert bilbo_runs._differences(tmp_path, axes) == (text,)
 
 
 def test_fewer_repeats_ask_for_fewer_seeds(all_fail, tmp_path):

@@ -35,7 +35,7 @@ def asked(monkeypatch):
         return [training.running.Record(spec, "finished") for spec in specs]
 
     def read(folder, cut="", names=None):
-        return training.Trained(folder, [{"run": name} for name in sorted(names)], cut)
+        return training.Trained(folder, [{"run": name} for name in sorted(names)], (cut,))
 
     monkeypatch.setattr(training.running, "sweep", sweep)
     monkeypatch.setattr(training, "read", read)
@@ -175,7 +175,7 @@ def trained(tmp_path, monkeypatch):
             files.write_json(tmp_path / name / "evaluation.json", {"metrics": metrics})
             model = {"family": family + infovae_runs.PIXELCNN, "latent_dim": float(size)}
             rows.append({"run": name, "seed": 17.0, **model})
-    found = training.Trained(tmp_path, rows, "cut")
+    found = training.Trained(tmp_path, rows, ("cut",))
     monkeypatch.setattr(infovae_runs, "by_latents", lambda *arguments: found)
     return found
 

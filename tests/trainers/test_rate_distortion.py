@@ -63,7 +63,7 @@ def test_the_first_rows_of_the_plane_are_of_the_best_elbo(rng, tmp_path, monkeyp
     for row in rows:
         row["elbo"] = -(row["rate"] + row["distortion"])
     (tmp_path / "ledger.csv").write_text("run\n")
-    trained = training.Trained(tmp_path, rows, "")
+    trained = training.Trained(tmp_path, rows)
     monkeypatch.setattr(families, "train", lambda context, data: trained)
     found = items.run_rate_distortion(Context("tiny", tmp_path), "omniglot").rows
     best = {row["metric"]: row for row in found if row["name"] == "best ELBO"}

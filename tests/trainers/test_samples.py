@@ -41,7 +41,7 @@ class _Cut:
 
 @pytest.fixture
 def trained(tmp_path):
-    return training.Trained(tmp_path, _rows(), "")
+    return training.Trained(tmp_path, _rows())
 
 
 @pytest.fixture(scope="module")

@@ -61,18 +61,19 @@ def test_a_failed_run_is_said_and_stops_no_other(pretend, tmp_path):
 
 
 def test_what_grids_cut_is_said_once_and_what_failed_is_added_up(tmp_path):
-    cuts = ("few; runs not finished: 1", "", "few; others; runs not finished: 2", "others")
-    assert training.joined(*cuts) == "few; others; runs not finished: 3"
-    assert training.joined(training.unfinished(0), "few") == "few"
+    trained = training.Trained(tmp_path, [], ("few", "", "few", "others", "others"), missing=3)
+    assert trained.cut == "few; others; runs not finished: 3"
+    assert trained.also("one", "").cut == "one; few; others; runs not finished: 3"
+    assert training.Trained(tmp_path, [], ("few",)).cut == "few"
     for policy, cut, expected in (
-        ("float32", "few", "few"),
-        ("mixed_bfloat16", "few", "few; trained in bfloat16"),
-        ("mixed_bfloat16", "", "trained in bfloat16"),
-        ("mixed_bfloat16", "few, in bfloat16", "few, in bfloat16"),
+        ("float32", "few", ("few",)),
+        ("mixed_bfloat16", "few", ("few", "trained in bfloat16")),
+        ("mixed_bfloat16", "", ("trained in bfloat16",)),
+        ("mixed_bfloat16", "few, in bfloat16", ("few, in bfloat16",)),
     ):
         config = {"cut": cut, "train": {"dtype_policy": policy}}
         files.write_json(tmp_path / "config.json", {"config": config})
-        assert training.cut_of(tmp_path) == expected
+        assert training.differences(tmp_path) == expected
 
 
 def test_how_a_metric_was_measured():

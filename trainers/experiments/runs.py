@@ -16,8 +16,6 @@ from zoo.storage import files
 
 run_folders = lazy("trainers.runs")
 
-_UNFINISHED = "runs not finished: "
-
 
 @dataclasses.dataclass(frozen=True)
 class Trained:
@@ -206,8 +204,8 @@ class Runs:
     @property
     def cut(self):
         """What the item and the configs of its runs shorten, and how many did not finish."""
-        cuts = [cut_of(run.stored.config) for run in self.finished]
-        return joined_cuts(*self.said, *cuts, unfinished(len(self.failed)))
+        differences = [phrases_of(run.stored.config) for run in self.finished]
+        return run_cuts.text(self.said, *differences, [unfinished(len(self.failed))])
 
     def rows(self, *metrics, paper=None, note=""):
         """Returns a row for each metric of each run; for a failed run one without a number.
@@ -342,15 +340,15 @@ def _stored(home, record):
     return Stored(name, record.status, record.error, config, evaluation, folder)
 
 
-def cut_of(origin):
-    """Returns how a run differs from its paper's; see `trainers.cuts`.
+def phrases_of(origin):
+    """Returns how a run differs from its paper's, each difference in words; see `trainers.cuts`.
 
     Args:
         origin: The content of the run's `config.json`.
     """
     if "paper_run" not in origin["config"]:  # an earlier version's `cut` says it of the images
         origin = {**origin, "is_limited": False}
-    return run_cuts.text(run_cuts.phrases(origin))
+    return run_cuts.phrases(origin)
 
 
 def how(entry):
@@ -365,15 +363,7 @@ def how(entry):
 
 def unfinished(count):
     """Returns what to say of runs of a plan that did not finish, or ""."""
-    return f"{_UNFINISHED}{count}" if count else ""
-
-
-def joined_cuts(*cuts):
-    """Returns what several plans shorten: each thing once, runs not finished added up."""
-    parts = [part for cut in cuts for part in cut.split("; ") if part]
-    counts = [int(part.removeprefix(_UNFINISHED)) for part in parts if part.startswith(_UNFINISHED)]
-    others = dict.fromkeys(part for part in parts if not part.startswith(_UNFINISHED))
-    return joined(*others, unfinished(sum(counts)))
+    return f"runs not finished: {count}" if count else ""
 
 
 def mean_and_error(values):

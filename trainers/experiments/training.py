@@ -5,22 +5,38 @@ import functools
 from pathlib import Path
 
 import configs
+from trainers import cuts as run_cuts
 from trainers import runs
-from trainers.experiments.runs import cut_of as cut_of_run
 from trainers.experiments.runs import how as how
-from trainers.experiments.runs import joined_cuts as joined
-from trainers.experiments.runs import unfinished
+from trainers.experiments.runs import phrases_of, unfinished
 from trainers.sweeps import ledger, running
 from zoo.storage import files
 
 
 @dataclasses.dataclass(frozen=True)
 class Trained:
-    """A sweep's folder, the rows of its ledger that have numbers, and what its runs cut."""
+    """A sweep's folder, and the rows of its ledger that have numbers.
+
+    Attributes:
+        folder: Of the sweep.
+        rows: dicts.
+        phrases: How its runs differ from the paper's, each difference in words.
+        missing: The number of runs that did not finish.
+    """
 
     folder: Path
     rows: list
-    cut: str
+    phrases: tuple = ()
+    missing: int = 0
+
+    @property
+    def cut(self):
+        """How its runs differ from the paper's, and how many did not finish, as one text."""
+        return run_cuts.text(self.phrases, [unfinished(self.missing)])
+
+    def also(self, *phrases):
+        """Returns the same runs with more differences in front; empty ones are left out."""
+        return dataclasses.replace(self, phrases=(*phrases, *self.phrases))
 
     def select(self, **values):
         """Returns the rows that have these values, each as the ledger has it.
@@ -114,10 +130,10 @@ def read(folder, cut="", names=None):
             f"Expected a sweep with a finished run. Received: {str(folder)!r}, {len(every)} runs, "
             f"{len(errors)} failed{': ' + errors[0] if errors else ''}"
         )
-    cuts = [cut_of(Path(folder) / row["run"]) for row in rows]
-    return Trained(Path(folder), rows, joined(cut, *cuts, unfinished(len(every) - len(rows))))
+    phrases = [phrase for row in rows for phrase in differences(Path(folder) / row["run"])]
+    return Trained(Path(folder), rows, (cut, *phrases), len(every) - len(rows))
 
 
-def cut_of(folder):
-    """Returns how a run differs from its paper's; see `trainers.cuts`."""
-    return cut_of_run(files.read_json(folder / "config.json"))
+def differences(folder):
+    """Returns how a run differs from its paper's, each difference in words."""
+    return phrases_of(files.read_json(folder / "config.json"))

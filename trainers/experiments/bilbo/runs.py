@@ -5,6 +5,7 @@ import itertools
 import math
 from pathlib import Path
 
+from trainers import cuts as run_cuts
 from trainers import history as histories
 from trainers import runs
 from trainers.experiments import training
@@ -168,12 +169,12 @@ def train(context, item, config=CONFIG, requests=None):
     _train(context, config, requests, folder)
     for axes in requests:
         names += _names(axes)
-        cuts.append(_cut(folder, axes))
+        cuts += _differences(folder, axes)
     rows = {found["run"]: found for found in ledger.read(folder)}
     rows = [rows[name] for name in dict.fromkeys(names)]
     failed = sum(found["status"] != "finished" for found in rows)
     cuts.append(training.unfinished(failed))
-    return Models(folder, rows, "; ".join(dict.fromkeys(filter(None, cuts))))
+    return Models(folder, rows, run_cuts.text(cuts))
 
 
 def _names(axes):
@@ -191,10 +192,10 @@ def _train(context, config, grids, folder):
             raise
 
 
-def _cut(folder, axes):
+def _differences(folder, axes):
     """Returns how the runs of a grid differ from the paper's."""
     paths = (folder / name / "config.json" for name in _names(axes))
-    return next((training.cut_of(path.parent) for path in paths if path.is_file()), "")
+    return next((training.differences(path.parent) for path in paths if path.is_file()), ())
 
 
 def _ledger(folder):

@@ -1,7 +1,5 @@
 """The twelve families of `broken_elbo` trained over beta, and the runs that a figure takes."""
 
-import dataclasses
-
 from configs.broken_elbo import omniglot
 from trainers.experiments import training
 from trainers.sweeps import ledger, rate_distortion
@@ -98,7 +96,7 @@ def _taken(context, data, families, betas, annealed):
     said = UNANNEALED[data] if any(plain) and not annealed else ""
     if not annealed and not all(plain):
         said = "; ".join(filter(None, [said, "runs with KL annealing among them"]))
-    return dataclasses.replace(trained, cut="; ".join(filter(None, [lacking, said, trained.cut])))
+    return trained.also(lacking, said)
 
 
 def _check_run(folder, row, data):

@@ -3,7 +3,6 @@
 import numpy as np
 
 from trainers import data
-from trainers.experiments import training
 from trainers.experiments.infovae import pictures, runs
 from trainers.experiments.item import Outcome, row
 from zoo.evaluation import generated, latents, probes
@@ -45,8 +44,7 @@ def run_latents(context, measure, ylabel, title, metric, reference=None, log_y=F
     figure = pictures.lines(series, *axes, reference, log_x=True, log_y=log_y)
     is_cut = measure == "class_cross_entropy" and context.scale != "full"
     few = f"{GENERATED[context.scale]} generated images" if is_cut else ""
-    cut = training.joined(few, trained.cut)
-    return Outcome(rows, {metric.replace(" ", "_"): figure}, cut)
+    return Outcome(rows, {metric.replace(" ", "_"): figure}, trained.also(few).cut)
 
 
 def mmd(context, trained, found):

@@ -58,8 +58,9 @@ def by_size(context, sizes=None, latent_dim=None):
     names = {row["run"] for trained in folders for row in trained.rows}
     cut = "" if context.scale == "full" else f"training sets of {', '.join(map(str, sizes))}"
     together = training.read(folders[0].folder, names=names)
-    cut = training.joined(cut, *(trained.cut for trained in folders))
-    return dataclasses.replace(together, cut=cut)
+    phrases = [phrase for trained in folders for phrase in trained.phrases]
+    missing = sum(trained.missing for trained in folders)
+    return dataclasses.replace(together, phrases=(cut, *phrases), missing=missing)
 
 
 def _of_size(context, size, latent_dim):

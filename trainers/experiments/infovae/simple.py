@@ -112,7 +112,7 @@ def run_posteriors(context):
         [z for column in columns.values() for _, *draws, _ in column for z in draws]
     )
     figure = pictures.posteriors(columns, reach)
-    cut = training.joined(posteriors.cut(context.scale), trained.cut)
+    cut = trained.also(posteriors.cut(context.scale)).cut
     return Outcome(rows, {"posteriors": figure}, cut)
 
 
@@ -144,5 +144,4 @@ def run_samples(context):
         note = f"{training.how(entry)}, under a Parzen density of the training images"
         rows.append(row(name, "generated_nll", entry["value"], entry["stderr"], note=note, **about))
     few = "" if context.scale == "full" else f"{PARZEN[context.scale]:,} generated images"
-    cut = training.joined(few, trained.cut)
-    return Outcome(rows, {"samples": pictures.samples(drawn)}, cut)
+    return Outcome(rows, {"samples": pictures.samples(drawn)}, trained.also(few).cut)

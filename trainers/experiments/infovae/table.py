@@ -32,7 +32,7 @@ def run(context):
         rows += _rows(context, trained, found, name, paper)
     # The paper's own estimator first, as the scoreboard shows the first few.
     rows.sort(key=lambda entry: entry["metric"] != "nll")
-    return Outcome(rows, {}, "; ".join(filter(None, [_cut(context.scale), trained.cut])))
+    return Outcome(rows, {}, trained.also(_cut(context.scale)).cut)
 
 
 def _cut(scale):
