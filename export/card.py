@@ -3,14 +3,12 @@
 import re
 from pathlib import Path
 
+import numpy as np
+
 import zoo
-from export import onnx, probability, sampler
-from export import prior as priors
+from export import onnx
 from export.report import TOLERANCE
 from trainers.environment import versions
-from zoo.backend import to_numpy
-from zoo.distributions import Deterministic
-from zoo.marginals.logistic import UNIT_VARIANCE_SCALE
 from zoo.releases import card as cards
 from zoo.storage import files
 
@@ -19,7 +17,9 @@ from zoo.storage import files
 _PATH = re.compile(r"""(^|[=:\s"'])~?/(?!/)(?:(?!configs/)[^\s"'/]+/)+""")
 
 
-def make_card(model, name, data, golden, config, step, evaluation, training=None, licence=""):
+def make_card(
+    model, name, data, graphs, golden, config, step, evaluation, training=None, licence=""
+):
     """Returns the card of a model, all but `files`, which are added when they are written.
 
     Keys: `format`, `format_version`, `name`, `paper` (or None), `licence`; `image_shape` [H, W,
@@ -39,7 +39,8 @@ def make_card(model, name, data, golden, config, step, evaluation, training=None
         model: A `zoo.VAE`.
         name: The artifact's name.
         data: What the data set says of itself: a dict with `name` and `binarisation`.
-        golden: The golden file's arrays, whose names and shapes are the graphs'.
+        graphs: The `GraphSpec`s of the artifact, from `export.graphs.graphs_of`.
+        golden: The arrays of the golden file, which have the shapes of the graphs.
         config: The run's config, a dict.
         step: Number of optimiser steps taken.
         evaluation: The content of `evaluation.json`, or None.
@@ -56,8 +57,8 @@ def make_card(model, name, data, golden, config, step, evaluation, training=None
         "image_shape": list(model.image_shape),
         "latent_dim": model.latent_dim,
         "model": zoo.vae_config(model),
-        "posterior": posterior(model),
-        "prior": prior(model),
+        "posterior": model.encoder.family(np.zeros((1, *model.image_shape), np.float32)),
+        "prior": model.marginal.family(),
         "data": data,
         "preprocessing": preprocessing(data.get("binarisation"), data.get("pixel_scale", 1)),
         "metrics": metrics,
@@ -65,7 +66,7 @@ def make_card(model, name, data, golden, config, step, evaluation, training=None
         "training": training or {},
         "step": int(step),
         "run_config": config,
-        "graphs": {part: _graph(model, part, golden) for part in _parts(golden)},
+        "graphs": {graph.part: _graph(graph, golden) for graph in graphs},
         "onnx": {"opset": onnx.OPSET, "ir_version": onnx.IR_VERSION},
         "saved_model": cards.SAVED_MODEL,
         "golden": {
@@ -79,81 +80,6 @@ def make_card(model, name, data, golden, config, step, evaluation, training=None
         "versions": {"elbo-zoo": zoo.__version__, **versions()},
     }
     return without_paths(card)
-
-
-def signatures(model, with_probability=False):
-    """Returns part -> (input name -> shape without the batch, signature in a SavedModel).
-
-    A flow encoder has a third part, `posterior`, which samples it: noise is an input, and `loc`
-    needs none. An autoregressive decoder is given the image too: each of its outputs is of a pixel
-    given those before it; it has a part of its own that draws images, `sampler`. A prior that the
-    card's family and scales do not describe has one that draws latents, `prior`.
-    """
-    given = {"image": model.image_shape} if model.decoder.is_autoregressive else {}
-    parts = {
-        "encoder": ({"image": model.image_shape}, "encode"),
-        "decoder": ({"z": (model.latent_dim,), **given}, "decode"),
-    }
-    if model.encoder.noise_shape is not None:
-        gaussian = dict.fromkeys(model.encoder.gaussian_names, (model.latent_dim,))
-        parts["posterior"] = ({**gaussian, "noise": model.encoder.noise_shape}, "sample")
-    parts.update(sampler.signatures(model))
-    parts.update(priors.signatures(model))
-    return {**parts, **(probability.signatures(model) if with_probability else {})}
-
-
-def functions(model, with_probability=False):
-    """Returns part -> the function of its inputs, in the order of `signatures`, to its outputs."""
-
-    def sample(*arguments):
-        *gaussian, noise = arguments
-        parameters = dict(zip(model.encoder.gaussian_names, gaussian))
-        return {"sample": model.encoder.sample_from_noise(parameters, noise)}
-
-    return {
-        "encoder": lambda image: model.encode(image),
-        "decoder": lambda z, *image: model.decode(z, *image),
-        "posterior": sample,
-        **priors.functions(model),
-        **(probability.functions(model) if with_probability else {}),
-    }
-
-
-def posterior(model):
-    """Returns `{"family": ...}`: whether loc and scale, or loc alone, say all of e(z|x)."""
-    import numpy as np
-
-    from zoo.backend import tfd
-
-    images = np.zeros((1, *model.image_shape), np.float32)
-    distribution = model.encoder.distribution(images)
-    base = getattr(distribution, "distribution", None)
-    if isinstance(distribution, Deterministic):
-        return {"family": "deterministic", "loc": "loc"}
-    diagonal = isinstance(distribution, tfd.MultivariateNormalDiag) or (
-        isinstance(distribution, tfd.Independent) and isinstance(base, tfd.Normal)
-    )
-    if diagonal and set(model.encode(images)) == {"loc", "scale"}:
-        return {"family": "diagonal_normal", "loc": "loc", "scale": "scale"}
-    family = {"family": type(model.encoder).registered_name}
-    # `loc` is the code; a sample is what the graph makes of the Gaussian and noise.
-    return family if model.encoder.noise_shape is None else {**family, "sampler": "posterior"}
-
-
-def prior(model):
-    """Returns what latents are drawn from: `{"family": ...}`, and its `scale` where it has one.
-
-    "standard_normal"; "diagonal_normal", N(0, diag(scale)^2), or "logistic", Logistic(0, scale),
-    with `scale` [Z]; or the marginal's registered name, whose draws the graph `prior` makes of
-    noise.
-    """
-    name = type(model.marginal).registered_name
-    if name == "floating":
-        scale = model.marginal.distribution().stddev()
-        return {"family": "diagonal_normal", "scale": [float(s) for s in to_numpy(scale)]}
-    if name == "logistic":
-        return {"family": name, "scale": [UNIT_VARIANCE_SCALE] * model.latent_dim}
-    return {"family": "standard_normal" if name == "normal" else name}
 
 
 def preprocessing(binarisation, pixel_scale=1):
@@ -180,22 +106,17 @@ def file_entries(folder):
     }
 
 
-def _parts(golden):
-    return list(dict.fromkeys(key.partition(".")[0] for key in golden))
-
-
-def _graph(model, part, golden):
+def _graph(graph, golden):
     """Returns one entry of `graphs`, shapes as ONNX Runtime shows them."""
-    inputs, signature = signatures(model, part in probability.PARTS)[part]
-    leading = probability.leading(model, part)
     shapes = {}
     for key, array in golden.items():
-        if key.startswith(f"{part}."):
-            name = key.partition(".")[2]
-            dims = leading.get(name, onnx.BATCH)
+        part, _, name = key.partition(".")
+        if part == graph.part:
+            dims = graph.leading.get(name, onnx.BATCH)
             shapes[name] = [*dims, *array.shape[len(dims) :]]
-    inputs = {name: shapes.pop(name) for name in inputs}
-    return {"file": f"{part}.onnx", "signature": signature, "inputs": inputs, "outputs": shapes}
+    inputs = {name: shapes.pop(name) for name in graph.inputs}
+    file, signature = f"{graph.part}.onnx", graph.signature
+    return {"file": file, "signature": signature, "inputs": inputs, "outputs": shapes}
 
 
 def without_paths(value):

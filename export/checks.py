@@ -7,11 +7,11 @@ import numpy as np
 from export import runtimes
 from export.report import Report, one_line, relative_error
 from export.runtimes.base import Artifact, Unsupported
+from zoo.graph_spec import MAIN
 from zoo.releases import card as cards
 from zoo.releases import catalogue
 from zoo.storage.arrays import read_npz
 
-PARTS = ("encoder", "decoder")
 # Checked in addition to all rows at once. It does not divide them: a fixed batch fails.
 SMALL_BATCH = 3
 LARGEST_GOLDEN = 1 << 30  # bytes of all golden arrays; those of this zoo are a few MB
@@ -55,8 +55,8 @@ def verify(model, runtime="onnxruntime", node_modules="", rebuild=False):
 
 
 def _parts(card):
-    """Returns the encoder and the decoder, and what else the card has: a flow's sampler."""
-    return list(dict.fromkeys((*PARTS, *card["graphs"])))
+    """Returns the names of the graphs: those that every model has, and the others of the card."""
+    return list(dict.fromkeys((*MAIN, *card["graphs"])))
 
 
 def _check_card(report, folder):

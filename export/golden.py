@@ -6,8 +6,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from export import prior, probability, sampler
+from export.graphs import graphs_of
 from zoo.backend import dtype_policy
+from zoo.graph_spec import Example
 
 SEED = 17
 NUM_IMAGES = 8
@@ -82,34 +83,17 @@ def golden_arrays(model, images=None, seed=SEED, white=1, with_probability=False
     Raises:
         ValueError: If the images do not fit, or an output is not finite; names it.
     """
+    arrays = {}
     with tf.device("CPU:0"):
         image, z = _images(model, images, seed, white), _latents(model, seed)
-        decoded = {"z": z}
-        if model.decoder.is_autoregressive:
-            decoded["image"] = image[np.arange(len(z)) % len(image)]
-        parts = {
-            "encoder": ({"image": image}, model.encode(image)),
-            "decoder": (decoded, model.decode(*decoded.values())),
-        }
-        if model.encoder.noise_shape is not None:
-            given = _gaussian_and_noise(model.encoder, parts["encoder"][1], seed)
-            noise = given["noise"]
-            parts["posterior"] = (given, {"sample": model.encoder.sample_from_noise(given, noise)})
-        parts.update(sampler.golden_parts(model, decoded.get("image"), z, seed))
-        parts.update(prior.golden_parts(model, NUM_LATENTS, seed))
-        if with_probability:
-            parts.update(probability.golden_parts(model, image, z, seed))
-    arrays = {}
-    for part, (inputs, outputs) in parts.items():
-        for name, value in {**inputs, **outputs}.items():
-            arrays[f"{part}.{name}"] = _finite(f"{part}.{name}", np.asarray(value))
+        example = Example(image, z, seed, NUM_LATENTS)
+        for graph in graphs_of(model, with_probability):
+            inputs, outputs = graph.golden(example)
+            outputs = graph.call(*inputs.values()) if outputs is None else outputs
+            for name, value in {**inputs, **outputs}.items():
+                key = f"{graph.part}.{name}"
+                arrays[key] = _finite(key, np.asarray(value))
     return arrays
-
-
-def _gaussian_and_noise(encoder, parameters, seed):
-    given = {name: np.asarray(parameters[name]) for name in encoder.gaussian_names}
-    shape = (len(given[encoder.gaussian_names[0]]), *encoder.noise_shape)
-    return {**given, "noise": np.random.default_rng(seed).standard_normal(shape, np.float32)}
 
 
 def _images(model, images, seed, white):

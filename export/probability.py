@@ -6,19 +6,19 @@ import numpy as np
 from keras import ops
 
 from zoo.backend import to_numpy
-from zoo.distributions import DiagonalNormalMixture, VolumePreserving
 from zoo.divergences import kl
-from zoo.marginals import VampPrior
+from zoo.graph_spec import GraphSpec
 
 PARTS = ("probability", "density")
+ROOMS = ("encoder", "decoder", "marginal")
 # Samples of the golden file.
 NUM_SAMPLES = 4
 # Inputs and outputs with a value for each sample of each image.
 _PER_SAMPLE = ("noise", "log_likelihood", "log_prior", "log_posterior")
 
 
-def signatures(model):
-    """Returns part -> (input name -> shape without leading dimensions, signature).
+def graphs(model):
+    """Returns the `GraphSpec`s of a model's densities.
 
         probability  image [B, H, W, C], noise [K, B, Z] -> the encoder's outputs [B, ...],
                      rate, distortion, nll [B]; log_likelihood, log_prior, log_posterior [K, B]
@@ -27,28 +27,37 @@ def signatures(model):
     A deterministic encoder takes no noise, and gives no rate, nll and log_posterior: its code is
     the one sample, and log_likelihood and log_prior are [B].
     """
-    image, latents = {"image": model.image_shape}, (model.latent_dim,)
-    noise = {"noise": latents} if _has_density(model) else {}
-    return {
-        "probability": ({**image, **noise}, "probability"),
-        "density": ({**image, "z": latents}, "density"),
-    }
-
-
-def leading(model, part):
-    """Returns name -> the dynamic dimensions that it begins with, where others than `batch`."""
-    if part != "probability" or not _has_density(model):
-        return {}
-    return dict.fromkeys(_PER_SAMPLE, ("samples", "batch"))
-
-
-def functions(model):
-    """Returns part -> the function of its inputs, in the order of `signatures`, to its outputs."""
+    image, latents = {"image": tuple(model.image_shape)}, (model.latent_dim,)
+    has_density = _has_density(model)
     marginal = _constant(model)
-    return {
-        "probability": lambda image, *noise: _probability(model, marginal, image, *noise),
-        "density": lambda image, z: _density(model, marginal, image, z),
-    }
+
+    def golden(example):
+        shape = (NUM_SAMPLES, len(example.image), model.latent_dim)
+        noise = np.random.default_rng(example.seed).standard_normal(shape, np.float32)
+        return {"image": example.image, **({"noise": noise} if has_density else {})}, None
+
+    def golden_pairs(example):
+        image, z = example.image, example.z
+        return {"image": image[np.arange(len(z)) % len(image)], "z": z}, None
+
+    probability = GraphSpec(
+        "probability",
+        {**image, **({"noise": latents} if has_density else {})},
+        lambda image, *noise: _probability(model, marginal, image, *noise),
+        golden,
+        "probability",
+        ROOMS,
+        dict.fromkeys(_PER_SAMPLE, ("samples", "batch")) if has_density else {},
+    )
+    density = GraphSpec(
+        "density",
+        {**image, "z": latents},
+        lambda image, z: _density(model, marginal, image, z),
+        golden_pairs,
+        "density",
+        ROOMS,
+    )
+    return [probability, density]
 
 
 def _has_density(model):
@@ -62,19 +71,11 @@ def _black(model):
 def _constant(model):
     """Returns a function that makes m(z), what it costs to make computed now and held constant.
 
-    A VampPrior reads the encoder at its pseudo-inputs: the graph holds the mixture that it gives.
+    A VampPrior, for example, reads the encoder at its pseudo-inputs: the graph holds the mixture.
     """
     model.check_adapted()
     parameters = to_numpy(model.marginal.parameters())
-    if not isinstance(model.marginal, VampPrior):
-        return lambda: model.marginal.from_parameters(parameters)
-    flow = model.encoder.flow
-
-    def make():
-        mixture = DirectMixture(**parameters)
-        return mixture if flow is None else VolumePreserving(mixture, flow, model.marginal.name)
-
-    return make
+    return lambda: model.marginal.portable(parameters)
 
 
 def _probability(model, marginal, image, noise=None):
@@ -130,31 +131,6 @@ def _sampled(model, parameters, prior, noise):
 def _density(model, marginal, image, z):
     """Returns the outputs of `density`; no log m(z) where it would need the inverse of a flow."""
     outputs = {"log_likelihood": model.decoder.distribution(z).log_prob(image)}
-    if isinstance(model.marginal, VampPrior) and model.encoder.flow is not None:
+    if model.marginal.needs_inverse:
         return outputs
     return {**outputs, "log_prior": marginal().log_prob(z)}
-
-
-def golden_parts(model, image, z, seed):
-    """Returns part -> (inputs, outputs), arrays, for the golden file."""
-    calls = functions(model)
-    shape = (NUM_SAMPLES, len(image), model.latent_dim)
-    noise = np.random.default_rng(seed).standard_normal(shape, np.float32)
-    given = {"image": image, **({"noise": noise} if _has_density(model) else {})}
-    placed = {"image": image[np.arange(len(z)) % len(image)], "z": z}
-    return {
-        "probability": (given, calls["probability"](*given.values())),
-        "density": (placed, calls["density"](*placed.values())),
-    }
-
-
-class DirectMixture(DiagonalNormalMixture):
-    """The same density by differences [B, N, Z] in float32, as not all runtimes have float64."""
-
-    def log_prob(self, u):
-        # All inside one sum: OpenVINO 2026.4 adds a vector [N] wrongly to a sum over the last axis.
-        size = self.event_shape[0]
-        constant = self.log_weights[:, None] / size - 0.5 * math.log(2 * math.pi)
-        squared = ops.square((u[..., None, :] - self.loc) / self.scale)
-        terms = ops.sum(constant - ops.log(self.scale) - 0.5 * squared, axis=-1)
-        return ops.logsumexp(terms, axis=-1)

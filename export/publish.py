@@ -10,8 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
+import zoo
+from export import half, readme, verify
 from export.report import TOLERANCE, relative_error
-from trainers import scripts
+from trainers import run_lock, scripts
+from zoo import releases
 from zoo.releases import card as cards
 from zoo.storage import files
 from zoo.storage.arrays import read_npz
@@ -63,7 +66,7 @@ def publish(
     out = Path(workdir) / "artifact" if out is None else Path(out)
     _check_replaceable(out)
     _check_backend()
-    from trainers import run_lock, runs
+    from trainers import runs
 
     is_run = isinstance(workdir, runs.Run)
     with contextlib.nullcontext() if is_run else run_lock.hold(workdir):
@@ -71,8 +74,6 @@ def publish(
         data, images = describe_data(run.config, None if is_run else workdir)
         stored = None
         if storage == "float16":
-            from export import half
-
             stored = half.halve(run)
         with files.atomic_folder(out) as folder:
             graphs = (saved_model, probability)
@@ -105,7 +106,7 @@ def write_artifact(
         stored: What `export.half.halve` found, if the model's weights are to be stored in float16.
         licence: Of the weights, or "".
     """
-    from export import card, golden, half, onnx, prior, probability, readme, sampler, saved_model
+    from export import card, golden, graphs, saved_model
     from zoo import weights
 
     folder, model = Path(folder), run.model
@@ -114,14 +115,9 @@ def write_artifact(
     arrays = golden.golden_arrays(golden.exact(model), images, **options)
     stripped = released(model)
     weights.save_weights(stripped, folder / "model.weights.h5")
-    functions = card.functions(model, with_probability)
-    converters = {sampler.PART: sampler.convert, prior.PART: prior.convert}
-    for part, (inputs, _) in card.signatures(model, with_probability).items():
-        path, title = folder / f"{part}.onnx", f"the {part}"
-        if part in converters:
-            files.atomic_write(path, converters[part](model).SerializeToString())
-        else:
-            onnx.export(functions[part], inputs, path, title, probability.leading(model, part))
+    published = graphs.graphs_of(model, with_probability)
+    for graph in published:
+        graphs.write(graph, folder / f"{graph.part}.onnx")
     if stored is not None:
         half.store(folder)
     if with_saved_model:
@@ -135,7 +131,7 @@ def write_artifact(
             file=sys.stderr,
         )
     about = (plain(run.config), run.step, run.last_evaluation, run.training, licence)
-    content = card.make_card(stripped, name, data, arrays, *about)
+    content = card.make_card(stripped, name, data, published, arrays, *about)
     content["storage"] = stored or {"dtype": "float32"}
     content["saved_model"] = cards.SAVED_MODEL if with_saved_model else ""
     files.atomic_write(folder / "README.md", readme.make_readme(content))
@@ -148,7 +144,6 @@ def released(model):
 
     Its objective is `Objective.released` of the model's.
     """
-    import zoo
     from zoo.part import part_config
     from zoo.vae import ROOMS
 
@@ -191,8 +186,7 @@ def describe_data(config, workdir=None):
 
 def _verify(folder, with_saved_model=True):
     """Raises unless ONNX Runtime, TensorFlow and the reloaded weights give the golden numbers."""
-    from export import golden, verify
-    from zoo import releases
+    from export import golden
 
     for runtime in ("onnxruntime", "tensorflow") if with_saved_model else ("onnxruntime",):
         report = verify.verify(folder, runtime)

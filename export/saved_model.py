@@ -6,7 +6,8 @@ import os
 import tensorflow as tf
 from absl import logging
 
-from export import card, onnx, probability
+from export import onnx
+from export.graphs import graphs_of
 from zoo.storage import files
 
 # What every SavedModel has; outputs have the names of the model's dicts.
@@ -34,23 +35,19 @@ def export(model, folder, with_probability=False):
         OSError: If the disk is full.
     """
     module = tf.Module()
-    weights = [*model.encoder.variables, *model.decoder.variables]
-    needs_marginal = with_probability or model.marginal.noise_shape is not None
-    weights += model.marginal.variables if needs_marginal else []
-    module.weights = [variable.value for variable in weights]
+    graphs = [graph for graph in graphs_of(model, with_probability) if graph.signature]
+    read = {room for graph in graphs for room in graph.rooms}
+    rooms = [getattr(model, room) for room in ("encoder", "decoder", "marginal") if room in read]
+    module.weights = [variable.value for room in rooms for variable in room.variables]
     module.functions, signatures = [], {}
-    calls = card.functions(model, with_probability)
-    for part, (inputs, signature) in card.signatures(model, with_probability).items():
-        if not signature:
-            continue
-        leading = probability.leading(model, part)
+    for graph in graphs:
         specs = [
-            tf.TensorSpec([None] * len(leading.get(name, onnx.BATCH)) + list(s), name=name)
-            for name, s in inputs.items()
+            tf.TensorSpec([None] * len(graph.leading.get(name, onnx.BATCH)) + list(s), name=name)
+            for name, s in graph.inputs.items()
         ]
-        function = tf.function(calls[part], specs, autograph=False)
+        function = tf.function(graph.call, specs, autograph=False)
         module.functions.append(function)
-        signatures[signature] = function.get_concrete_function()
+        signatures[graph.signature] = function.get_concrete_function()
 
     verbosity = logging.get_verbosity()
     logging.set_verbosity(logging.ERROR)  # TensorFlow tells of every file it writes.

@@ -198,6 +198,18 @@ class DiagonalNormalMixture:
         return ops.matmul(ops.exp(self.log_weights)[None], self.loc)[0]
 
 
+class DirectMixture(DiagonalNormalMixture):
+    """The same density by differences [B, N, Z] in float32, as not all runtimes have float64."""
+
+    def log_prob(self, u):
+        # All inside one sum: OpenVINO 2026.4 adds a vector [N] wrongly to a sum over the last axis.
+        size = self.event_shape[0]
+        constant = self.log_weights[:, None] / size - 0.5 * math.log(2 * math.pi)
+        squared = ops.square((u[..., None, :] - self.loc) / self.scale)
+        terms = ops.sum(constant - ops.log(self.scale) - 0.5 * squared, axis=-1)
+        return ops.logsumexp(terms, axis=-1)
+
+
 def _squared_distances(u, loc, scale):
     """Returns sum_z ((u_bz - loc_nz) / scale_nz)^2, [B, N], exact to float32.
 

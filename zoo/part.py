@@ -35,6 +35,14 @@ class Part(keras.layers.Layer):
             seed: Int.
         """
 
+    def graphs(self, model):
+        """Returns the `zoo.graph_spec.GraphSpec` of each graph that an artifact has of this part.
+
+        Args:
+            model: The `zoo.VAE` of this part.
+        """
+        return []
+
     def forget(self):
         """Takes back what `adapt` set: a training step has moved what it was estimated from."""
         for estimate in self._estimates:

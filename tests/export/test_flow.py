@@ -9,9 +9,8 @@ import tiny_artifact
 from scipy.stats import norm
 
 import zoo
-from export import card as export_card
-from export import onnx as export_onnx
 from export import publish, verify
+from export.graphs import graphs_of, to_onnx
 from export.report import relative_error
 from trainers import runs
 from zoo.backend import to_numpy
@@ -171,15 +170,15 @@ def test_an_encoder_with_flow_at_full_size_holds_its_kernels_once(seed):
     encoder = {"name": "iaf", "base": {"name": "mlp", "hidden_units": [4]}, "num_flows": 1}
     parts = {**config("normal"), "encoder": {**encoder, "latent_dim": 3}}
     model = zoo.build(parts)
-    inputs, _ = export_card.signatures(model)["posterior"]
-    graph = export_onnx.convert(export_card.functions(model)["posterior"], inputs)
+    (sampler,) = [graph for graph in graphs_of(model) if graph.part == "posterior"]
+    graph = to_onnx(sampler)
     assert len(graph.SerializeToString()) < 1.1 * 4 * (640 * 640 + 2 * 3 * 640 + 2 * 640)
 
 
 def test_a_gaussian_encoder_has_no_sampler():
     model = tiny_artifact.make_model()
-    assert set(export_card.signatures(model)) == {"encoder", "decoder"}
-    assert export_card.posterior(model) == {
+    assert [graph.part for graph in graphs_of(model)] == ["encoder", "decoder"]
+    assert model.encoder.family(np.zeros((1, *model.image_shape), "float32")) == {
         "family": "diagonal_normal",
         "loc": "loc",
         "scale": "scale",

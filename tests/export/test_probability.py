@@ -7,10 +7,12 @@ import scipy.stats
 import tiny_artifact
 
 import zoo
-from export import checks, golden, onnx, probability, publish, verify
+from export import checks, golden, probability, publish, verify
+from export.graphs import to_onnx
 from export.report import TOLERANCE, relative_error
 from trainers import runs
 from zoo.backend import to_numpy
+from zoo.distributions import DirectMixture
 from zoo.light.images import resize_images
 from zoo.light.probability import Probability, load_probability
 from zoo.light.runtime import Graph
@@ -68,13 +70,15 @@ MODELS = {
 
 def graphs(model):
     """Returns part -> its ONNX graph in ONNX Runtime."""
-    functions = probability.functions(model)
-    made = {}
-    for part, (inputs, _) in probability.signatures(model).items():
-        leading = probability.leading(model, part)
-        converted = onnx.convert(functions[part], inputs, part, leading)
-        made[part] = Graph(converted.SerializeToString(), part)
-    return made
+    return {
+        graph.part: Graph(to_onnx(graph).SerializeToString(), graph.part)
+        for graph in probability.graphs(model)
+    }
+
+
+def calls(model):
+    """Returns part -> its function in Keras."""
+    return {graph.part: graph.call for graph in probability.graphs(model)}
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -177,7 +181,7 @@ def test_light_numbers_are_keras_s(artifact):
     shape = (7, Z)
     draws = [np.random.default_rng([5, i]).standard_normal(shape, np.float32) for i in range(6)]
     noise = np.stack(draws, axis=1)
-    expected = to_numpy(probability.functions(model)["probability"](x, noise))
+    expected = to_numpy(calls(model)["probability"](x, noise))
     nll = light.nll(images, num_samples=7, seed=5)
     assert nll.dtype == np.float64
     np.testing.assert_allclose(nll, expected["nll"], rtol=TOLERANCE)
@@ -186,7 +190,7 @@ def test_light_numbers_are_keras_s(artifact):
     np.testing.assert_allclose(both["distortion"], expected["distortion"], rtol=TOLERANCE)
     z = noise[0]
     found = light.density(images, z)
-    for key, value in to_numpy(probability.functions(model)["density"](x, z)).items():
+    for key, value in to_numpy(calls(model)["density"](x, z)).items():
         np.testing.assert_allclose(found[key], value, rtol=TOLERANCE)
 
 
@@ -267,7 +271,7 @@ def test_the_mixture_by_differences_is_scipy_s():
     rng = np.random.default_rng(3)
     logits, loc = rng.normal(size=4), rng.normal(size=(4, 2))
     scale = 0.05 + rng.random((4, 2))
-    mixture = probability.DirectMixture(*(a.astype("float32") for a in (logits, loc, scale)))
+    mixture = DirectMixture(*(a.astype("float32") for a in (logits, loc, scale)))
     u = rng.normal(size=(3, 5, 2))
     each = scipy.stats.norm.logpdf(u[..., None, :], loc, scale).sum(-1)
     expected = scipy.special.logsumexp(each + scipy.special.log_softmax(logits), axis=-1)

@@ -37,6 +37,7 @@ class Baggins(Gaussian):
 
     adapts = True
     has_cost = True
+    location = "mean"
 
     def __init__(self, tau=0.2, mean_activation="linear", **kwargs):
         if not tau > 0:

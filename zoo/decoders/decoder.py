@@ -1,8 +1,10 @@
 """What every decoder is: d(x|z), a stochastic map from latents to images."""
 
+import numpy as np
 from keras import ops
 
 from zoo.blocks import BLOCK, in_blocks
+from zoo.graph_spec import GraphSpec
 from zoo.part import Part, kind
 from zoo.registry import LIKELIHOODS
 
@@ -33,6 +35,31 @@ class Decoder(Part):
         self.likelihood = LIKELIHOODS.create(likelihood)
         if not self.likelihood.built:
             self.likelihood.build()
+
+    def graphs(self, model):
+        """Returns the graph "decoder".
+
+        That of an autoregressive decoder is given the image too: each of its outputs is of a pixel
+        given those before it.
+        """
+
+        def golden(example):
+            z, image = example.z, example.image
+            if not self.is_autoregressive:
+                return {"z": z}, None
+            return {"z": z, "image": image[np.arange(len(z)) % len(image)]}, None
+
+        image = {"image": tuple(self.image_shape)} if self.is_autoregressive else {}
+        return [
+            GraphSpec(
+                "decoder",
+                {"z": (self.latent_dim,), **image},
+                lambda z, *image: model.decode(z, *image),
+                golden,
+                "decode",
+                ("decoder",),
+            )
+        ]
 
     @property
     def raw_channels(self):

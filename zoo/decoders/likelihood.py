@@ -23,6 +23,8 @@ class Likelihood(Part):
     maps_per_channel = 1
     # The least and the largest pixel of its images, or None where any number is a pixel.
     pixel_range = None
+    # The map in the dict of `call` whose metric `precision` gives; None where it is not known.
+    location = None
     # Whether a loss takes another number for an example than its distortion.
     has_cost = False
 
@@ -32,6 +34,11 @@ class Likelihood(Part):
     def build(self, input_shape=None):
         pass
 
+    def __init_subclass__(cls, **options):
+        super().__init_subclass__(**options)
+        if "distribution" in vars(cls) and "location" not in vars(cls):
+            cls.location = None  # that of a class above is of another distribution
+
     def distribution(self, parameters):
         """Returns p(x|z), event shape [H, W, C], of `parameters`, the dict of `call`."""
         raise NotImplementedError
@@ -39,6 +46,10 @@ class Likelihood(Part):
     def mean(self, parameters):
         """Returns the mean image [..., H, W, C]."""
         return self.distribution(parameters).mean()
+
+    def precision(self, parameters):
+        """Returns T^-1 [..., H, W, C], the metric of p(x|z) on the map `location`, per pixel."""
+        raise NotImplementedError
 
     def distortion_and_cost(self, decoder, z, x, posterior, training):
         """Returns D = -log d(x|z), and what a loss takes for it: each [B], in nats.
@@ -82,6 +93,7 @@ class Bernoulli(Likelihood):
     """
 
     pixel_range = (0.0, 1.0)
+    location = "logits"
 
     def call(self, raw):
         """Returns `{"logits": [..., H, W, C]}`."""
@@ -93,6 +105,11 @@ class Bernoulli(Likelihood):
     def mean(self, parameters):
         """Returns the probability of a one, in [0, 1]."""
         return ops.sigmoid(parameters["logits"])
+
+    def precision(self, parameters):
+        """Returns p (1 - p), the variance of a pixel, which is its metric on logits."""
+        probability = ops.sigmoid(parameters["logits"])
+        return probability * (1.0 - probability)
 
 
 @LIKELIHOODS.register("gaussian")
@@ -107,6 +124,8 @@ class Gaussian(Likelihood):
     Raises:
         ValueError: If either is none of these.
     """
+
+    location = "mean"
 
     def __init__(self, scale=1.0, mean_activation="linear", **kwargs):
         super().__init__(**kwargs)
@@ -153,3 +172,7 @@ class Gaussian(Likelihood):
     def mean(self, parameters):
         """Returns the mean of each pixel."""
         return parameters["mean"]
+
+    def precision(self, parameters):
+        """Returns 1 / scale^2."""
+        return ops.square(1.0 / parameters["scale"])

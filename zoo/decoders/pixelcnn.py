@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from zoo.decoders import incremental
+from zoo.decoders import incremental, incremental_graph
 from zoo.decoders.autoregressive import AutoregressiveDecoder
 from zoo.layers import CausalConv2D, GatedDense, GatedResidual
 from zoo.layers.channels import CHANNELS_LAST
@@ -94,6 +94,10 @@ class PixelCNNDecoder(AutoregressiveDecoder):
         h, _ = self.horizontal.forward(h, beside, WHOLE, training)
         logits = self.pixels(h)[:, :height, :width]
         return ops.reshape(logits, (-1, *self.image_shape))  # a static size, for published graphs
+
+    def graphs(self, model):
+        """Returns the graphs "decoder" and "sampler", which draws images."""
+        return [*super().graphs(model), incremental_graph.sampler(self, model)]
 
     def draw(self, z, noise, progress=False):
         # Every activation is computed once: `draw_slowly` gives the same pixels.

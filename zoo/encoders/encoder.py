@@ -1,10 +1,13 @@
 """What every encoder is: e(z|x), a stochastic map from images to latents."""
 
 import keras
+import numpy as np
 from keras import ops
 
+from zoo.backend import tfd
 from zoo.distributions import Deterministic, VolumePreserving, diagonal_normal
-from zoo.part import Part
+from zoo.graph_spec import GraphSpec
+from zoo.part import Part, kind
 
 
 class Encoder(Part):
@@ -71,6 +74,61 @@ class Encoder(Part):
             return Deterministic(_whole(parameters["loc"]))
         base = diagonal_normal(*self.gaussian(parameters))
         return base if self.flow is None else VolumePreserving(base, self.flow, self.name)
+
+    def family(self, x):
+        """Returns what a card says of e(z|x): `{"family": ...}` and what describes it.
+
+        "diagonal_normal", with the names of `loc` and `scale`; "deterministic", with that of
+        `loc`; or the registered name of the encoder, with `sampler`, the graph that draws from it,
+        if there is one.
+
+        Args:
+            x: Images [B, H, W, C].
+        """
+        parameters = self(x)
+        distribution = self.posterior(parameters)
+        if isinstance(distribution, Deterministic):
+            return {"family": "deterministic", "loc": "loc"}
+        base = getattr(distribution, "distribution", None)
+        is_diagonal = isinstance(distribution, tfd.MultivariateNormalDiag) or (
+            isinstance(distribution, tfd.Independent) and isinstance(base, tfd.Normal)
+        )
+        if is_diagonal and set(parameters) == {"loc", "scale"}:
+            return {"family": "diagonal_normal", "loc": "loc", "scale": "scale"}
+        sampler = {} if self.noise_shape is None else {"sampler": "posterior"}
+        return {"family": kind(self), **sampler}
+
+    def graphs(self, model):
+        """Returns the graph "encoder", and "posterior", which draws z, where z needs one."""
+        image = {"image": tuple(model.image_shape)}
+        encoder = GraphSpec(
+            "encoder",
+            image,
+            lambda image: model.encode(image),
+            lambda example: ({"image": example.image}, None),
+            "encode",
+            ("encoder",),
+        )
+        return [encoder] if self.noise_shape is None else [encoder, self._posterior_graph(model)]
+
+    def _posterior_graph(self, model):
+        """Returns the graph of loc and scale of the Gaussian and noise to z: `loc` needs none."""
+
+        def sample(*arguments):
+            *gaussian, noise = arguments
+            parameters = dict(zip(self.gaussian_names, gaussian))
+            return {"sample": self.sample_from_noise(parameters, noise)}
+
+        def golden(example):
+            parameters = model.encode(example.image)
+            gaussian = {name: np.asarray(parameters[name]) for name in self.gaussian_names}
+            shape = (len(example.image), *self.noise_shape)
+            noise = np.random.default_rng(example.seed).standard_normal(shape, np.float32)
+            return {**gaussian, "noise": noise}, None
+
+        inputs = dict.fromkeys(self.gaussian_names, (self.latent_dim,))
+        inputs["noise"] = tuple(self.noise_shape)
+        return GraphSpec("posterior", inputs, sample, golden, "sample", ("encoder",))
 
     @property
     def noise_shape(self):

@@ -3,6 +3,7 @@
 from keras import ops
 
 from zoo import aggregate
+from zoo.backend import to_numpy
 from zoo.distributions import aggregate_variance, diagonal_normal
 from zoo.estimates import Estimate
 from zoo.marginals.marginal import Marginal
@@ -43,6 +44,10 @@ class Floating(Marginal):
             ValueError: If `adapt` was not called since training.
         """
         return self._normal(self.variance.value())
+
+    def family(self):
+        scale = to_numpy(self.distribution().stddev())
+        return {"family": "diagonal_normal", "scale": [float(s) for s in scale]}
 
     def adapt(self, images, model=None, seed=17):
         self.variance.assign(aggregate.prior_variance(model, images, seed))

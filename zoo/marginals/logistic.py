@@ -29,6 +29,9 @@ class Logistic(Marginal):
     def build(self, input_shape=None):
         pass
 
+    def family(self):
+        return {**super().family(), "scale": [UNIT_VARIANCE_SCALE] * self.latent_dim}
+
     def distribution(self):
         loc = ops.zeros(self.latent_dim)
         return tfd.Independent(distributions.Logistic(loc, loc + UNIT_VARIANCE_SCALE), 1)

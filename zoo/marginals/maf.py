@@ -1,9 +1,12 @@
 """Masked autoregressive flow as a marginal: `broken_elbo`, F.3."""
 
+import numpy as np
 from keras import ops
 
+from zoo.backend import to_numpy
 from zoo.distributions import VolumePreserving, diagonal_normal
 from zoo.layers.flow import Inverted, MeanFlow
+from zoo.layers.made import ORDERS
 from zoo.marginals.marginal import Marginal
 from zoo.registry import MARGINALS
 
@@ -43,6 +46,44 @@ class MAFMarginal(Marginal):
         """Returns f^-1(noise), draws of m(z) [B, Z]; `parameters()` of this part is empty."""
         return self.flow.inverse(noise)
 
+    def compose_draws(self, graph, noise):
+        """Writes f^-1 into a graph: a loop over the coordinates for each step of the flow.
+
+        Args:
+            graph: An `export.compose.Graph`.
+            noise: The symbol of u, [B, Z].
+
+        Returns:
+            `{"z": symbol}`, of shape [B, Z].
+        """
+        y = noise
+        for made in reversed(self.flow.mades):
+            y = _solve(graph, made, y)
+        return {"z": y}
+
     def distribution(self):
         base = diagonal_normal(ops.zeros(self.latent_dim), ops.ones(self.latent_dim))
         return VolumePreserving(base, Inverted(self.flow), self.name)
+
+
+def _solve(graph, made, y):
+    """Returns v with v + made(v) = y, coordinate by coordinate in the order of the MADE.
+
+    As `zoo.layers.flow` does, except that it does not end where a pass changes nothing. A pass
+    sets the coordinate whose turn it is, v_i = y_i - made_i(v), which the coordinates before it
+    decide.
+    """
+    kernels = [to_numpy(kernel) for kernel in made.masked_kernels()]
+    turns = np.eye(made.event_size, dtype=np.float32)
+    turns = turns if made.order == ORDERS[0] else turns[::-1]
+
+    def step(v, y, turn):
+        return v + turn * (y - made.apply(v, kernels) - v)
+
+    def advance(body, carry, turn):
+        v, y = carry
+        return (body.call(step, v, y, turn), y), ()
+
+    start = graph.call(lambda y: 0.0 * y, y)
+    (v, _), _ = graph.scan(advance, (start, y), graph.constant(turns))
+    return v

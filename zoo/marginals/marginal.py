@@ -1,6 +1,10 @@
-"""What every marginal is: m(z), the density over latents that samples are drawn from."""
+"""The root of all marginals: m(z), the density over latents that samples are drawn from."""
 
-from zoo.part import Part
+import numpy as np
+
+from zoo.backend import to_numpy
+from zoo.graph_spec import GraphSpec
+from zoo.part import Part, kind
 
 
 class Marginal(Part):
@@ -12,12 +16,20 @@ class Marginal(Part):
     there, and is not its owner. Where making the distribution costs much, `parameters()` does it
     once, and `from_parameters` returns the distribution as often as evaluation asks for it.
 
-    A marginal that a family and scales do not describe has a `noise_shape` and writes
+    A marginal that `family` does not describe has a `noise_shape` and writes
     `sample_from_noise(parameters, noise)`, draws [B, Z] as a function of standard normal noise
-    [B, *noise_shape]: its draws then have a graph of their own in every runtime.
+    [B, *noise_shape]: its draws then have a graph of their own in every runtime. Draws that need a
+    loop write it in `compose_draws`.
     """
 
     noise_shape = None
+
+    # Takes an `export.compose.Graph` and the symbol of noise, and returns {"z": symbol}; None
+    # where `sample_from_noise` is converted as it is.
+    compose_draws = None
+
+    # Whether log m(z) of a z that the encoder did not make needs the inverse of a flow.
+    needs_inverse = False
 
     # Whether `batch_distribution` follows the posteriors of each batch.
     is_floating = False
@@ -29,8 +41,45 @@ class Marginal(Part):
         super().__init__(**{**kwargs, "dtype": "float32"})
         self.latent_dim = latent_dim
 
+    def __init_subclass__(cls, **options):
+        super().__init_subclass__(**options)
+        if "distribution" in vars(cls) and "family" not in vars(cls):
+            cls.family = Marginal.family  # that of a class above describes another distribution
+
     def connect(self, encoder, image_shape):
-        """Takes notice of the encoder of the same model. Nothing to do for most marginals."""
+        """Called with the encoder of the model before anything is built."""
+
+    def family(self):
+        """Returns what a card says of m(z): `{"family": ...}`, and its `scale` where it has one.
+
+        "standard_normal"; "diagonal_normal", N(0, diag(scale)^2), or "logistic",
+        Logistic(0, scale), with `scale` [Z], floats; or the registered name of the marginal, whose
+        draws the graph "prior" makes of noise.
+        """
+        return {"family": kind(self)}
+
+    def graphs(self, model):
+        """Returns the graph "prior", which draws latents, where `family` does not say all."""
+        if self.noise_shape is None:
+            return []
+        parameters = to_numpy(self.parameters())  # what does not depend on noise is computed now
+
+        def golden(example):
+            shape = (example.num_draws, *self.noise_shape)
+            rng = np.random.default_rng(example.seed)
+            return {"noise": rng.standard_normal(shape, np.float32)}, None
+
+        return [
+            GraphSpec(
+                "prior",
+                {"noise": tuple(self.noise_shape)},
+                lambda noise: {"z": self.sample_from_noise(parameters, noise)},
+                golden,
+                "prior",
+                ("marginal",),
+                compose=self.compose_draws,
+            )
+        ]
 
     def batch_distribution(self, posterior, z):
         """Returns m(z) as an objective sees it, batch shape [], event shape [Z].
@@ -55,3 +104,7 @@ class Marginal(Part):
     def from_parameters(self, parameters):
         """Returns `distribution()` from what `parameters` gave, while weights stay as they are."""
         return self.distribution()
+
+    def portable(self, parameters):
+        """Returns `from_parameters(parameters)` in ops that every runtime has."""
+        return self.from_parameters(parameters)

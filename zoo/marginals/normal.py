@@ -18,5 +18,8 @@ class Normal(Marginal):
     def build(self, input_shape=None):
         pass
 
+    def family(self):
+        return {"family": "standard_normal"}
+
     def distribution(self):
         return diagonal_normal(ops.zeros(self.latent_dim), ops.ones(self.latent_dim))

@@ -5,7 +5,7 @@ import numpy as np
 from keras import ops
 
 from zoo.arguments import positive_int
-from zoo.distributions import DiagonalNormalMixture, VolumePreserving
+from zoo.distributions import DiagonalNormalMixture, DirectMixture, VolumePreserving
 from zoo.marginals.marginal import Marginal
 from zoo.registry import MARGINALS
 
@@ -166,7 +166,17 @@ class VampPrior(Marginal):
         return u if flow is None else flow(u)
 
     def from_parameters(self, parameters):
-        mixture = DiagonalNormalMixture(**parameters, name=self.name)
+        return self._over_flow(DiagonalNormalMixture(**parameters, name=self.name))
+
+    def portable(self, parameters):
+        return self._over_flow(DirectMixture(**parameters))
+
+    @property
+    def needs_inverse(self):
+        """Whether the mixture is one over a flow."""
+        return self._lender.encoder.flow is not None
+
+    def _over_flow(self, mixture):
         flow = self._lender.encoder.flow
         return mixture if flow is None else VolumePreserving(mixture, flow, self.name)
 

@@ -1,10 +1,10 @@
-"""Draws of an autoregressive decoder as one ONNX graph: latents and noise to images.
+"""Draws of a `PixelCNNDecoder` as one graph: latents and noise to images.
 
     image_i = 1 where noise_i < d(x_i = 1 | x_1 .. x_{i-1}, z), noise uniform in [0, 1)
 
 The incremental sampler of `zoo.decoders.incremental`: every activation is computed once. A loop
-over groups of four rows, as kinds of rows repeat after so many, holds a loop over the blocks of
-four pixels of each row.
+over groups of four rows, as kinds of rows repeat after four, holds a loop over the blocks of four
+pixels of each row.
 """
 
 import functools
@@ -12,50 +12,48 @@ import functools
 import numpy as np
 from keras import ops
 
-from export import compose
 from zoo.decoders import incremental
+from zoo.graph_spec import GraphSpec
 
-PART = "sampler"
 ROWS = 4
 
 
-def has_sampler(model):
-    """Returns whether the images of a model are drawn pixel by pixel, and there is a fast way."""
-    return hasattr(model.decoder, "vertical")
+def sampler(decoder, model):
+    """Returns the graph "sampler": z [B, Z], noise [B, H, W, 1] -> image. No SavedModel has it.
+
+    Args:
+        decoder: A `PixelCNNDecoder`.
+        model: The `zoo.VAE` of the decoder.
+    """
+    return GraphSpec(
+        "sampler",
+        {"z": (decoder.latent_dim,), "noise": tuple(decoder.image_shape)},
+        call=None,
+        golden=lambda example: _golden(model, example),
+        rooms=("decoder",),
+        compose=functools.partial(_compose, decoder),
+    )
 
 
-def signatures(model):
-    """Returns part -> (input name -> shape without the batch, ""): it is in no SavedModel."""
-    if not has_sampler(model):
-        return {}
-    return {PART: ({"z": (model.latent_dim,), "noise": tuple(model.image_shape)}, "")}
-
-
-def golden_parts(model, image, z, seed):
-    """Returns part -> (inputs, outputs), arrays: noise that makes the sampler draw given images.
+def _golden(model, example):
+    """Returns latents and noise that make the sampler draw given images, and these images.
 
     A pixel that is a one gets noise below its probability, another gets noise above it, neither
     nearer to it than a fiftieth of the way, so that no runtime's rounding draws another image.
     """
-    if not has_sampler(model):
-        return {}
+    image = example.image[np.arange(len(example.z)) % len(example.image)]
     image = (np.asarray(image) >= 0.5).astype(np.float32)
-    p = np.asarray(model.decode(z, image)["mean"], np.float64)
-    u = np.random.default_rng(seed).uniform(0.02, 0.98, p.shape)
+    p = np.asarray(model.decode(example.z, image)["mean"], np.float64)
+    u = np.random.default_rng(example.seed).uniform(0.02, 0.98, p.shape)
     noise = np.where(image == 1, p * u, p + (1 - p) * u).astype(np.float32)
-    return {PART: ({"z": z, "noise": noise}, {"image": image})}
+    return {"z": example.z, "noise": noise}, {"image": image}
 
 
-def convert(model):
-    """Returns the sampler of a `PixelCNNDecoder`: z [B, Z], noise [B, H, W, 1] -> image."""
-    decoder = model.decoder
-    graph, pieces = compose.Graph(), _Pieces(decoder)
-    z = graph.input("z", ("batch", decoder.latent_dim))
-    noise = graph.input("noise", ("batch", *decoder.image_shape))
+def _compose(decoder, graph, z, noise):
+    pieces = _Pieces(decoder)
     carry, rows = graph.call(pieces.start, z, noise)
     _, pixels = graph.scan(pieces.draw_rows, carry, rows)
-    graph.output("image", graph.call(pieces.image, pixels))
-    return graph.model("the sampler")
+    return {"image": graph.call(pieces.image, pixels)}
 
 
 class _Pieces:
