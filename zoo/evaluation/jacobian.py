@@ -13,26 +13,9 @@ from keras import ops
 from zoo import tiles
 from zoo.backend import jacobian_product, to_numpy
 from zoo.distributions import gaussian_of
-from zoo.part import kind
 
-
-def jacobians(model, z, max_rows=tiles.MAX_ROWS):
-    """Returns the Jacobian of the decoder's mean image at each latent.
-
-    Args:
-        model: A `zoo.VAE`.
-        z: Latents [N, Z].
-        max_rows: Images decoded in one step, of which each latent takes Z.
-
-    Returns:
-        NumPy [N, H, W, C, Z].
-
-    Reference:
-        `bilbo`, eq. 8.
-    """
-    check_model(model)
-    step = tiles.compile_step(model, _mean_jacobian)
-    return np.concatenate([_rows(step, block, size) for block, size in _blocks(model, z, max_rows)])
+# Families of Gaussian priors around 0.
+_GAUSSIAN = ("standard_normal", "diagonal_normal")
 
 
 def geometry(model, images, max_rows=tiles.MAX_ROWS, batch_size=None):
@@ -68,75 +51,7 @@ def geometry(model, images, max_rows=tiles.MAX_ROWS, batch_size=None):
             }
 
 
-def log_evidence(model, images, **options):
-    """Returns the exact log evidence of the model linearised at each mu, float64 [N], nats.
-
-        log p(x) = log d(x|mu) - 1/2 (|S^-1 mu|^2 + log|G S^2 + I|)
-
-    Exact for a linear decoder where mu is the posterior's mean, eq. 11. Options: as `geometry`.
-
-    Reference:
-        `bilbo`, eq. 16, with T as in eq. 26; the determinant is that of Z x Z, eq. 20.
-    """
-    return np.concatenate([log_evidence_of(block) for block in geometry(model, images, **options)])
-
-
-def evidence_gap(model, images, **options):
-    """Returns log p(x) - ELBO as the linear view predicts it, float64 [N], nats; at least 0.
-
-        gap = 1/2 (tr(A Sigma) - log|e A Sigma|)
-
-    Zero where Sigma = A^-1, eq. 12. A diagonal Sigma gets there if A is diagonal. Options: as
-    `geometry`.
-
-    Reference:
-        `bilbo`, eq. 18.
-    """
-    return np.concatenate([evidence_gap_of(block) for block in geometry(model, images, **options)])
-
-
-def predicted_scales(model, images, **options):
-    """Returns the posterior's learned scales and those that the Jacobian predicts.
-
-        Sigma^-1 = A = S^-2 + G
-
-    of which a diagonal posterior takes the diagonal: the minimum of `evidence_gap` over diagonal
-    Sigma is at Sigma_dd = 1 / A_dd. Options: as `geometry`.
-
-    Returns:
-        `{"loc": [N, Z], "scale": [N, Z], "predicted": [N, Z]}`, NumPy.
-
-    Reference:
-        `bilbo`, eq. 12.
-    """
-    blocks = [
-        {**block, "predicted": 1.0 / np.sqrt(np.diagonal(precision_of(block), axis1=1, axis2=2))}
-        for block in geometry(model, images, **options)
-    ]
-    return {
-        name: np.concatenate([block[name] for block in blocks])
-        for name in ("loc", "scale", "predicted")
-    }
-
-
-def variance_penalty(model, images, **options):
-    """Returns the price of one posterior variance for all images, nats an example.
-
-        approximate = 1/4 tr E[((A - E[A]) E[A]^-1)^2],   the squared coefficient of variation
-        exact       = 1/2 (log|E[A]| - E[log|A|]),        eq. 18 at Sigma = E[A]^-1
-
-    "exact" still within the linear view. Options: as `geometry`.
-
-    Returns:
-        `{"approximate": float, "exact": float}`.
-
-    Reference:
-        `bilbo`, eq. 22.
-    """
-    return variance_penalty_of(precision_of(block) for block in geometry(model, images, **options))
-
-
-# Of one block of `geometry`.
+# Functions of one block of `geometry`.
 
 
 def precision_of(block):
@@ -145,7 +60,15 @@ def precision_of(block):
 
 
 def log_evidence_of(block):
-    """Returns eq. 16 of each image, [n]."""
+    """Returns the exact log evidence of the model linearised at each mu, [n], nats.
+
+        log p(x) = log d(x|mu) - 1/2 (|S^-1 mu|^2 + log|G S^2 + I|)
+
+    Exact for a linear decoder where mu is the posterior's mean, eq. 11.
+
+    Reference:
+        `bilbo`, eq. 16, with T as in eq. 26; the determinant is that of Z x Z, eq. 20.
+    """
     scale = block["prior_scale"]
     determinant = np.linalg.slogdet(precision_of(block) * np.outer(scale, scale))[1]
     return block["log_likelihood"] - 0.5 * (
@@ -154,7 +77,15 @@ def log_evidence_of(block):
 
 
 def evidence_gap_of(block):
-    """Returns eq. 18 of each image, [n]."""
+    """Returns log p(x) - ELBO as the linear view predicts it, [n], nats; at least 0.
+
+        gap = 1/2 (tr(A Sigma) - log|e A Sigma|)
+
+    Zero where Sigma = A^-1, eq. 12. A diagonal Sigma gets there if A is diagonal.
+
+    Reference:
+        `bilbo`, eq. 18.
+    """
     scale = block["scale"].astype("float64")
     precision = precision_of(block) * scale[:, :, None] * scale[:, None, :]
     trace = np.trace(precision, axis1=1, axis2=2)
@@ -162,7 +93,22 @@ def evidence_gap_of(block):
 
 
 def variance_penalty_of(precisions):
-    """Returns eq. 22 of the matrices A of some blocks; see `variance_penalty`."""
+    """Returns the price of one posterior variance for all images, nats an example.
+
+        approximate = 1/4 tr E[((A - E[A]) E[A]^-1)^2],   the squared coefficient of variation
+        exact       = 1/2 (log|E[A]| - E[log|A|]),        eq. 18 at Sigma = E[A]^-1
+
+    "exact" is still within the linear view.
+
+    Args:
+        precisions: The matrices A of some blocks, each [n, Z, Z].
+
+    Returns:
+        `{"approximate": float, "exact": float}`.
+
+    Reference:
+        `bilbo`, eq. 22.
+    """
     precisions = np.concatenate(list(precisions))
     mean = np.mean(precisions, axis=0)
     relative = np.linalg.solve(mean, precisions - mean)
@@ -176,13 +122,13 @@ def variance_penalty_of(precisions):
 def check_model(model):
     """Raises ValueError if posterior, prior or likelihood is none that these formulas are of."""
     model.check_adapted()
-    if not model.encoder.is_gaussian or kind(model.marginal) not in ("normal", "floating"):
+    if not model.encoder.is_gaussian or model.marginal.family()["family"] not in _GAUSSIAN:
         raise ValueError(
             "The decoder's Jacobian is read beside a diagonal Gaussian posterior and a Gaussian "
             f"prior around 0. Received: encoder={type(model.encoder).__name__}, "
             f"marginal={type(model.marginal).__name__}"
         )
-    if kind(model.decoder.likelihood) not in ("bernoulli", "gaussian", "baggins"):
+    if model.decoder.likelihood.location is None:
         raise ValueError(
             "The decoder's metric is known for Bernoulli and Gaussian pixels. "
             f"Received: likelihood={type(model.decoder.likelihood).__name__}"
@@ -197,7 +143,7 @@ def check_model(model):
 # Compiled steps: Z copies of each latent, one for each direction, in one forward pass.
 
 
-def _along_all(function, z):
+def along_all(function, z):
     """Returns `function(z)` of rows z [n, Z], and its Jacobian [n, ..., Z]."""
     count, size = ops.shape(z)[0], z.shape[1]
     repeated = ops.repeat(z, size, axis=0)
@@ -208,23 +154,12 @@ def _along_all(function, z):
     return ops.reshape(value, (count, size, *shape))[:, 0], ops.moveaxis(along, 1, -1)
 
 
-def _mean_jacobian(encoder, decoder, marginal):
-    def mean(z):
-        return decoder.mean(decoder(z, training=False))
-
-    return lambda z: _along_all(mean, z)[1]
-
-
 def _metric(encoder, decoder, marginal):
     def step(z, x):
         parameters = decoder(z, training=False)
-        name = "logits" if "logits" in parameters else "mean"
-        _, jacobian = _along_all(lambda z: decoder(z, training=False)[name], z)
-        if name == "logits":
-            probability = ops.sigmoid(parameters["logits"])
-            precision = probability * (1.0 - probability)
-        else:
-            precision = ops.square(1.0 / parameters["scale"])
+        name = decoder.likelihood.location
+        _, jacobian = along_all(lambda z: decoder(z, training=False)[name], z)
+        precision = decoder.likelihood.precision(parameters)
         count, size = ops.shape(z)[0], z.shape[1]
         whitened = ops.reshape(jacobian * ops.sqrt(precision)[..., None], (count, -1, size))
         log_likelihood = decoder.distribution(z, training=False).log_prob(x)
@@ -239,15 +174,3 @@ def _cuts(model, count, max_rows):
     size = min(count, max(1, max_rows // model.latent_dim))
     for first in range(0, count, size):
         yield first, slice(first, min(first + size, count)), size
-
-
-def _blocks(model, z, max_rows):
-    z = np.asarray(z, "float32")
-    if z.ndim != 2 or z.shape[1] != model.latent_dim or not len(z):
-        raise ValueError(f"Expected latents [N, {model.latent_dim}]. Received: shape={z.shape}")
-    for _, rows, size in _cuts(model, len(z), max_rows):
-        yield z[rows], size
-
-
-def _rows(step, block, size):
-    return to_numpy(step(tiles.pad(block, size)))[: len(block)]

@@ -1,9 +1,8 @@
 """Closed forms of `bilbo`: the optimal decoder and the log-determinant from traces."""
 
 import numpy as np
+import optimal
 import pytest
-
-from zoo.evaluation import optimal
 
 
 def _posteriors(rng, count=6, latents=2):
