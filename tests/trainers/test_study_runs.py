@@ -87,6 +87,9 @@ def test_a_run_of_another_name_or_a_folder_deeper_is_found(pretend, tmp_path):
     assert not pretend and [run.folder.name for run in runs] == ["family=---_beta=0.5", "my run"]
     STUDY.runs(Context("reduced", tmp_path / "work", runs=tmp_path), AXES)
     assert len(pretend) == 2, "another scale is another run"
+    (tmp_path / "mnist" / "my run" / "evaluation.json").unlink()
+    runs = STUDY.runs(Context("tiny", tmp_path / "work", runs=tmp_path), AXES)
+    assert pretend[2:] == ["my run"] and runs[1].is_finished, "a run that was begun goes on"
 
 
 def test_a_failed_run_is_said_and_stops_no_other(pretend, tmp_path):
@@ -148,6 +151,16 @@ def test_tables_keep_values_of_every_kind(tmp_path):
     assert type(archive.read(tmp_path)[0].config["a"]["x"]) is int
     with pytest.raises(ValueError, match="Received: key='a/b'"):
         archive.write(tmp_path, [Stored("third", config={"a/b": 1})])
+
+
+def test_a_name_begins_with_the_config_in_every_checkout():
+    config = identity.computed({"encoder": {"name": "of_another_process"}, "seed": 3})
+    for file, expected in (
+        ("configs/quickstart.py", "quickstart-seed=3-"),
+        ("/a/configs/b/configs/bilbo/mnist.py:bilbo,tiny", "bilbo-mnist-bilbo-tiny-seed=3-"),
+        ("/a/b/apart.py:reduced", "apart-reduced-seed=3-"),
+    ):
+        assert identity.name({}, (f"--config={file}",), config).startswith(expected)
 
 
 def test_a_run_of_a_custom_part_has_an_identity():

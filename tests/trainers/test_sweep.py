@@ -126,7 +126,7 @@ def test_numbers_are_kept_in_tables_without_weights_and_places(swept, tmp_path):
         text = path.read_text()
         assert str(workdir) not in text and str(ROOT) not in text, path
     (read,) = archive.read(kept)
-    assert read.name == stored.name and "-learning_rate=0.001-" in read.name
+    assert read.name == stored.name and read.name.startswith("quickstart-tiny-beta=0.5-")
     assert read.history() == history.read(folder)
     there = files.read_json(folder / "evaluation.json")
     assert read.evaluation["metrics"] == there["metrics"]

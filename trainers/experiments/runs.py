@@ -204,7 +204,9 @@ class Runs:
     @property
     def cut(self):
         """What the item and the configs of its runs shorten, and how many did not finish."""
-        differences = [phrases_of(run.stored.config) for run in self.finished]
+        differences = [
+            phrases_of({**run.stored.config, "config": run.config}) for run in self.finished
+        ]
         return run_cuts.text(self.said, *differences, [unfinished(len(self.failed))])
 
     def rows(self, *metrics, paper=None, note=""):
@@ -265,10 +267,10 @@ def train(study, context, config, axes, data="", note="", cut=""):
         key = identity.key(values)
         plan.setdefault(key, (point, configs.plain(complete)))
         if key not in stored:
-            name = identity.name(point, arguments, values)
-            record = records.read(folder, name)  # of a run that has no config.json yet
+            home, name = known.get(key) or (folder, identity.name(point, arguments, values))
+            record = records.read(home, name)  # has the flags that the run was begun with
             spec = record.spec if record else RunSpec(name, point, arguments)
-            missing[key] = known.get(key, (folder, spec))
+            missing[key] = home, spec
     stored.update(_trained(context, missing))
     entries = []
     for key, (point, complete) in plan.items():
@@ -285,7 +287,7 @@ def _grids(study, axes):
 
 
 def _known(folder):
-    """Returns dict `identity.key` -> (folder around it, `RunSpec`) of each run that was begun.
+    """Returns dict `identity.key` -> (folder around it, name) of each run that was begun.
 
     Runs may lie a folder deeper, as those of earlier versions do.
     """
@@ -293,10 +295,8 @@ def _known(folder):
     for path in sorted([*folder.glob("*/config.json"), *folder.glob("*/*/config.json")]):
         config = files.read_json(path).get("config")
         if config:
-            home, name = path.parent.parent, path.parent.name
-            record = records.read(home, name)
-            spec = record.spec if record else RunSpec(name, {}, ())
-            known[identity.key(identity.computed(config))] = home, spec
+            key = identity.key(identity.computed(config))
+            known[key] = path.parent.parent, path.parent.name
     return known
 
 

@@ -91,7 +91,8 @@ def _computed(argument):
 def _path(file):
     """Returns "bilbo/mnist" of a file of this project's configs, the file's stem of another."""
     parts = Path(file).with_suffix("").parts
-    return "/".join(parts[-2:] if "configs" in parts else parts[-1:])
+    inside = parts[::-1].index("configs") if "configs" in parts else 1
+    return "/".join(parts[-inside:])
 
 
 def _word(word):
