@@ -105,7 +105,7 @@ def reduced(config):
     """Returns the scale that one core trains in a minute or two.
 
     The few steps are five times as large as the paper's. A training set of another size takes
-    other epochs: `trainers.experiments.infovae.runs` keeps the number of steps.
+    other epochs: `trainers.experiments.papers.infovae` keeps the number of steps.
     """
     shared = {
         "encoder.width": 1 / 8,

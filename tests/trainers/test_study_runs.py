@@ -3,7 +3,7 @@
 import pytest
 
 from trainers import history
-from trainers.experiments.runs import Runs, Trained
+from trainers.experiments.runs import Runs, Trained, how
 from trainers.experiments.study import Context, Study
 from trainers.sweeps import archive, grid, identity, ledger, records, running
 from trainers.sweeps.archive import Stored
@@ -166,3 +166,9 @@ def test_a_name_begins_with_the_config_in_every_checkout():
 def test_a_run_of_a_custom_part_has_an_identity():
     config = {"encoder": {"name": "of_another_process"}, "seed": 17, "cut": "few"}
     assert identity.computed(config) == {"encoder.name": "of_another_process", "seed": 17}
+
+
+def test_how_a_metric_was_measured():
+    entry = {"value": 1.0, "kernel": "rbf", "bandwidth": 64.0, "num_generated": 2000}
+    assert how(entry) == "2,000 generated images; RBF kernel of bandwidth 64"
+    assert how({"value": None}) == ""

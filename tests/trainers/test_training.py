@@ -76,12 +76,6 @@ def test_what_grids_cut_is_said_once_and_what_failed_is_added_up(tmp_path):
         assert training.differences(tmp_path) == expected
 
 
-def test_how_a_metric_was_measured():
-    entry = {"value": 1.0, "kernel": "rbf", "bandwidth": 64.0, "num_generated": 2000}
-    assert training.how(entry) == "2,000 generated images; RBF kernel of bandwidth 64"
-    assert training.how({"value": None}) == ""
-
-
 def test_runs_that_another_process_trains_are_no_failed_ones(pretend, tmp_path, monkeypatch):
     training.train(Context("tiny", tmp_path), "broken_elbo/mnist", {**AXES, "seed": [17]})
     monkeypatch.setattr(running._Pool, "run", lambda pool: ledger.write(pool.workdir))

@@ -243,11 +243,12 @@ def lines_over_axis(series, looks, xlabel, ylabel, title, reference=None, log_x=
     panel.set_xscale("log" if log_x else "linear")
     if log_y:
         panel.set_yscale("log")
-        panel.set_ylim(0.5 * max(FLOOR, min(point[1] for point in every)))
+        panel.set_ylim(0.5 * max(FLOOR, min((point[1] for point in every), default=FLOOR)))
     panel.xaxis.set_major_locator(FixedLocator(sorted({point[0] for point in every})))
     panel.xaxis.set_minor_locator(NullLocator())
     panel.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
-    figure.legend(loc="outside lower center", ncols=3)
+    if series:
+        figure.legend(loc="outside lower center", ncols=3)
     return figure
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 import configs
 from trainers import cuts as run_cuts
 from trainers import runs
-from trainers.experiments.runs import how as how
 from trainers.experiments.runs import phrases_of, unfinished
 from trainers.sweeps import ledger, running
 from zoo.storage import files

@@ -1,24 +1,21 @@
-"""The two-point toy of `infovae`, Figure 1: data {-1, 1}, one latent, and no end to the ELBO.
+"""The two-point toy of `infovae`, Figure 1: data {-1, 1}, one latent, an unbounded ELBO.
 
 Encoder and decoder have three layers of 200 units and Gaussian outputs with learned scales. With
-one latent all expectations are integrals over a line, taken numerically and without sampling.
+one latent all expectations are integrals over a line, computed numerically and without sampling.
 
-Proposition 1 lets the decoder's scale fall to 0, and the ELBO rise without bound. The zoo's own
-Gaussian stops at a scale of 1e-3, with an ELBO below 6 nats; here it may go as far as float32 does.
+By Proposition 1 the decoder's scale falls to 0 and the ELBO rises without bound. The zoo's own
+Gaussian stops at a scale of 1e-3, with an ELBO below 6 nats; here only float32 limits the scale.
 """
 
-import dataclasses
 import math
 
 import keras
-import matplotlib
 import numpy as np
 from keras import ops
-from matplotlib.figure import Figure
 from scipy.integrate import trapezoid
 
 import zoo
-from trainers import plots
+from trainers.experiments import figures
 from zoo.backend import to_numpy
 from zoo.decoders.likelihood import Gaussian
 
@@ -30,11 +27,17 @@ OBJECTIVES = {
     "ELBO": {"name": "beta", "beta": 1.0},
     "InfoVAE": {"name": "infovae", "alpha": 0.0, "lambda_": 500.0, "divergence": {"name": "mmd"}},
 }
-# The paper gives neither; 50 draws of each posterior make the MMD of a batch. At 1e-3 InfoVAE's
-# encoder, pushed about by that noise, soon gave both points one posterior.
+# The paper gives neither. 50 draws of each posterior make the MMD of a batch. At a learning rate of
+# 1e-3 the noise of the MMD soon led InfoVAE's encoder to one posterior for both points.
 LEARNING_RATE, BATCH_SIZE = 2e-4, 100
 STEPS_PER_EXECUTION = 20
 LOG_2PI = math.log(2.0 * math.pi)
+# Of the picture of the training: title, key of `measure`, change, scale of the axis.
+PANELS = (
+    ("distance of the means from 0", "loc", np.abs, "linear"),
+    ("scale of q(z|x)", "scale", np.asarray, "log"),
+    ("KL(q(z|x) || p(z|x)), nats", "gap", np.asarray, "log"),
+)
 
 
 class FreeGaussian(Gaussian):
@@ -57,7 +60,7 @@ def build(objective, steps, seed=17):
         zoo.MLPDecoder(1, (1, 1, 1), HIDDEN, likelihood=FreeGaussian()),
         objective={**OBJECTIVES[objective], "seed": seed},
     )
-    # Falling, as the narrower p(x|z) grows, the less of a step it takes to miss its point.
+    # The rate falls: the narrower p(x|z) is, the smaller a step misses its point.
     rate = keras.optimizers.schedules.CosineDecay(LEARNING_RATE, steps)
     optimizer = keras.optimizers.Adam(rate)
     model.compile(optimizer, jit_compile=False, steps_per_execution=STEPS_PER_EXECUTION)
@@ -65,7 +68,7 @@ def build(objective, steps, seed=17):
 
 
 def fit(model, steps, records=20):
-    """Trains, and returns what `measure` says after each of `records` equal parts of it.
+    """Trains, and measures after each of `records` equal parts of the training.
 
     Args:
         model: From `build`.
@@ -73,43 +76,25 @@ def fit(model, steps, records=20):
         records: Positive int.
 
     Returns:
-        A list of dicts, each with `step`.
+        A list of dicts, `step` and those of `measure`.
     """
     executions = max(1, round(steps / records / STEPS_PER_EXECUTION))
     rows = executions * STEPS_PER_EXECUTION * BATCH_SIZE
-    images = np.resize(POINTS, (rows, 1, 1, 1))
-    found = []
+    images, history = np.resize(POINTS, (rows, 1, 1, 1)), []
     for _ in range(records):
         model.fit(images, batch_size=BATCH_SIZE, shuffle=False, verbose=0)
-        found.append({"step": int(model.step), **dataclasses.asdict(measure(model))})
-    return found
-
-
-@dataclasses.dataclass(frozen=True)
-class Measured:
-    """What the toy's model does with both points; each an array [2], for x = -1 and 1, in nats.
-
-    Attributes:
-        loc: Mean of q(z|x).
-        scale: Its standard deviation.
-        rate: KL(q(z|x) || p(z)).
-        elbo: E_q[log p(x|z)] - rate.
-        log_evidence: log p(x).
-        gap: KL(q(z|x) || p(z|x)) = log p(x) - elbo.
-        variance: Of q(z), a number; 1 for the prior.
-    """
-
-    loc: np.ndarray
-    scale: np.ndarray
-    rate: np.ndarray
-    elbo: np.ndarray
-    log_evidence: np.ndarray
-    gap: np.ndarray
-    variance: float
+        history.append({"step": int(model.step), **measure(model)})
+    return history
 
 
 def measure(model):
-    """Returns the `Measured` of a model, by quadrature."""
+    """Returns what a model makes of both points, by quadrature.
+
+    Returns:
+        A dict of arrays [2], for x = -1 and 1, in nats: `loc` and `scale` of q(z|x), `rate`,
+        KL(q(z|x) || p(z)), `elbo`, `log_evidence`, log p(x), and `gap`, KL(q(z|x) || p(z|x)) =
+        log p(x) - elbo. `variance`, of q(z), is a number; 1 for the prior.
+    """
     loc, scale = posterior(model)
     rate = 0.5 * (scale**2 + loc**2 - 1.0) - np.log(scale)
     u = np.linspace(-8, 8, 2001)
@@ -118,19 +103,21 @@ def measure(model):
         -weights @ log_likelihood(model, m + s * u, x) for m, s, x in zip(loc, scale, POINTS)
     ]
     elbo = -np.array(distortion) - rate
-    # Where one of the posteriors is narrow, the prior's grid would step over what it saw.
+    # The prior's grid alone would step over the likelihood of a narrow posterior.
     grids = [np.linspace(-8, 8, 20001), *(m + s * u for m, s in zip(loc, scale))]
     z = np.unique(np.concatenate(grids))
     joint = [log_likelihood(model, z, x) - 0.5 * (z**2 + LOG_2PI) for x in POINTS]
     evidence = np.array([_log_integral(values, z) for values in joint])
     variance = float(np.mean(scale**2 + loc**2) - np.mean(loc) ** 2)
-    return Measured(loc, scale, rate, elbo, evidence, evidence - elbo, variance)
+    measured = {"loc": loc, "scale": scale, "rate": rate, "elbo": elbo}
+    measured.update({"log_evidence": evidence, "gap": evidence - elbo, "variance": variance})
+    return measured
 
 
 def posterior(model):
     """Returns the mean and the scale of q(z|x), float64 [2] each."""
-    found = model.encode(POINTS.reshape(-1, 1, 1, 1))
-    return tuple(to_numpy(found[name])[:, 0].astype("float64") for name in ("loc", "scale"))
+    parameters = model.encode(POINTS.reshape(-1, 1, 1, 1))
+    return tuple(to_numpy(parameters[name])[:, 0].astype("float64") for name in ("loc", "scale"))
 
 
 def log_likelihood(model, z, x):
@@ -140,8 +127,9 @@ def log_likelihood(model, z, x):
 
 
 def _decoded(model, z):
-    found = model.decode(np.asarray(z, "float32")[:, None])
-    return tuple(to_numpy(found[name]).reshape(-1).astype("float64") for name in ("mean", "scale"))
+    parameters = model.decode(np.asarray(z, "float32")[:, None])
+    arrays = (to_numpy(parameters[name]).reshape(-1) for name in ("mean", "scale"))
+    return tuple(values.astype("float64") for values in arrays)
 
 
 def _log_integral(values, at):
@@ -153,50 +141,42 @@ def _log_integral(values, at):
 def draws(model, count=20000, seed=17):
     """Returns draws of x ~ p(x|z), one array each: z ~ q(z|x = -1), q(z|x = 1) and p(z)."""
     rng = np.random.default_rng(seed)
-    loc, scale = posterior(model)
-    found = []
-    for m, s in ((loc[0], scale[0]), (loc[1], scale[1]), (0.0, 1.0)):
+    samples = []
+    for m, s in (*zip(*posterior(model)), (0.0, 1.0)):
         mean, deviation = _decoded(model, m + s * rng.standard_normal(count))
-        found.append(mean + deviation * rng.standard_normal(count))
-    return found
+        samples.append(mean + deviation * rng.standard_normal(count))
+    return samples
 
 
-def picture(models, seed=17):
-    """Draws the paper's Figure 1: a column for each model, latents above, data below.
+def draw(models, seed=17):
+    """Returns the paper's Figure 1: a column for each model, latents above, data below.
 
     Args:
-        models: name -> a trained model.
+        models: dict name -> a trained model.
         seed: Int, of the draws of the lower row.
-
-    Returns:
-        A `Figure`.
     """
-    with matplotlib.rc_context({**plots.STYLE, "axes.titleweight": "normal"}):
-        figure = Figure(figsize=(4.6 * len(models), 5.6), layout="constrained")
-        panels = figure.subplots(2, len(models), squeeze=False)
-        for column, (name, model) in zip(panels.T, models.items()):
-            _latent_panel(column[0], model)
-            _data_panel(column[1], model, seed)
-            column[0].set_title(name, fontsize=11, loc="center")
-        figure.legend(
-            *panels[1, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3
-        )
+    figure, axes = figures.sheet(2, len(models), 4.6, 2.8)
+    for column, (name, model) in zip(axes.T, models.items()):
+        _draw_latents(column[0], model)
+        _draw_data(column[1], model, seed)
+        column[0].set_title(name, fontsize=11, loc="center", weight="normal")
+    handles = axes[1, 0].get_legend_handles_labels()
+    figure.legend(*handles, loc="outside lower center", ncols=3)
     return figure
 
 
-def _latent_panel(panel, model):
+def _draw_latents(panel, model):
     loc, scale = posterior(model)
     around = loc + scale * np.linspace(-8, 8, 401)[:, None]
     z = np.unique(np.concatenate([np.linspace(-5, 5, 2001), around.ravel()]))
-    for m, s, colour in zip(loc, scale, COLOURS):
+    for m, s, colour in (*zip(loc, scale, COLOURS), (0.0, 1.0, PRIOR)):
         density = np.exp(-0.5 * ((z - m) / s) ** 2) / (s * math.sqrt(2 * math.pi))
         panel.plot(z, density, color=colour)
-    panel.plot(z, np.exp(-0.5 * z**2) / math.sqrt(2 * math.pi), color=PRIOR)
     reach = max(4.0, float(np.max(np.abs(loc) + 5 * scale)))
     panel.set(xlabel="z", ylabel="density of z", xlim=(-reach, reach))
 
 
-def _data_panel(panel, model, seed):
+def _draw_data(panel, model, seed):
     labels = [*(f"z from q(z | x = {x:+.0f})" for x in POINTS), "z from p(z)"]
     bins = np.linspace(-2, 2, 81)
     for x, colour, label in zip(draws(model, seed=seed), (*COLOURS, PRIOR), labels):
@@ -205,25 +185,17 @@ def _data_panel(panel, model, seed):
     panel.set(xlabel="x, drawn from p(x | z)", ylabel="share in a bin of 0.05")
 
 
-def training_picture(histories):
-    """Draws how far the posteriors' means go, their scales and gaps, against the steps.
+def draw_training(histories):
+    """Returns a figure of the posteriors' means, scales and gaps against the steps.
 
     Args:
-        histories: name -> what `fit` returned.
+        histories: dict name -> history from `fit`.
     """
-    panels_of = (
-        ("distance of the means from 0", "loc", np.abs, "linear"),
-        ("scale of q(z|x)", "scale", np.asarray, "log"),
-        ("KL(q(z|x) || p(z|x)), nats", "gap", np.asarray, "log"),
-    )
-    with matplotlib.rc_context(plots.STYLE):
-        figure = Figure(figsize=(11, 3), layout="constrained")
-        for panel, (title, key, change, axis) in zip(figure.subplots(1, 3), panels_of):
-            for (name, history), colour in zip(
-                histories.items(), (plots.TRAINING, plots.VALIDATION)
-            ):
-                values = [np.mean(change(entry[key])) for entry in history]
-                panel.plot([entry["step"] for entry in history], values, color=colour, label=name)
-            panel.set(xlabel="step", title=title, yscale=axis)
-            panel.legend()
+    figure, axes = figures.sheet(1, len(PANELS), 11 / 3, 3)
+    for panel, (title, key, change, axis) in zip(axes[0], PANELS):
+        for colour, (name, history) in zip(figures.COLOURS, histories.items()):
+            values = [np.mean(change(entry[key])) for entry in history]
+            panel.plot([entry["step"] for entry in history], values, color=colour, label=name)
+        panel.set(xlabel="step", title=title, yscale=axis)
+        panel.legend()
     return figure
