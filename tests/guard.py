@@ -26,7 +26,8 @@ ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "results"
 # (paper, item, scale, folder of committed runs: of their files, or of `runs.csv`).
 KEPT = [
-    ("bilbo", "fig8", "full", "bilbo/runs"),
+    ("bilbo", "fig8", "full", "bilbo"),
+    ("bilbo", "apart", "full", "bilbo"),
     ("mu_vae", "fig2", "full", "mu_vae"),
     ("mu_vae", "fig8", "full", "mu_vae"),
     ("mu_vae", "table1", "full", "mu_vae"),
@@ -76,7 +77,7 @@ def kept():
             runs, workdir = Path(scratch, "runs"), Path(scratch, f"{paper}_{item}")
             shutil.rmtree(runs, ignore_errors=True)
             is_archive = (RESULTS / folder / "runs.csv").is_file()
-            only_tables = shutil.ignore_patterns("*.md", "fig*", "table*", "readings")
+            only_tables = shutil.ignore_patterns("*.md", "fig*", "table*", "readings", "apart")
             shutil.copytree(RESULTS / folder, runs, ignore=only_tables if is_archive else None)
             received = reproduce(paper, item, scale, workdir, f"--runs={runs}")
             committed = json.loads((RESULTS / paper / item / "result.json").read_text())["rows"]
@@ -88,7 +89,7 @@ def scoreboard():
     """Compares the committed scoreboard, line by line, with one made again."""
     with tempfile.TemporaryDirectory() as scratch:
         out = Path(scratch, "results")
-        shutil.copytree(RESULTS, out, ignore=shutil.ignore_patterns("runs", "*.png", "apart*"))
+        shutil.copytree(RESULTS, out, ignore=shutil.ignore_patterns("runs", "*.png"))
         command = [sys.executable, "-m", "trainers.reproduce", "--scoreboard", f"--out={out}"]
         subprocess.run(command, cwd=ROOT, check=True, env={**os.environ, "PYTHONPATH": str(ROOT)})
         lines = [

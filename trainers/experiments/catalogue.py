@@ -19,24 +19,6 @@ TITLES = {
         "fig8": "Family -+v across beta, Omniglot",
         "fig9": "Reconstructions and generations along the frontier, Omniglot",
     },
-    "bilbo": {
-        "fig2": "Latents by label for three seeds",
-        "fig3": "Learned variances against means: the U shape",
-        "fig4": "Bound during training, and samples, of three methods",
-        "fig5": "Latents of three methods",
-        "fig6": "Scale of the likelihood: learned, constant, BAGGINS",
-        "fig7": "CelebA: reconstructions and samples, ELBO and BILBO",
-        "fig8": "Hard-coded latent scaling against sigma",
-        "fig9": "Latents against Sigma",
-        "fig10": "Latents against lambda",
-        "fig11": "Latents against tau",
-        "fig12": "Latent manifold: learned variances, Bernoulli",
-        "fig13": "Latent manifold: BILBO, Bernoulli",
-        "fig14": "Latent manifold: Gaussian, T = I",
-        "fig15": "Latent manifold: BAGGINS",
-        "fig16": "CelebA: reconstructions, ELBO and BILBO",
-        "fig17": "CelebA: samples by posterior variance and prior",
-    },
 }
 
 

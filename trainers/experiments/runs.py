@@ -191,6 +191,18 @@ class Runs:
         chosen = [r for r in self if all(r.get(key) == value for key, value in values.items())]
         return dataclasses.replace(self, entries=tuple(chosen))
 
+    def by(self, key):
+        """Returns dict value -> the runs that have it, in the order of the plan.
+
+        Args:
+            key: A key of the plan or the config, or a function of a `Trained`.
+        """
+        value_of = key if callable(key) else lambda run: run[key]
+        groups = {}
+        for run in self:
+            groups.setdefault(value_of(run), []).append(run)
+        return {v: dataclasses.replace(self, entries=tuple(g)) for v, g in groups.items()}
+
     @property
     def finished(self):
         """Those that finished."""
@@ -260,9 +272,11 @@ def train(study, context, config, axes, data="", note="", cut=""):
     folder = Path(context.runs or context.workdir / "runs")
     tables = archive.read(folder) if archive.is_archive(folder) else []
     folder = context.workdir / "runs" if tables else folder
+    # First: a config's file may register a part, without which a run has no identity.
+    planned = list(grid.planned(argument, _grids(study, axes)))
     stored = {identity.key(identity.computed(run.config["config"])): run for run in tables}
     plan, missing, known = {}, {}, _known(folder)
-    for point, arguments, complete in grid.planned(argument, _grids(study, axes)):
+    for point, arguments, complete in planned:
         values = identity.computed(complete)
         key = identity.key(values)
         plan.setdefault(key, (point, configs.plain(complete)))

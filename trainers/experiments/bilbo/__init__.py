@@ -1,1 +1,0 @@
-"""The experiments of There and Back Again (BILBO, BAGGINS)."""
