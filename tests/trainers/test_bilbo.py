@@ -4,6 +4,7 @@ import itertools
 import math
 import types
 
+import keras
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
@@ -11,13 +12,14 @@ from scipy.stats import norm, sem
 
 import zoo
 from configs.bilbo import families, mnist
-from trainers import cuts, data, plots
+from trainers import cuts, data, overrides, plots
 from trainers.config import model_config
 from trainers.experiments import catalogue, figures, reproducing
 from trainers.experiments.papers.bilbo import bounds, latents, likelihoods, models
 from trainers.experiments.runs import Runs, Trained
 from trainers.experiments.study import SCALES, Context
 from trainers.sweeps.archive import Stored
+from zoo.backend import gradients, to_numpy
 
 CELEBA = ("fig7", "fig16", "fig17")
 ITEMS = catalogue.items("bilbo")
@@ -225,6 +227,25 @@ def test_pictures_have_the_data_s_scale_taken_out():
     config = {"data": {"pixel_scale": 16.0}}
     images = models.in_unit_range(np.array([-1.0, 4.0, 16.0, 20.0]), config)
     np.testing.assert_array_equal(images, [0.0, 0.25, 1.0, 1.0])
+
+
+def test_scales_apart_send_no_gradient_into_the_hidden_layers(rng):
+    config = overrides.load(f"{overrides.ROOT}/configs/bilbo/apart.py:tiny")
+    config.encoder.name = models.APART
+    apart = zoo.build(model_config(config, (6, 6, 1))).encoder
+    plain = zoo.MLPEncoder(2, (16, 16))
+    x = rng.random((4, 6, 6, 1)).astype("float32")
+    plain.build(x.shape)
+    plain.set_weights(apart.get_weights())
+    for name, value in plain(x).items():
+        np.testing.assert_array_equal(to_numpy(apart(x)[name]), to_numpy(value))
+    # A gradient that reaches the input went through the hidden layers.
+    x = keras.ops.convert_to_tensor(x)
+    slopes = {}
+    for name in ("loc", "scale"):
+        total = lambda x, name=name: keras.ops.sum(apart(x)[name]) + 0.0 * keras.ops.sum(x)  # noqa: E731
+        slopes[name] = to_numpy(gradients(total, [x])[0])
+    assert np.any(slopes["loc"]) and not np.any(slopes["scale"])
 
 
 def test_labels_have_the_values_of_a_family():
