@@ -19,7 +19,7 @@ ITEM = flags.DEFINE_string("item", None, "An item's name: fig5, table1, toy.")
 SCALE = flags.DEFINE_string("scale", "full", "tiny, reduced or full.")
 WORKDIR = scripts.define_path("workdir", None, "A folder for the result and the runs behind it.")
 OUT = scripts.define_path("out", None, "Publish there too: OUT/PAPER/ITEM/. Usually: results.")
-RUNS = scripts.define_path("runs", None, "Runs that all items share; broken_elbo: a sweep.")
+RUNS = scripts.define_path("runs", None, "Runs that all items share.")
 SUBSTITUTE = flags.DEFINE_string(
     "substitute", "", "Data set in place of one that is absent (CelebA), for items that say so."
 )

@@ -7,9 +7,6 @@ import pytest
 from PIL import Image
 
 from configs.broken_elbo.families import FAMILIES
-from trainers.experiments import training
-from trainers.experiments.broken_elbo import families, items
-from trainers.experiments.item import Context
 from trainers.sweeps import ledger, rate_distortion
 
 
@@ -53,23 +50,6 @@ def test_one_point_is_a_picture_too():
     row = {"family": "++v", "rate": 1.0, "distortion": 2.0}
     for figure in (rate_distortion.overview([row]), rate_distortion.by_part([row])):
         assert rate_distortion.png_bytes(figure)[:4] == b"\x89PNG"
-
-
-def test_the_first_rows_of_the_plane_are_of_the_best_elbo(rng, tmp_path, monkeypatch):
-    rows = [
-        {**row, "run": f"run{i}", "beta": 1.0, "seed": 17.0, "epochs": 1.0}
-        for i, row in enumerate(_ledger(rng))
-    ]
-    for row in rows:
-        row["elbo"] = -(row["rate"] + row["distortion"])
-    (tmp_path / "ledger.csv").write_text("run\n")
-    trained = training.Trained(tmp_path, rows)
-    monkeypatch.setattr(families, "train", lambda context, data: trained)
-    found = items.run_rate_distortion(Context("tiny", tmp_path), "omniglot").rows
-    best = {row["metric"]: row for row in found if row["name"] == "best ELBO"}
-    assert best["elbo"]["ours"] == max(row["elbo"] for row in rows)
-    assert best["rate"]["ours"] + best["distortion"]["ours"] == pytest.approx(-best["elbo"]["ours"])
-    assert len(found) == 3 + 3 * len(rows)
 
 
 def _sweep(**axes):

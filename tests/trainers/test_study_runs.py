@@ -121,6 +121,23 @@ def test_means_have_the_standard_error_over_runs():
     assert mean["note"] == "standard error over 2 of 3 runs" and mean["name"] == "a, mean of runs"
 
 
+def test_what_plans_shorten_is_said_once_and_what_failed_is_added_up():
+    def run(status="finished", cut="few", policy="float32"):
+        config = {"cut": cut, "train": {"dtype_policy": policy}}
+        return Trained("a", {}, Stored("a", status, config={"config": config}), config)
+
+    first = Runs((run(), run("failed")), ("one",))
+    second = Runs((run(cut="others"), run("failed"), run("failed")), ("one",))
+    assert (first + second).cut == "one; few; others; runs not finished: 3"
+    for policy, cut, expected in (
+        ("float32", "few", "few"),
+        ("mixed_bfloat16", "few", "few; trained in bfloat16"),
+        ("mixed_bfloat16", "", "trained in bfloat16"),
+        ("mixed_bfloat16", "few, in bfloat16", "few, in bfloat16"),
+    ):
+        assert Runs((run(cut=cut, policy=policy),)).cut == expected
+
+
 def test_tables_give_back_every_number_and_train_what_they_lack_elsewhere(pretend, tmp_path):
     context = Context("tiny", tmp_path / "fig1")
     runs = STUDY.runs(context, AXES, cut="few")

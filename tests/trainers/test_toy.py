@@ -5,7 +5,7 @@ import types
 import numpy as np
 import pytest
 
-from trainers.experiments.broken_elbo import items, toy, toy_picture
+from trainers.experiments.papers.broken_elbo import toy, toy_picture
 from trainers.plots import png_bytes
 
 
@@ -120,7 +120,7 @@ def test_the_elbo_leaves_the_code_unused_and_the_target_rate_finds_the_clusters(
 
 @pytest.mark.parametrize("target", [None, 0.5])
 def test_the_best_of_restarts_is_that_of_the_least_loss(world, target):
-    best, fits = items._fit_toy(world, [1, 2, 3], "one_hot", False, target, 30)
+    best, fits = toy.fit_best(world, [1, 2, 3], "one_hot", False, target, 30)
     found = toy.terms(best, world.data)
     losses = [-fit["elbo"] for fit in fits]
     if target is not None:
@@ -132,11 +132,6 @@ def test_the_best_of_restarts_is_that_of_the_least_loss(world, target):
 
 def test_picture(rng, world):
     model = toy.Toy.start(rng, world.centres)
-    column = {
-        "encoder": np.exp(model.log_encoder),
-        "decoder": np.exp(model.log_decoder),
-        "marginal": np.exp(model.log_marginal),
-        "caption": "",
-    }
-    figure = toy_picture.draw(world, {"one": column, "two": column})
+    columns = {"one": toy_picture.fitted(model, world), "true": toy_picture.truth(world)}
+    figure = toy_picture.draw(world, columns)
     assert png_bytes(figure)[:4] == b"\x89PNG"

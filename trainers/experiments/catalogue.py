@@ -4,27 +4,12 @@ import importlib
 import pkgutil
 
 from trainers.experiments import papers as packages
-from trainers.experiments.study import Item
 from zoo.registry import nearest
-
-# Papers that are not yet a module of `papers`: each a package here with `items.ITEMS`.
-TITLES = {
-    "broken_elbo": {
-        "toy": "Toy model: true joint, ELBO optimum, target-rate optimum",
-        "rd_mnist": "Rate-distortion curve of the twelve families, static MNIST",
-        "rd_omniglot": "Rate-distortion curve of the twelve families, Omniglot",
-        "fig5": "Reconstructions and generations of the twelve families at beta 1",
-        "fig6": "Reconstructions and generations along the frontier, static MNIST",
-        "fig7": "Omniglot: D against R, -ELBO against R, by encoder, decoder and marginal",
-        "fig8": "Family -+v across beta, Omniglot",
-        "fig9": "Reconstructions and generations along the frontier, Omniglot",
-    },
-}
 
 
 def papers():
     """Returns the names of all papers, in alphabetical order: the modules of `papers`."""
-    return sorted({*(module.name for module in pkgutil.iter_modules(packages.__path__)), *TITLES})
+    return sorted(module.name for module in pkgutil.iter_modules(packages.__path__))
 
 
 def items(paper):
@@ -34,13 +19,7 @@ def items(paper):
         ValueError: If there is no such paper; the nearest is named.
     """
     _check("paper", paper, papers())
-    if paper not in TITLES:
-        return importlib.import_module(f"{packages.__name__}.{paper}").study.items
-    module = importlib.import_module(f"trainers.experiments.{paper}.items")
-    return {
-        name: Item(paper, name, title, module.ITEMS[name][1], module.ITEMS[name][0])
-        for name, title in TITLES[paper].items()
-    }
+    return importlib.import_module(f"{packages.__name__}.{paper}").study.items
 
 
 def item(paper, name):

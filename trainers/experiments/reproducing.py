@@ -42,8 +42,7 @@ def reproduce(
         out: Where to publish the result as well, in `out/PAPER/ITEM/`; or None.
         runs: A folder of runs that all items share: a run that is there is not trained again, one
             that is missing is trained there. In a folder of tables (`runs.csv`), only numbers are
-            there, and what is missing is trained in `workdir`. Items of `broken_elbo` draw a
-            sweep's folder as it is.
+            there, and what is missing is trained in `workdir`.
         seed: Int, the first of the item's seeds.
         overwrite: Whether a result of a smaller scale may replace one of a larger.
         progress: Whether to draw progress bars.

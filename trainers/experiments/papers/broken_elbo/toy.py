@@ -256,6 +256,33 @@ def fit(model, data, target=None, weight=WEIGHT, steps=20000, learning_rate=0.03
     return terms(model, data)
 
 
+def fit_best(world, seeds, form, is_ordered, target, steps):
+    """Returns the model of least loss among restarts, and the `terms` of all, that of least first.
+
+    The terms have in addition `cluster_information`, `elbo_gap` -ELBO - H, and `loss`.
+
+    Args:
+        world: The `World`.
+        seeds: Of the restarts.
+        form: One of `FORMS`.
+        is_ordered: Whether one-hot symbols begin in the order of their bins.
+        target: The target rate in nats, or None for the ELBO.
+        steps: Of Adam.
+    """
+    fits = []
+    for seed in seeds:
+        model = Toy.start(np.random.default_rng(seed), world.centres, form, is_ordered)
+        values = fit(model, world.data, target, steps=steps)
+        values["cluster_information"] = cluster_information(np.exp(model.log_encoder), world)
+        values["elbo_gap"] = -values["elbo"] - world.entropy
+        values["loss"] = -values["elbo"]
+        if target is not None:
+            values["loss"] = values["distortion"] + WEIGHT * abs(values["rate"] - target)
+        fits.append((values["loss"], seed, model, values))
+    fits.sort(key=lambda fit: fit[:2])
+    return fits[0][2], [values for *_, values in fits]
+
+
 def _log_softmax(logits, axis):
     shifted = logits - logits.max(axis=axis, keepdims=True)
     return shifted - np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True))

@@ -1,1 +1,0 @@
-"""The experiments of Fixing a Broken ELBO."""
