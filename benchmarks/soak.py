@@ -5,10 +5,10 @@
 `training` is `trainers.train` on random images of MNIST's size and number: a dense network, with
 validation, pictures and a checkpoint in each epoch. `light runtime` encodes, decodes and measures
 densities in batches of 1 to 64 images with NumPy and ONNX Runtime, and opens the models anew every
-thousand calls. Each is a process of its own. Memory is the resident set of the process, in MB. Its
-growth is the difference of two medians: of the last tenth of the time, and of the tenth that
-follows the first fifth, in which caches fill. Open files and threads are counted in the same way.
-Needs Linux, whose /proc shows them.
+thousand calls. Each is a process of its own; they run at the same time. Memory is the resident set
+of the process, in MB. Its growth is the difference of two medians: of the last tenth of the time,
+and of the tenth that follows the first fifth, in which caches fill. Open files and threads are
+counted in the same way. Needs Linux, whose /proc shows them.
 
 Ends with exit code 1 if memory grew by more than a tenth, or open files or threads by one.
 """
@@ -213,11 +213,13 @@ def _arrow(medians):
 def main():
     """Measures and prints; writes JSON where `--out` says; returns 1 if anything leaked."""
     parser = scripts.Parser(__doc__)
-    parser.add_argument("--minutes", type=float, default=60.0, help="of each kind of work")
+    parser.add_argument("--minutes", type=float, default=60.0, help="how long")
     parser.add_argument("--work", default=",".join(WORK), help="which, by commas")
     parser.add_argument("--out", help="a JSON file for the numbers")
     flags = parser.parse_args()
-    rows = [measure(name, flags.minutes) for name in flags.work.split(",")]
+    names = flags.work.split(",")
+    with concurrent.futures.ThreadPoolExecutor(len(names)) as threads:
+        rows = list(threads.map(lambda name: measure(name, flags.minutes), names))
     print(f"{table(rows)}\n\n{hardware()}.")
     if flags.out:
         from zoo.storage import files
