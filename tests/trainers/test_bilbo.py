@@ -377,4 +377,6 @@ def test_diagnostic_rows_are_means_with_their_errors():
 def test_items_run(item, tmp_path, tfds_dir, monkeypatch):
     monkeypatch.setenv("TFDS_DATA_DIR", str(tfds_dir))
     result = reproducing.reproduce("bilbo", item, tmp_path, "tiny", progress=False)
-    assert all(row["ours"] is not None for row in result["rows"])
+    # Two epochs have no early part, and no changes to count.
+    short = {"elbo_first_quarter", "elbo_epochs_5_to_50", "elbo_falls", "elbo_change"}
+    assert {row["metric"] for row in result["rows"] if row["ours"] is None} <= short
