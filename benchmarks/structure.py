@@ -1,6 +1,6 @@
 """Measures the structure of the code, and draws it: rooms, what imports what, circles.
 
-python -m benchmarks.structure [--picture=docs/architecture.png]
+python -m benchmarks.structure [--picture=FILE.png] [--page=docs/architecture.md]
 
 Nothing is imported: the source is read. Import circles, arrows that run from `trainers` back to
 `configs`, the longest functions, and rooms with their lines and imports are printed. A room is a
@@ -11,13 +11,18 @@ those that import its folders. In the picture higher rooms import lower ones.
 import argparse
 import ast
 import dataclasses
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from export.tables import pages
+
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("zoo", "trainers", "export", "configs")
 LONG = 60
+BEGIN = "<!-- files: python -m benchmarks.structure --page=docs/architecture.md -->"
+END = "<!-- end of files -->"
 # Folders whose folders are no rooms of their own.
 WHOLE = ("configs", "trainers.experiments", "trainers.data", "zoo.evaluation")
 
@@ -29,6 +34,7 @@ class Module:
     Attributes:
         name: "zoo.decoders.mlp".
         room: Its folder as a name, "zoo.decoders".
+        summary: The first sentence of its docstring.
         lines: Number of lines.
         imports: Names of the project's modules that it imports, anywhere in it.
         functions: (lines, name) of each function, without its docstring.
@@ -38,6 +44,7 @@ class Module:
 
     name: str
     room: str
+    summary: str
     lines: int
     imports: frozenset
     functions: tuple
@@ -70,12 +77,17 @@ def _module(name: str, path: Path, known: dict) -> Module:
     return Module(
         name,
         name if is_package else name.rpartition(".")[0],
+        _first_sentence(ast.get_docstring(tree) or ""),
         len(text.splitlines()),
         frozenset(target for node in imports for target in _targets(node, known)) - {name},
         tuple((_length(function), f"{name}.{function.name}") for function in functions),
         len(inner),
         len(imports),
     )
+
+
+def _first_sentence(doc: str) -> str:
+    return re.split(r"(?<=[.:])\s", " ".join(doc.split()), maxsplit=1)[0].rstrip(".:")
 
 
 def _targets(node: ast.Import | ast.ImportFrom, known: dict) -> Iterator[str]:
@@ -237,10 +249,25 @@ def report(modules: dict[str, Module]) -> str:
     return "\n".join(lines)
 
 
+def listing(modules: dict[str, Module]) -> str:
+    """Returns the files of each folder as Markdown, with the first sentence of each."""
+    folders = {}
+    for name, module in modules.items():
+        if module.room != name:  # an __init__.py says nothing of its own
+            folders.setdefault(module.room, []).append((name.rpartition(".")[2], module.summary))
+    tables = []
+    for room, rows in sorted(folders.items()):
+        lines = [f"### {room.replace('.', '/')}", "", "| file | what |", "|---|---|"]
+        lines += [f"| `{name}.py` | {text.replace('|', chr(92) + '|')} |" for name, text in rows]
+        tables.append("\n".join(lines))
+    return "\n\n".join(tables)
+
+
 def main() -> int:
     """Prints the report and draws the picture that the command line names."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--picture", help="a PNG or SVG file to write")
+    parser.add_argument("--page", help="a Markdown file with the two lines around its list")
     options = parser.parse_args()
     modules = read()
     print(report(modules))
@@ -249,6 +276,8 @@ def main() -> int:
 
         graph = arrows(modules)
         structure_picture.draw(reduced(graph), levels(graph), sizes(modules), options.picture)
+    if options.page:
+        pages.put(options.page, listing(modules), BEGIN, END)
     return 0
 
 
