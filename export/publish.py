@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 import zoo
-from export import half, readme, verify
+from export import float16, readme, verify
 from export.report import TOLERANCE, relative_error
 from trainers import run_lock, scripts
 from zoo import releases
@@ -47,7 +47,7 @@ def publish(
         probability: Whether to write the graphs of log-densities too (see `export.probability`),
             which hold the encoder once more and the decoder twice.
         storage: "float32", or "float16": weights rounded and stored so, half the size, refused
-            where a metric would change by more than its standard error (see `export.half`).
+            where a metric would change by more than its standard error (see `export.float16`).
         licence: Of the weights, as the card shall say it; empty where it is not stated.
 
     Returns:
@@ -74,7 +74,7 @@ def publish(
         data, images = describe_data(run.config, None if is_run else workdir)
         stored = None
         if storage == "float16":
-            stored = half.halve(run)
+            stored = float16.halve(run)
         with files.atomic_folder(out) as folder:
             graphs = (saved_model, probability)
             write_artifact(folder, run, name, data, images, *graphs, stored, licence)
@@ -103,7 +103,7 @@ def write_artifact(
         images: Images for the golden file, or None for random ones.
         with_saved_model: Whether to write a SavedModel too.
         with_probability: Whether to write the graphs of log-densities too.
-        stored: What `export.half.halve` found, if the model's weights are to be stored in float16.
+        stored: What `export.float16.halve` returned, if the weights are to be stored in float16.
         licence: Of the weights, or "".
     """
     from export import card, golden, graphs, saved_model
@@ -119,7 +119,7 @@ def write_artifact(
     for graph in published:
         graphs.write(graph, folder / f"{graph.part}.onnx")
     if stored is not None:
-        half.store(folder)
+        float16.store(folder)
     if with_saved_model:
         saved_model.export(model, folder / cards.SAVED_MODEL, with_probability)
     with files.atomic_path(folder / "golden.npz") as path, open(path, "wb") as file:

@@ -92,7 +92,7 @@ def with_card(content, card):
 
 
 def _in_float32(model):
-    """Puts casts of float16 constants back into the constants, as `export.half` found them."""
+    """Puts casts of float16 constants back into the constants, as `export.float16` found them."""
     from onnx import numpy_helper
 
     graph = model.graph

@@ -21,7 +21,7 @@ from zoo.storage import files
 from zoo.storage.escape import printable_lines
 
 with scripts.needs(__name__):
-    from export import half
+    from export import float16
 
 ARTIFACTS = Path("artifacts")
 LICENCE = "Apache-2.0"
@@ -89,7 +89,7 @@ def publish_model(source, name, out, data_dir=None):
         )
     try:
         publish.publish(run, name, out, **options, storage="float16")
-    except (half.Refused, publish.NotKept) as error:
+    except (float16.Refused, publish.NotKept) as error:
         print(f"{name} stays in float32: {str(error).partition(chr(10))[0]}", file=sys.stderr)
         publish.publish(_evaluated(source, data_dir), name, out, **options)
 

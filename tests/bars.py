@@ -1,6 +1,6 @@
 """Images of two classes that the least classifier tells apart."""
 
-from zoo.evaluation.views import Arrays
+from zoo.evaluation.adapters import Arrays
 
 TINY = {"epochs": 12, "width": 2, "num_features": 4}
 

@@ -28,7 +28,7 @@ import resumed_run
 
 import zoo
 from export import onnx, publish
-from trainers import callbacks, checkpoints, evaluation, evaluation_record, loop
+from trainers import callbacks, checkpoints, evaluation_record, loop, reevaluate
 from trainers.sweeps import grid, running
 from zoo import weights
 from zoo.storage import files
@@ -169,7 +169,7 @@ def work(job, folder, moment):
         train(folder, PACED_MINUTES)
     elif job == "evaluate":
         killer.saved()
-        evaluation.evaluate(folder / "run", metrics=METRICS, progress=False)
+        reevaluate.reevaluate(folder / "run", metrics=METRICS, progress=False)
     elif job == "publish":
         publish.publish(folder / "run", "new", probability=False, saved_model=False)
     else:

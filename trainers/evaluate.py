@@ -42,10 +42,10 @@ def main(argv):
         received = "both" if WORKDIR.value else "neither"
         raise scripts.UsageError(f"Expected either --workdir or --model. Received: {received}")
     scripts.start_tensorflow()
-    from trainers import evaluation
+    from trainers import reevaluate
 
     scripts.import_parts(PARTS.value)
-    result = evaluation.evaluate(
+    result = reevaluate.reevaluate(
         workdir=WORKDIR.value,
         model=MODEL.value,
         metrics=METRICS.value,

@@ -9,7 +9,7 @@ import pytest
 import tiny_artifact
 
 import zoo
-from export import encode, half, quantize
+from export import encode, float16, quantize
 from zoo.light import runtime
 from zoo.light.graph import Graph
 from zoo.storage import files
@@ -61,7 +61,7 @@ def test_errors_are_root_mean_squares_beside_the_widest_spread(monkeypatch):
 
 def test_weights_stored_in_float16_are_quantised_too(content, rng):
     images = rng.random((50, 8, 6, 1), np.float32)
-    stored = half.store_graph(content)
+    stored = float16.store_graph(content)
     assert len(stored) < len(content)
     changed = [Graph(quantize.quantize(c, images), "int8") for c in (content, stored)]
     codes = [graph(image=images)["loc"] for graph in changed]

@@ -5,7 +5,7 @@ import tiny_artifact
 
 import zoo
 from export import catalogue as releases
-from export import half, publish, release
+from export import float16, publish, release
 from trainers import data
 from zoo.storage import files
 
@@ -76,12 +76,12 @@ def test_without_its_data_a_model_is_not_published_with_random_images(runs, tmp_
     assert not (tmp_path / "again").exists()
 
 
-@pytest.mark.parametrize("error", [half.Refused("too large"), publish.NotKept("other numbers")])
+@pytest.mark.parametrize("error", [float16.Refused("too large"), publish.NotKept("other numbers")])
 def test_weights_that_float16_does_not_suit_stay_in_float32(runs, tmp_path, monkeypatch, error):
     def refuse(run):
         raise error
 
-    monkeypatch.setattr(half, "halve", refuse)
+    monkeypatch.setattr(float16, "halve", refuse)
     assert release.release(runs, ["tiny"], tmp_path / "out") == {"tiny": "published"}
     card = files.read_json(tmp_path / "out" / "tiny" / "card.json")
     assert card["storage"] == {"dtype": "float32"}

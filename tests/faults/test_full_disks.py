@@ -12,7 +12,7 @@ import tiny_artifact
 
 import zoo
 from export import encode, publish
-from trainers import evaluation
+from trainers import reevaluate
 from trainers.experiments import catalogue, reproducing
 from trainers.experiments.study import Item, Outcome, row
 from zoo.releases import https
@@ -57,7 +57,7 @@ def reproduce(disk, monkeypatch):
 
 
 def evaluate(disk, monkeypatch):
-    evaluation.evaluate(disk / "run", metrics=["rate", "active_units"], progress=False)
+    reevaluate.reevaluate(disk / "run", metrics=["rate", "active_units"], progress=False)
 
 
 WORK = [publish_run, encode_images, fetch, reproduce, evaluate]

@@ -17,7 +17,7 @@ import resumed_run
 import tiny_artifact
 
 from export import publish
-from trainers import evaluation
+from trainers import reevaluate
 from trainers.sweeps import grid, records, running
 from zoo.storage import files, workspaces
 
@@ -61,7 +61,7 @@ def whole(tmp_path_factory):
     folder = tmp_path_factory.mktemp("whole")
     resumed_run.trained(resumed_run.config(folder), folder / "run")
     shutil.copytree(folder / "run", folder / "trained")
-    evaluation.evaluate(folder / "run", metrics=killed_process.METRICS, progress=False)
+    reevaluate.reevaluate(folder / "run", metrics=killed_process.METRICS, progress=False)
     return folder
 
 
@@ -192,7 +192,7 @@ def test_a_killed_evaluation_keeps_what_was_measured(kill, whole, count):
         measured[folder] = set(metrics)
         assert metrics == {name: expected[name] for name in metrics}
         if is_finished and metrics.keys() != expected.keys():
-            evaluation.evaluate(folder / "run", metrics=killed_process.METRICS, progress=False)
+            reevaluate.reevaluate(folder / "run", metrics=killed_process.METRICS, progress=False)
             result = files.read_json(path)
         if is_finished:
             assert "unfinished" not in result and result["metrics"] == expected

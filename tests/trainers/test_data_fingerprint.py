@@ -76,7 +76,7 @@ def changed(run, tmp_path):
 
 
 def test_replaced_images_and_labels_are_refused_everywhere(changed):
-    from trainers import evaluation
+    from trainers import reevaluate
 
     workdir, config, arrays, change = changed
     config_file = files.read_json(workdir / "config.json")
@@ -89,7 +89,7 @@ def test_replaced_images_and_labels_are_refused_everywhere(changed):
     message = "data has changed since this run was begun: the images of [a-z]+ differ. Bring"
     for attempt in (
         lambda: loop.train_and_evaluate(config, workdir, progress=False),
-        lambda: evaluation.evaluate(workdir, progress=False),
+        lambda: reevaluate.reevaluate(workdir, progress=False),
         lambda: _describe(config, workdir),
     ):
         with pytest.raises(ValueError, match=message):

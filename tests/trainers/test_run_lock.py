@@ -8,7 +8,7 @@ import sys
 import pytest
 import small_run
 
-from trainers import evaluation, loop, run_lock
+from trainers import loop, reevaluate, run_lock
 from zoo.storage.locks import SUPPORTED
 
 pytestmark = pytest.mark.skipif(not SUPPORTED, reason="the system has no locks of files")
@@ -63,7 +63,7 @@ def test_training_evaluation_and_publishing_are_refused(other, run):
     process = other(folder / "run")
     for work in (
         lambda: loop.train_and_evaluate(config, folder / "run", progress=False),
-        lambda: evaluation.evaluate(folder / "run", progress=False),
+        lambda: reevaluate.reevaluate(folder / "run", progress=False),
         lambda: publish.publish(folder / "run", "small"),
     ):
         with pytest.raises(run_lock.FolderInUse):

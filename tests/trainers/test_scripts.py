@@ -48,16 +48,16 @@ def said(name, result):
 
 failed = sys.argv.pop(1)
 record = types.SimpleNamespace(status=failed)
-evaluation = types.ModuleType("trainers.evaluation")
+reevaluate = types.ModuleType("trainers.reevaluate")
 empty = {"split": "test", "num_examples": 1, "metrics": {}}
-evaluation.evaluate = said("evaluate", empty)
+reevaluate.reevaluate = said("reevaluate", empty)
 running = types.ModuleType("trainers.sweeps.running")
 running.sweep = said("sweep", [record])
 pictures = types.ModuleType("trainers.sweeps.rate_distortion")
 pictures.write = said("write", ["picture.png"])
 numbers = types.ModuleType("trainers.sweeps.numbers")
 numbers.copy = said("copy", [1, 2])
-for module in (evaluation, running, pictures, numbers, types.ModuleType("tensorflow")):
+for module in (reevaluate, running, pictures, numbers, types.ModuleType("tensorflow")):
     sys.modules[module.__name__] = module
     package, _, name = module.__name__.rpartition(".")
     if package:
@@ -84,7 +84,7 @@ def test_every_flag_of_evaluate_is_its_own_argument():
     }
     code, calls, _ = _run("evaluate", *(f"--{name}={value}" for name, value in words.items()))
     expected = {**words, "metrics": ["nll", "mmd"], "model": None, "progress": False}
-    assert code == 0 and calls == [["evaluate", [], expected]]
+    assert code == 0 and calls == [["reevaluate", [], expected]]
     for wrong in (["--workdir=W", "--model=M"], [], ["--workdir=W", "more"]):
         code, calls, _ = _run("evaluate", *wrong)
         assert code != 0 and not calls
@@ -99,7 +99,7 @@ def test_parts_of_a_user_s_own_are_imported_first(tmp_path, monkeypatch):
     for name in ("mine", "mine.py", str(tmp_path / "mine.py")):
         code, calls, printed = _run("evaluate", "--workdir=W", f"--parts={name}")
         assert code == 0 and len(calls) == 1, printed
-        assert printed.index("mine is imported") < printed.index('["evaluate"')
+        assert printed.index("mine is imported") < printed.index('["reevaluate"')
     code, calls, printed = _run("evaluate", "--workdir=W", "--parts=absent.py")
     assert code != 0 and not calls and "Expected a Python file" in printed
 

@@ -291,3 +291,11 @@ def test_a_mean_of_terms_by_hand():
     metric.reset_state()
     metric.update_state(np.nan, examples=2)
     assert np.isnan(float(metric.result())) and float(metric.shortfall()) == 0.0
+
+
+def test_an_objective_that_lists_names_as_earlier_versions_did_is_refused():
+    class Former(zoo.Objective):
+        term_names = ("rate",)
+
+    with pytest.raises(TypeError, match="`declared_terms`.* Received: Former with `term_names`"):
+        zoo.VAE(zoo.MLPEncoder(Z, [5]), zoo.MLPDecoder(Z, SHAPE, [5]), None, Former())

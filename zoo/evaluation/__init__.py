@@ -14,7 +14,7 @@ _FUNCTIONS = {
     "aggregated_samples": "latents",
     "annealed_bound": "ais",
     "class_cross_entropy": "generated",
-    "classified_accuracy": "beside",
+    "classified_accuracy": "joint_classifier",
     "codes": "information",
     "elbo": "nll",
     "fit_classifier": "classifier",

@@ -2,8 +2,8 @@
 
 from zoo.arguments import check_names
 from zoo.evaluation import metric as registry
+from zoo.evaluation.adapters import as_dataset
 from zoo.evaluation.entries import left_out
-from zoo.evaluation.views import as_dataset
 
 
 def evaluate(

@@ -7,8 +7,8 @@ from zoo.arguments import positive_int
 from zoo.backend import fold_in, tfp_seed, to_numpy
 from zoo.evaluation import density, frechet
 from zoo.evaluation import parzen as parzen_density
+from zoo.evaluation.adapters import why_no_classes
 from zoo.evaluation.classifier import ImageClassifier, load_or_fit
-from zoo.evaluation.views import why_no_classes
 
 BY_CLASSIFIER = ("class_cross_entropy", "frechet_classifier")
 # 10^4 as for the distances of `vimae`, Table 5; an autoregressive decoder is slower by far.

@@ -6,8 +6,8 @@ import re
 import numpy as np
 
 from zoo.evaluation import information, probes
+from zoo.evaluation.adapters import why_no_classes
 from zoo.evaluation.corruption import Corrupted
-from zoo.evaluation.views import why_no_classes
 
 
 def measure(model, dataset, train_dataset, names, seed=17, batch_size=None):

@@ -48,7 +48,15 @@ class Objective(Part):
 
         Args:
             decoder: The `zoo.Decoder` of the model. Some terms depend on its likelihood.
+
+        Raises:
+            TypeError: If the class lists names as `term_names`, as earlier versions read them.
         """
+        if hasattr(self, "term_names"):
+            raise TypeError(
+                "Expected the method `declared_terms`, which gives each logged term a unit and a "
+                f"meaning. Received: {type(self).__name__} with `term_names`"
+            )
         return {}
 
     def released(self):

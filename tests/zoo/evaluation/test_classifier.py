@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from bars import TINY, bars
 
+from zoo.evaluation.adapters import Arrays
 from zoo.evaluation.classifier import accuracy, fit_classifier, load_or_fit
-from zoo.evaluation.views import Arrays
 from zoo.storage import files
 
 

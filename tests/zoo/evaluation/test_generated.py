@@ -6,10 +6,10 @@ import scipy.stats
 
 import zoo
 from zoo.evaluation import ais, frechet, generated, generative, metric, posterior
+from zoo.evaluation.adapters import Arrays
 from zoo.evaluation.classifier import fit_classifier
 from zoo.evaluation.families import generated_images
 from zoo.evaluation.parzen import BANDWIDTHS, Parzen, fit_parzen
-from zoo.evaluation.views import Arrays
 
 DISTANCES = metric.names_of(generated_images.measure)
 

@@ -11,7 +11,7 @@ import pytest
 
 import zoo.evaluation
 from export import catalogue as releases
-from trainers import evaluation, report
+from trainers import reevaluate, report
 from zoo.evaluation import evaluate, metric
 from zoo.evaluation.entries import mean
 from zoo.evaluation.metric import Metric, measurement, register
@@ -76,9 +76,9 @@ def test_a_registered_metric_is_listed_and_formatted(registered):
 
 def test_commands_know_a_registered_metric(registered, tmp_path):
     with pytest.raises(ValueError, match=r"'mean_pixe'\. Did you mean \"mean_pixel\""):
-        evaluation.evaluate(tmp_path, metrics=["mean_pixe"])
+        reevaluate.reevaluate(tmp_path, metrics=["mean_pixe"])
     with pytest.raises(FileNotFoundError):  # the name is known, the run is not there
-        evaluation.evaluate(tmp_path, metrics=["mean_pixel"])
+        reevaluate.reevaluate(tmp_path, metrics=["mean_pixel"])
 
 
 def test_a_metric_that_needs_a_density_says_so(registered, monkeypatch, setting):

@@ -4,9 +4,9 @@ import pytest
 
 import zoo
 from zoo.evaluation import evaluate, information, metric, probes, probing
+from zoo.evaluation.adapters import Arrays, Subset, are_classes
 from zoo.evaluation.corruption import Corrupted
 from zoo.evaluation.families import accuracies
-from zoo.evaluation.views import Arrays, Subset, are_classes
 
 PROBES = metric.names_of(accuracies.measure)
 

@@ -1,8 +1,8 @@
 """Metrics of rate, distortion and the likelihood, in nats."""
 
+from zoo.evaluation.adapters import spread
 from zoo.evaluation.entries import mean
 from zoo.evaluation.metric import Metric, measurement, register
-from zoo.evaluation.views import spread
 
 LEAPFROG_STEPS = 10  # of each transition of annealed importance sampling
 

@@ -1,4 +1,4 @@
-"""`export.half`: rounded once, stored exactly, refused where a metric would change."""
+"""`export.float16`: rounded once, stored exactly, refused where a metric would change."""
 
 import h5py
 import light_artifact
@@ -8,7 +8,7 @@ import pytest
 import tiny_artifact
 from onnx import numpy_helper
 
-from export import half, publish, verify
+from export import float16, publish, verify
 from zoo.light import runtime
 from zoo.storage import files
 
@@ -31,7 +31,7 @@ def graph(tmp_path):
 
 
 def test_a_stored_graph_gives_the_same_numbers_bit_for_bit(graph, rng):
-    stored = half.store_graph(graph)
+    stored = float16.store_graph(graph)
     image = rng.random((5, 8, 6, 1), np.float32)
     expected = runtime.Graph(graph, "graph")(image=image)
     for name, value in runtime.Graph(stored, "stored")(image=image).items():
@@ -44,8 +44,8 @@ def test_a_stored_graph_gives_the_same_numbers_bit_for_bit(graph, rng):
 
 def test_one_example_says_nothing_of_what_may_change():
     entry = {"elbo": {"value": -1.0, "stderr": None}}
-    with pytest.raises(half.Refused, match="at least two examples.*elbo without"):
-        half.compare(entry, entry)
+    with pytest.raises(float16.Refused, match="at least two examples.*elbo without"):
+        float16.compare(entry, entry)
 
 
 def test_weights_files_keep_groups_attributes_and_what_is_not_exact(tmp_path):
@@ -57,7 +57,7 @@ def test_weights_files_keep_groups_attributes_and_what_is_not_exact(tmp_path):
         file["layers/dense/vars/0"] = exact
         file["layers/dense/vars/1"] = other
         file["seed"] = np.array([1, 2], np.uint32)
-    half.store_weights(path)
+    float16.store_weights(path)
     with h5py.File(path) as file:
         assert file.attrs["keras_version"] == "3"
         assert file["layers/empty"].attrs["name"] == "empty"
@@ -72,16 +72,16 @@ def test_a_metric_may_change_by_its_standard_error_and_no_more():
         "elbo": {"value": -100.0, "stderr": 0.5},
         "nll": {"value": None, "stderr": None, "note": "not of this model"},
     }
-    found = half.compare(before, {"elbo": {"value": -100.4}, "nll": {"value": None}})
+    found = float16.compare(before, {"elbo": {"value": -100.4}, "nll": {"value": None}})
     assert found == {"elbo": {"float32": -100.0, "float16": -100.4, "stderr": 0.5}}
     for value in (-100.6, -99.4, float("nan")):
         with pytest.raises(ValueError, match="would change elbo by more than its standard error"):
-            half.compare(before, {"elbo": {"value": value}, "nll": {"value": None}})
+            float16.compare(before, {"elbo": {"value": value}, "nll": {"value": None}})
 
 
 def test_weights_too_large_for_float16_are_refused():
     with pytest.raises(ValueError, match="at most 65504 for float16. Received: kernel with 70000"):
-        half._rounded(np.array([1.0, -70000.0], "f4"), "kernel")
+        float16._rounded(np.array([1.0, -70000.0], "f4"), "kernel")
 
 
 def test_an_artifact_in_float16_is_half_as_large_and_verified(tmp_path):

@@ -5,8 +5,8 @@ import numpy as np
 from zoo import tiles
 from zoo.backend import to_numpy
 from zoo.evaluation import information, latents
+from zoo.evaluation.adapters import as_labels
 from zoo.evaluation.entries import share_stderr
-from zoo.evaluation.views import as_labels
 
 
 def classified_accuracy(model, images, labels, seed=17, batch_size=None):

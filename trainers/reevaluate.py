@@ -16,7 +16,7 @@ SETTINGS = (
 
 
 @stopping.resumable()
-def evaluate(
+def reevaluate(
     workdir=None,
     model=None,
     metrics=None,
