@@ -36,7 +36,8 @@ def release(runs_folder, names=None, out=ARTIFACTS, data_dir=None):
     else in float32; what was measured stands in the card.
 
     Args:
-        runs_folder: The folder that the paths of `export.catalogue.RELEASES` are in.
+        runs_folder: A folder of runs, which may lie a folder deeper. A model's run is found by its
+            config; see `export.catalogue`.
         names: Names, or None for all.
         out: Where artifacts go; one of the same name is replaced once the new one is whole.
         data_dir: Where TensorFlow Datasets keeps its data.
@@ -48,12 +49,12 @@ def release(runs_folder, names=None, out=ARTIFACTS, data_dir=None):
         ValueError: If a name is not known.
     """
     check_names(names or (), catalogue.RELEASES, "names")
-    found = {}
+    from trainers.sweeps import identity
+
+    runs, found = identity.folders(runs_folder), {}
     for name in names or catalogue.RELEASES:
-        run = Path(runs_folder) / (catalogue.RELEASES[name] or "none")
-        is_run = (run / "config.json").is_file()
-        source = run if is_run else ARTIFACTS / name
-        if not is_run and not (source / cards.CARD).is_file():
+        source = runs.get(catalogue.planned(name), ARTIFACTS / name)
+        if not (source / "config.json").is_file() and not (source / cards.CARD).is_file():
             found[name] = "no run"
         else:
             try:

@@ -1,5 +1,8 @@
 """The catalogue from a folder of runs: evaluated once, published, no failure stopping another."""
 
+import json
+from pathlib import Path
+
 import pytest
 import tiny_artifact
 
@@ -7,22 +10,44 @@ import zoo
 from export import catalogue as releases
 from export import float16, publish, release
 from trainers import data
+from trainers.sweeps import identity
 from zoo.storage import files
+
+ROOT = Path(__file__).resolve().parents[2]
 
 METRICS = ("rate", "distortion", "elbo", "nll", "reconstruction_l2")
 
 
 @pytest.fixture
 def runs(tmp_path, monkeypatch):
-    """A folder with a run, a broken one, and the names of a third."""
-    tiny_artifact.make_run(tmp_path / "runs" / "infovae" / "one")
-    broken = tmp_path / "runs" / "infovae" / "two"
+    """A folder with a run and a run without its weights, and the names of both and of a third."""
+    run, broken = tmp_path / "runs" / "infovae" / "one", tmp_path / "runs" / "two"
+    tiny_artifact.make_run(run)
+    content = files.read_json(run / "config.json")
     broken.mkdir()
-    (broken / "config.json").write_text("{}")
-    named = {"broken": "infovae/two", "absent": "infovae/three", "tiny": "infovae/one"}
+    files.write_json(
+        broken / "config.json", {**content, "config": {**content["config"], "seed": 3}}
+    )
+    keys = {path.name: key for key, path in identity.folders(tmp_path / "runs").items()}
+    named = {"broken": keys["two"], "absent": "another config", "tiny": keys["one"]}
     monkeypatch.setattr(releases, "RELEASES", named)
+    monkeypatch.setattr(releases, "planned", lambda name: releases.RELEASES[name])
     monkeypatch.setattr(releases, "METRICS", METRICS)
     return tmp_path / "runs"
+
+
+def test_the_catalogue_names_the_runs_of_the_released_models():
+    # Three models are of runs before a default changed, or have no family in their config.
+    earlier = {
+        "broken-elbo-mnist": {"family"},
+        "broken-elbo-omniglot": {"data.limit"},
+        "bilbo-mnist-z2": {"family", "train.pictures_every", "train.checkpoint_every"},
+    }
+    for name in releases.RELEASES:
+        card = files.read_json(ROOT / "artifacts" / name / "card.json")
+        planned = json.loads(releases.planned(name))
+        changes = identity.differences(planned, identity.computed(card["run_config"]))
+        assert set(changes) == earlier.get(name, set()), name
 
 
 def test_what_is_there_is_published_and_the_rest_is_named(runs, tmp_path):
@@ -40,7 +65,7 @@ def test_what_is_there_is_published_and_the_rest_is_named(runs, tmp_path):
 def test_an_artifact_is_published_anew_from_itself(runs, tmp_path, monkeypatch):
     release.release(runs, ["tiny"], tmp_path / "out")
     before = files.read_json(tmp_path / "out" / "tiny" / "card.json")
-    monkeypatch.setattr(releases, "RELEASES", {"tiny": "infovae/no_longer_there"})
+    monkeypatch.setattr(releases, "RELEASES", {"tiny": "a config no longer there"})
     monkeypatch.chdir(runs / "infovae")  # a card keeps the name of a data file, and no folder
     monkeypatch.setattr(release, "ARTIFACTS", tmp_path / "out")
     monkeypatch.setattr(releases, "METRICS", (*METRICS, "active_units"))
@@ -68,7 +93,7 @@ def test_the_folder_of_the_data_reaches_all_that_reads_it(runs, tmp_path, monkey
 
 def test_without_its_data_a_model_is_not_published_with_random_images(runs, tmp_path, monkeypatch):
     release.release(runs, ["tiny"], tmp_path / "out")
-    monkeypatch.setattr(releases, "RELEASES", {"tiny": "infovae/no_longer_there"})
+    monkeypatch.setattr(releases, "RELEASES", {"tiny": "a config no longer there"})
     monkeypatch.setattr(release, "ARTIFACTS", tmp_path / "out")
     monkeypatch.chdir(tmp_path)  # where the card's data file is not
     found = release.release(runs, ["tiny"], tmp_path / "again")

@@ -301,16 +301,12 @@ def _grids(study, axes):
 
 
 def _known(folder):
-    """Returns dict `identity.key` -> (folder around it, name) of each run that was begun.
-
-    Runs may lie a folder deeper, as those of earlier versions do.
-    """
+    """Returns dict `identity.key` -> (folder around it, `RunSpec`) of each run that was begun."""
     known = {}
-    for path in sorted([*folder.glob("*/config.json"), *folder.glob("*/*/config.json")]):
-        config = files.read_json(path).get("config")
-        if config:
-            key = identity.key(identity.computed(config))
-            known[key] = path.parent.parent, path.parent.name
+    for key, path in identity.folders(folder).items():
+        record = records.read(path.parent, path.name)
+        spec = record.spec if record else RunSpec(path.name, {}, ())
+        known[key] = path.parent, spec
     return known
 
 

@@ -10,6 +10,7 @@ from absl import flags
 from trainers import config as configs
 from trainers import overrides
 from trainers.sweeps import grid
+from zoo.storage import files
 
 # Keys of a config that nothing is computed from.
 NOT_COMPUTED = (*configs.ABOUT, "paper")
@@ -40,6 +41,19 @@ def computed(config):
 def key(values):
     """Returns the result of `computed` as a text."""
     return json.dumps(values, sort_keys=True)
+
+
+def folders(folder):
+    """Returns dict `key` -> folder of each run in a folder, or one folder deeper.
+
+    Runs of earlier versions lie in a folder for each paper or data set.
+    """
+    folder, found = Path(folder), {}
+    for path in sorted([*folder.glob("*/config.json"), *folder.glob("*/*/config.json")]):
+        config = files.read_json(path).get("config")
+        if config:
+            found[key(computed(config))] = path.parent
+    return found
 
 
 def differences(values, full):
