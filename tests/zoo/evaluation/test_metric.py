@@ -104,10 +104,9 @@ def test_a_name_has_one_owner_and_needs_are_known(registered):
 def test_lists_and_their_order():
     default = ("rate", "distortion", "elbo", "nll", "active_units", "linear_probe")
     assert default == zoo.evaluation.METRICS
-    assert zoo.evaluation.ALL_METRICS[6:12] == (
-        *("nll_ais", "reconstruction_l2", "classified_accuracy", "knn_probe", "svm_1000"),
-        "svm_100",
-    )
+    assert zoo.evaluation.ALL_METRICS[: len(default)] == default
+    others = ("nll_ais", "reconstruction_l2", "classified_accuracy", "knn_probe", "svm_1000")
+    assert tuple(name for name in zoo.evaluation.ALL_METRICS if name in others) == others
     assert (
         *("rate", "distortion", "elbo", "nll", "active_units", "reconstruction_l2"),
         *("mmd", "log_det_cov", "linear_probe", "knn_probe", "svm_1000"),
