@@ -1,5 +1,6 @@
 """What a config holds, its defaults, and how it becomes a model and an optimiser."""
 
+import copy
 import math
 
 from ml_collections import ConfigDict
@@ -53,76 +54,78 @@ LEAST = {
 }
 
 
+# Every key that a config may have, with its default.
+DEFAULTS = {
+    "paper": "",
+    "cut": "",  # A difference from the paper's run, in words: one that no key shows.
+    "paper_run": {},  # What the paper's run has; see trainers.cuts.
+    "seed": 17,
+    "latent_dim": 2,
+    "data": {
+        "name": "digits",
+        "data_dir": "",
+        "download": True,
+        "binarisation": "none",
+        "image_size": 0,
+        "channels": 0,
+        "train_split": "",
+        "validation_split": "",
+        "test_split": "",
+        "limit": 0,
+        "test_limit": 0,
+        "crop": 0,
+        "rotations": False,
+        "distinct": False,
+        "pixel_scale": 1.0,
+        "validation_fraction": 0.1,
+        "test_fraction": 0.1,
+        "split_seed": 17,
+    },
+    "encoder": {"name": "mlp"},
+    "decoder": {"name": "mlp"},
+    "marginal": {"name": "normal"},
+    "objective": {"name": "beta"},
+    "optimizer": {
+        "name": "adam",
+        "learning_rate": 1e-3,
+        "beta_1": 0.9,
+        "beta_2": 0.999,
+        "epsilon": 1e-7,
+        "schedule": "constant",
+        "constant_share": 0.5,
+    },
+    "train": {
+        "epochs": 10,
+        "batch_size": 100,
+        "dtype_policy": "float32",
+        "jit_compile": "auto",
+        "steps_per_execution": 0,
+        "validation_every": 1,
+        "validation_examples": 10000,
+        "pictures_every": 5,
+        "checkpoint_every": 1,
+        "checkpoint_minutes": 5.0,  # also within an epoch; 0 saves at ends of epochs alone
+        "keep_checkpoints": 2,
+    },
+    "evaluation": {
+        "metrics": ["rate", "distortion", "elbo", "nll", "active_units", "linear_probe"],
+        "num_samples": 100,
+        "nll_examples": 0,
+        "num_generated": 0,
+        "num_chains": 0,
+        "num_temperatures": 0,
+        "classifier": "",
+    },
+}
+
+
 def default_config():
     """Returns every key that a config may have, with its default; configs change what they need.
 
     The four rooms are `{"name": ..., **arguments}`. `latent_dim` stands once for all of them,
     `image_shape` comes from the data, and the objective's seed is `seed`.
     """
-    return OpenConfig(
-        {
-            "paper": "",
-            "cut": "",  # A difference from the paper's run, in words: one that no key shows.
-            "paper_run": {},  # What the paper's run has; see trainers.cuts.
-            "seed": 17,
-            "latent_dim": 2,
-            "data": {
-                "name": "digits",
-                "data_dir": "",
-                "download": True,
-                "binarisation": "none",
-                "image_size": 0,
-                "channels": 0,
-                "train_split": "",
-                "validation_split": "",
-                "test_split": "",
-                "limit": 0,
-                "test_limit": 0,
-                "crop": 0,
-                "rotations": False,
-                "distinct": False,
-                "pixel_scale": 1.0,
-                "validation_fraction": 0.1,
-                "test_fraction": 0.1,
-                "split_seed": 17,
-            },
-            "encoder": {"name": "mlp"},
-            "decoder": {"name": "mlp"},
-            "marginal": {"name": "normal"},
-            "objective": {"name": "beta"},
-            "optimizer": {
-                "name": "adam",
-                "learning_rate": 1e-3,
-                "beta_1": 0.9,
-                "beta_2": 0.999,
-                "epsilon": 1e-7,
-                "schedule": "constant",
-                "constant_share": 0.5,
-            },
-            "train": {
-                "epochs": 10,
-                "batch_size": 100,
-                "dtype_policy": "float32",
-                "jit_compile": "auto",
-                "steps_per_execution": 0,
-                "validation_every": 1,
-                "validation_examples": 10000,
-                "pictures_every": 5,
-                "checkpoint_every": 1,
-                "checkpoint_minutes": 5.0,  # also within an epoch; 0 saves at ends of epochs alone
-                "keep_checkpoints": 2,
-            },
-            "evaluation": {
-                "metrics": ["rate", "distortion", "elbo", "nll", "active_units", "linear_probe"],
-                "num_samples": 100,
-                "nll_examples": 0,
-                "num_generated": 0,
-                "num_chains": 0,
-                "num_temperatures": 0,
-                "classifier": "",
-            },
-        }
-    )
+    return OpenConfig(copy.deepcopy(DEFAULTS))
 
 
 def complete(config, mode=""):
