@@ -23,6 +23,8 @@ PACKAGES = ("zoo", "trainers", "export", "configs")
 LONG = 60
 BEGIN = "<!-- files: python -m benchmarks.structure --page=docs/architecture.md -->"
 END = "<!-- end of files -->"
+# Folders of what commands write, drawn with the commands of their package.
+WITH_COMMANDS = ("export.tables",)
 # Folders whose folders are no rooms of their own.
 WHOLE = ("configs", "trainers.experiments", "trainers.data", "zoo.evaluation")
 
@@ -148,10 +150,17 @@ def rooms(modules: dict[str, Module]) -> dict[str, str]:
     for name, module in modules.items():
         package = module.room.partition(".")[0]
         whole = next((room for room in WHOLE if module.room.startswith(room)), None)
+        if module.room in WITH_COMMANDS:
+            result[name] = package
+            continue
         if module.room != package or whole:
             result[name] = whole or module.room
             continue
-        inner = [n for n, m in modules.items() if m.room.startswith(f"{package}.")]
+        inner = [
+            n
+            for n, m in modules.items()
+            if m.room.startswith(f"{package}.") and m.room not in WITH_COMMANDS
+        ]
         is_facade = name == package
         result[name] = package if is_facade or name not in _reached(graph, inner) else f"{package}:"
     return result
@@ -188,7 +197,8 @@ def reduced(graph: dict[str, dict]) -> dict[str, dict]:
         implied = set()
         for target in targets:
             if node not in _reached(nodes, [target]):  # an arrow of a circle implies nothing
-                implied |= _reached(nodes, [target])
+                reached = _reached(nodes, [target])
+                implied |= {n for n in reached if target not in _reached(nodes, [n])}
         result[node] = {t: count for t, count in targets.items() if t not in implied}
     return result
 

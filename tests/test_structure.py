@@ -25,6 +25,8 @@ def test_arrows_that_longer_paths_imply_are_left_out():
     graph = {"a": {"b": 1, "c": 2}, "b": {"c": 3}, "c": {}}
     assert structure.reduced(graph) == {"a": {"b": 1}, "b": {"c": 3}, "c": {}}
     assert structure.levels(graph) == {"a": 2, "b": 1, "c": 0}
+    circle = {"a": {"b": 1, "c": 1}, "b": {"c": 1}, "c": {"b": 1}}
+    assert structure.reduced(circle)["a"] == {"b": 1, "c": 1}
 
 
 def test_imports_inside_functions_are_read_and_counted(tmp_path):
