@@ -38,7 +38,8 @@ def _load(path, mode):
 # Two families that hold all the other parts; the second costs most, as it compiles the pixels.
 # CelebA may not be passed on; its config runs on other pictures in test_configs_vimae.py.
 TINY_RUNS = [(path, "tiny") for path in CONFIGS if "celeba" not in path]
-TINY_RUNS += [(FAMILY_CONFIGS[0], f"{family},tiny") for family in ("+-+", "-+v")]
+TINY_RUNS.append((FAMILY_CONFIGS[0], "+-+,tiny"))
+TINY_RUNS.append(pytest.param(FAMILY_CONFIGS[0], "-+v,tiny", marks=pytest.mark.slow))
 
 
 @pytest.mark.parametrize(("path", "mode"), TINY_RUNS)

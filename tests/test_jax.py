@@ -1,4 +1,4 @@
-"""The same code on JAX: conformance, objectives, likelihoods, a run, in a process of its own."""
+"""The same code on JAX: conformance, likelihoods, a killed run, in a process of its own."""
 
 import importlib.util
 import os
@@ -12,8 +12,6 @@ HERE = pathlib.Path(__file__).parent
 SAME_TESTS = [
     "test_conformance.py",
     "zoo/test_likelihood.py",
-    "zoo/test_objectives.py",
-    "trainers/test_loop.py::test_stopped_and_resumed_is_the_same_run_bit_for_bit",
     "trainers/test_resume.py::test_a_run_killed_within_an_epoch_is_the_same_run[12]",
 ]
 # Each about a minute, most of it compilation; every part takes its step in the conformance tests.
@@ -27,6 +25,7 @@ SLOW_TESTS = [
     "zoo/test_made.py",
     "zoo/test_mmd.py",
     "zoo/test_mu.py",
+    "zoo/test_objectives.py",
     "zoo/test_pixelcnn.py",
     "zoo/test_terms.py",
     "zoo/test_vae.py",

@@ -68,7 +68,8 @@ def _check(result, folder):
 
 
 # The weights of a checkpoint have about 40 kB, the files that are written before it less than 5.
-@pytest.mark.parametrize("limit", [20_000, pytest.param(0, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("limit", [20_000, 0])
 def test_files_that_cannot_grow_cost_nothing_that_was_saved(tmp_path, limit):
     pytest.importorskip("resource")
     result = _train(tmp_path, limit)

@@ -8,6 +8,7 @@ import pytest
 import tiny_artifact
 
 from trainers import checkpoints, run_files, runs
+from trainers.sweeps import archive
 from zoo.storage import files, json_text
 
 RESULTS = Path(__file__).resolve().parents[2] / "results"
@@ -33,12 +34,15 @@ def meta(saved):
     path.write_bytes(content)
 
 
-def test_what_is_kept_of_earlier_runs_is_read():
-    folders = [path.parent for path in RESULTS.glob("**/config.json")]
-    assert len(folders) > 10
-    for folder in folders:
-        assert run_files.read_config(folder)["command"]
-        assert run_files.read_evaluation(folder)["metrics"]
+def test_what_is_kept_of_earlier_runs_is_read(tmp_path):
+    kept = [run for paper in ("bilbo", "mu_vae") for run in archive.read(RESULTS / paper)]
+    finished = [run for run in kept if run.status == "finished"]
+    assert len(finished) > 10
+    for run in finished:
+        files.write_json(tmp_path / run_files.CONFIG, run.config)
+        files.write_json(tmp_path / run_files.EVALUATION, run.evaluation)
+        assert run_files.read_config(tmp_path)["command"]
+        assert run_files.read_evaluation(tmp_path)["metrics"]
 
 
 @pytest.mark.faults("hostile files")

@@ -301,13 +301,9 @@ def _grids(study, axes):
 
 
 def _known(folder):
-    """Returns dict `identity.key` -> (folder around it, `RunSpec`) of each run that was begun."""
-    known = {}
-    for key, path in identity.folders(folder).items():
-        record = records.read(path.parent, path.name)
-        spec = record.spec if record else RunSpec(path.name, {}, ())
-        known[key] = path.parent, spec
-    return known
+    """Returns dict `identity.key` -> (folder around it, name) of each run that was begun."""
+    found = identity.folders(folder)
+    return {key: (path.parent, path.name) for key, path in found.items()}
 
 
 def _trained(context, missing):
