@@ -17,7 +17,7 @@ import sys
 from pathlib import Path
 
 from benchmarks import soak
-from export.tables import pages
+from export import pages
 from trainers import scripts
 from trainers.wording import duration
 from zoo.storage import files

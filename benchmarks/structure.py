@@ -16,7 +16,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from export.tables import pages
+from export import pages
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("zoo", "trainers", "export", "configs")
@@ -111,32 +111,16 @@ def _length(function: ast.FunctionDef) -> int:
 
 
 def circles(graph: dict[str, set]) -> list[list[str]]:
-    """Returns the groups of nodes that reach one another, each sorted (Tarjan, 1972).
+    """Returns the groups of nodes that reach one another, each sorted.
 
     Args:
         graph: Node -> the nodes that it points to.
     """
-    index, low, stack, found = {}, {}, [], []
-
-    def visit(node):
-        index[node] = low[node] = len(index)
-        stack.append(node)
-        for target in sorted(graph.get(node, ())):
-            if target not in index:
-                visit(target)
-                low[node] = min(low[node], low[target])
-            elif target in stack:
-                low[node] = min(low[node], index[target])
-        if low[node] == index[node]:
-            group = stack[stack.index(node) :]
-            del stack[stack.index(node) :]
-            if len(group) > 1:
-                found.append(sorted(group))
-
-    for node in sorted(graph):
-        if node not in index:
-            visit(node)
-    return found
+    reached = {node: _reached(graph, [node]) for node in graph}
+    groups = {
+        tuple(sorted({node, *(n for n in reached[node] if node in reached[n])})) for node in graph
+    }
+    return sorted(list(group) for group in groups if len(group) > 1)
 
 
 def rooms(modules: dict[str, Module]) -> dict[str, str]:
@@ -146,31 +130,32 @@ def rooms(modules: dict[str, Module]) -> dict[str, str]:
     a package are two: those that its folders import, and those that import them.
     """
     graph = {name: module.imports for name, module in modules.items()}
+    below = {
+        package: _reached(graph, [n for n, m in modules.items() if _is_inner(m, package)])
+        for package in PACKAGES
+    }
     result = {}
     for name, module in modules.items():
         package = module.room.partition(".")[0]
         whole = next((room for room in WHOLE if module.room.startswith(room)), None)
-        if module.room in WITH_COMMANDS:
-            result[name] = package
-            continue
-        if module.room != package or whole:
+        if module.room in (package, *WITH_COMMANDS) and not whole:
+            is_below = name in below[package] and name != package and module.room == package
+            result[name] = f"{package}:" if is_below else package
+        else:
             result[name] = whole or module.room
-            continue
-        inner = [
-            n
-            for n, m in modules.items()
-            if m.room.startswith(f"{package}.") and m.room not in WITH_COMMANDS
-        ]
-        is_facade = name == package
-        result[name] = package if is_facade or name not in _reached(graph, inner) else f"{package}:"
     return result
+
+
+def _is_inner(module: Module, package: str) -> bool:
+    """Returns whether a module is in a folder of a package that is drawn as a room of its own."""
+    return module.room.startswith(f"{package}.") and module.room not in WITH_COMMANDS
 
 
 def _reached(graph: dict, starts: list) -> set:
     """Returns the nodes that can be reached from `starts` by at least one arrow."""
     reached, rest = set(), list(starts)
     while rest:
-        for target in graph[rest.pop()] - reached:
+        for target in set(graph.get(rest.pop(), ())) - reached:
             reached.add(target)
             rest.append(target)
     return reached
@@ -191,14 +176,13 @@ def arrows(modules: dict[str, Module]) -> dict[str, dict[str, int]]:
 
 def reduced(graph: dict[str, dict]) -> dict[str, dict]:
     """Returns a graph without the arrows that longer paths imply (its transitive reduction)."""
-    nodes = {node: set(targets) for node, targets in graph.items()}
+    reached = {node: _reached(graph, [node]) for node in graph}
     result = {}
     for node, targets in graph.items():
         implied = set()
         for target in targets:
-            if node not in _reached(nodes, [target]):  # an arrow of a circle implies nothing
-                reached = _reached(nodes, [target])
-                implied |= {n for n in reached if target not in _reached(nodes, [n])}
+            if node not in reached[target]:  # an arrow of a circle implies nothing
+                implied |= {n for n in reached[target] if target not in reached[n]}
         result[node] = {t: count for t, count in targets.items() if t not in implied}
     return result
 

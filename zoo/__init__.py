@@ -83,8 +83,8 @@ def load_parts(needed_by="load_parts"):
             JAX.
     """
     try:
-        for room in ("encoders", "decoders", "marginals", "objectives", "optimizers", "vae"):
-            importlib.import_module(f"zoo.{room}")
+        for name in (*rooms.ROOMS, "optimizers", "vae"):
+            importlib.import_module(f"zoo.{name}")
     except ModuleNotFoundError as error:
         if error.name in ("torch", "openvino"):  # which Keras imports as its backend
             raise ImportError(

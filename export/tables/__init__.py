@@ -10,7 +10,7 @@ import pkgutil
 
 def names() -> list[str]:
     """Returns the names of the tables."""
-    return sorted(m.name for m in pkgutil.iter_modules(__path__) if m.name != "pages")
+    return sorted(module.name for module in pkgutil.iter_modules(__path__))
 
 
 def get(name: str):

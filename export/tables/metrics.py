@@ -1,6 +1,6 @@
 """The table of metrics, from their registry: `docs/metrics.md`."""
 
-from export.tables import pages
+from export import pages
 from zoo.evaluation import metric
 
 PAGE = "docs/metrics.md"

@@ -26,7 +26,7 @@ import time
 import numpy as np
 
 import zoo
-from export.tables import pages
+from export import pages
 from trainers import data, scripts
 from trainers.environment import hardware, versions
 from zoo.arguments import check_names

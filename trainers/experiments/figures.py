@@ -150,7 +150,7 @@ def image_rows(rows, title=""):
     size = 0.8 if rows[0][1].shape[1] >= 64 else 0.42
     letters = max(len(line) for name, _ in rows for line in name.split("\n"))
     left = 0.07 * letters + 0.1  # inches that the longest name takes at 8 points
-    with matplotlib.rc_context(plots.STYLE):
+    with style():
         figure = Figure(
             figsize=(left + size * count, size * len(rows) + 0.35), layout="constrained"
         )

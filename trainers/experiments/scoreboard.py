@@ -9,12 +9,12 @@ from zoo.storage import files
 HEAD = """# Results
 
 One line for each figure and table of the five papers, written from the results' own files by
-`python -m trainers.reproduce --scoreboard`. Numbers are ours ± standard error beside the paper's
+`python -m trainers.reproduce --scoreboard`. Numbers are ours ± standard error, with the paper's
 where it gives one; bounds and costs are in nats. Each folder holds `result.json` (command, seeds,
 data, and hardware, time and versions of its last call, which trains only what is missing) and the
 pictures.
 """
-NUMBERS = 4  # with a number of the paper's beside them, at most, on a line; the folder has all
+NUMBERS = 4  # the most with a number of the paper on a line; the folder has all
 
 
 def write(out="results"):
@@ -30,7 +30,7 @@ def write(out="results"):
         done = sum(result is not None for result in results.values())
         lines += [f"## {paper}: {done} of {len(known)}", ""]
         lines += [
-            "| item | what | scale | cut | ours beside the paper's |",
+            "| item | what | scale | cut | ours and the paper's |",
             "|---|---|---|---|---|",
         ]
         lines += [_line(known[name], result) for name, result in results.items()]

@@ -158,7 +158,7 @@ class Study:
         """Trains the runs of a plan that are not there yet, and returns them as `runs.Runs`.
 
         Args:
-            context: The item's `Context`. A scale other than "full" is a mode of the config.
+            context: The item's `Context`. A scale other than "full" is a scale of the config.
             axes: dict key -> values, whose product is the plan, or a list of such dicts. A key is
                 one of the config's or of the study's `keys`; "family" is the config's option.
             config: The config's name; the study's by default.

@@ -1,4 +1,4 @@
-"""The classifier that trained beside a model, judged on other images: objective "classified"."""
+"""The accuracy on other images of a classifier that was trained jointly with a model."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""A classifier that trains beside the model, on its latents: `mu_vae`, section 5."""
+"""A classifier that is trained jointly with the model, on its latents: `mu_vae`, section 5."""
 
 import keras
 import numpy as np
@@ -12,7 +12,7 @@ from zoo.term import Term
 
 @OBJECTIVES.register("classified")
 class Classified(Objective):
-    """The loss of `base`, and beside it the cross entropy of a classifier of z, which it owns.
+    """The loss of `base`, and the cross entropy of a classifier of z, which it owns.
 
         loss = base loss + E[-log softmax(f(stop(z)))_label]
 

@@ -9,7 +9,8 @@ import urllib.request
 from collections.abc import Iterator
 
 TIMEOUT = 30.0  # seconds without an answer
-PATIENCE, SLOWEST = 60.0, 1000  # after so many seconds, the least bytes a second on average
+PATIENCE = 60.0  # seconds, after which a download has to be as fast as `SLOWEST`
+SLOWEST = 1000  # bytes a second on average
 BLOCK = 1 << 20
 _POLL = 0.1  # seconds
 

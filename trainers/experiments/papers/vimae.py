@@ -184,29 +184,31 @@ def pictures(context, config, kinds=("reconstructions", "samples"), families=tup
 
 def draw_reconstructions(runs, seed, note=""):
     """Returns a figure, a panel a model: test images, each above its reconstruction."""
-    panels = []
-    for run in runs:
-        if run.failure:
-            panels.append((_shown(run), None))
-            continue
+
+    def draw(run):
         images = figures.spread(run.test_set(), COLUMNS * PAIR_ROWS)
         again = np.clip(backend.to_numpy(run.load().model.reconstruct(images)), 0, 1)
         l2, rate = (run.metric(name)["value"] for name in ("reconstruction_l2", "rate"))
         words = "no finite rate" if rate is None else f"rate {rate:.1f} nats"
         title = f"{_shown(run)}\n|x - x'|² {l2:.1f}\n{words}"
-        panels.append((title, grids.reconstruction_grid(images, again, COLUMNS)))
-    return figures.grid_panels(panels, COLUMNS, note)
+        return title, grids.reconstruction_grid(images, again, COLUMNS)
+
+    return _draw_panels(runs, draw, note)
 
 
 def draw_samples(runs, seed, note=""):
     """Returns a figure, a panel a model: mean images of z ~ p(z)."""
-    panels = []
-    for run in runs:
-        if run.failure:
-            panels.append((_shown(run), None))
-            continue
+
+    def draw(run):
         images = generated.generated_images(run.load().model, COLUMNS * SAMPLE_ROWS, seed)
-        panels.append((_shown(run), grids.image_grid(np.clip(images, 0, 1), COLUMNS)))
+        return _shown(run), grids.image_grid(np.clip(images, 0, 1), COLUMNS)
+
+    return _draw_panels(runs, draw, note)
+
+
+def _draw_panels(runs, draw, note):
+    """Returns a figure of grids: `draw(run)` gives title and grid of a run that finished."""
+    panels = [(_shown(run), None) if run.failure else draw(run) for run in runs]
     return figures.grid_panels(panels, COLUMNS, note)
 
 

@@ -23,7 +23,7 @@ register(
     Metric(
         "classified_accuracy",
         "fraction",
-        "Test accuracy of the classifier that trained beside the model.",
+        "Test accuracy of the classifier that was trained jointly with the model.",
         measure,
         definition="accuracy at one posterior sample z an example; `at_mean` is that at E[z|x]",
     )

@@ -119,7 +119,7 @@ def fluctuation_row(run):
     "fig4",
     "Bound during training, and samples, of three methods",
     shows="Constant Sigma and BILBO reach a better bound than learned Sigma, and sooner; samples "
-    "cannot be told apart.",
+    "look alike.",
 )
 def training(context):
     """Bounds during training, the mean of runs, and samples of three methods."""

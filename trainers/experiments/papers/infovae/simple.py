@@ -188,7 +188,7 @@ def draw_contours(densities, reach, captions):
 
 @study.item(
     "fig4",
-    "Samples of q(z|x) beside the true posterior",
+    "Samples of q(z|x) and the true posterior",
     shows="The ELBO's approximate posteriors are further from the true ones than InfoVAE's.",
 )
 def true_posteriors(context):
