@@ -8,7 +8,7 @@ from pathlib import Path
 from trainers import config as configs
 from trainers import cuts as run_cuts
 from trainers import data, overrides
-from trainers.experiments.study import joined, lazy, row
+from trainers.experiments.study import MEAN_OF_RUNS, joined, lazy, row
 from trainers.sweeps import archive, grid, identity, records, running
 from trainers.sweeps.archive import Stored
 from trainers.sweeps.grid import RunSpec
@@ -250,7 +250,7 @@ class Runs:
         value = value or (lambda run: run.metric(metric)["value"])
         pairs = [(run, value(run)) for run in self.finished]
         pairs = [(run, number) for run, number in pairs if number is not None]
-        name, seeds = f"{self[0].label}, mean of runs", [run["seed"] for run, _ in pairs]
+        name, seeds = self[0].label + MEAN_OF_RUNS, [run["seed"] for run, _ in pairs]
         data = self[0].data if data is None else data
         if not pairs:
             return row(name, metric, None, None, paper, [], data, "every run failed")

@@ -1,8 +1,11 @@
-"""Writes `results/README.md`: one line for each figure and table of the papers."""
+"""Writes `results/README.md`, one line for each figure and table of the papers, and the verdicts.
+
+`results/verdicts.md` has a line for each number and each conclusion of a paper, beside ours.
+"""
 
 from pathlib import Path
 
-from trainers.experiments import catalogue, reproducing
+from trainers.experiments import catalogue, reproducing, verdicts
 from trainers.wording import with_error
 from zoo.storage import files
 
@@ -12,41 +15,82 @@ One line for each figure and table of the five papers, written from the results'
 `python -m trainers.reproduce --scoreboard`. Numbers are ours ± standard error, with the paper's
 where it gives one; bounds and costs are in nats. Each folder holds `result.json` (command, seeds,
 data, and hardware, time and versions of its last call, which trains only what is missing) and the
-pictures.
+pictures. "Differs" says how the runs differ from the paper's; it is empty where they do not. The
+verdict compares each number of the paper by one rule ([verdicts.md](verdicts.md) has the rule and
+each number), and says which of its conclusions hold.
 """
 NUMBERS = 4  # the most with a number of the paper on a line; the folder has all
 
 
 def write(out="results"):
-    """Writes the scoreboard of the results under `out`.
+    """Writes the scoreboard of the results under `out`, and its verdicts.
 
     Returns:
-        Its path.
+        The path of the scoreboard.
     """
-    lines = [HEAD]
+    lines, details = [HEAD], [f"# Verdicts\n\n{verdicts.__doc__.strip()}\n"]
     for paper in catalogue.papers():
         known = catalogue.items(paper)
         results = {name: reproducing.read(Path(out) / paper / name) for name in known}
+        judged = {name: _judged(known[name], result) for name, result in results.items()}
         done = sum(result is not None for result in results.values())
-        lines += [f"## {paper}: {done} of {len(known)}", ""]
+        lines += [f"## {paper}: {done} of {len(known)}", "", _summary(judged.values()), ""]
         lines += [
-            "| item | what | scale | cut | ours and the paper's |",
-            "|---|---|---|---|---|",
+            "| item | what | scale | differs | verdict | ours and the paper's |",
+            "|---|---|---|---|---|---|",
         ]
-        lines += [_line(known[name], result) for name, result in results.items()]
+        lines += [_line(known[name], result, judged[name]) for name, result in results.items()]
         lines.append("")
+        details += _details(paper, judged)
+    files.atomic_write(Path(out) / "verdicts.md", "\n".join(details))
     path = Path(out) / "README.md"
     files.atomic_write(path, "\n".join(lines))
     return path
 
 
-def _line(item, result):
+def _judged(item, result):
+    """Returns `(rows with their verdicts, claims with theirs)` of an item."""
     if result is None:
-        cells = (item.name, item.title, "not run yet", "", "")
+        return [], []
+    rows = verdicts.of_rows(result["rows"], item.unlike)
+    return rows, [(claim, verdicts.of_claim(claim, result["rows"])) for claim in item.claims]
+
+
+def _summary(judged):
+    """Returns the verdicts of a paper in a sentence."""
+    judged = list(judged)
+    numbers = verdicts.count(verdict for rows, _ in judged for _, verdict in rows)
+    claims = verdicts.count(verdict for _, claims in judged for _, verdict in claims)
+    return (
+        f"Numbers: {numbers or 'none measured'}. Conclusions: {claims or 'none stated as a rule'}."
+    )
+
+
+def _line(item, result, judged):
+    if result is None:
+        cells = (item.name, item.title, "not run yet", "", "", "")
     else:
         link = f"[{item.name}]({item.paper}/{item.name}/)"
-        cells = (link, item.title, result["scale"], result["cut"], _numbers(result))
-    return "| " + " | ".join(_cell(cell) for cell in cells) + " |"
+        words = "; ".join(filter(None, (verdicts.count(v for _, v in part) for part in judged)))
+        cells = (link, item.title, result["scale"], result["cut"], words, _numbers(result))
+    return _row(*cells)
+
+
+def _details(paper, judged):
+    """Returns the lines of a paper in `verdicts.md`."""
+    numbers = [
+        "| item | row | metric | ours | paper | verdict | why |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    conclusions = ["| item | conclusion | verdict | why |", "|---|---|---|---|"]
+    for name, (rows, claims) in judged.items():
+        for row, verdict in rows:
+            ours = with_error(row["ours"], row["stderr"])
+            of = (name, row["name"], row["metric"], ours, f"{row['paper']:g}")
+            numbers.append(_row(*of, verdict.kind, verdict.reason))
+        conclusions += [_row(name, claim.text, v.kind, v.reason) for claim, v in claims]
+    tables = [table for table in (numbers, conclusions) if len(table) > 2]
+    return [f"## {paper}", "", *(line for table in tables for line in (*table, ""))]
 
 
 def _numbers(result):
@@ -59,6 +103,10 @@ def _numbers(result):
     if len(compared) > NUMBERS:
         shown.append(f"{len(compared) - NUMBERS} more")
     return "; ".join(shown) or "the paper's text gives no number"
+
+
+def _row(*cells):
+    return "| " + " | ".join(map(_cell, cells)) + " |"
 
 
 def _cell(text):

@@ -29,6 +29,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 SCALES = ("tiny", "reduced", "full")
+# Ends the name of a row that is the mean over the runs of a setting.
+MEAN_OF_RUNS = ", mean of runs"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,6 +96,9 @@ class Item:
         shows: What the paper concludes from it.
         function: Takes a `Context`, returns an `Outcome`.
         substitute: Data sets that may take the place of one that is absent.
+        unlike: dict metric, or "*" for all, -> `verdicts.Unlike`, where its numbers are not those
+            that the paper prints.
+        claims: Tuple of `verdicts.Claim`, what the paper concludes, as orders of rows.
     """
 
     paper: str
@@ -102,6 +107,8 @@ class Item:
     shows: str
     function: Callable
     substitute: tuple = ()
+    unlike: dict = dataclasses.field(default_factory=dict)
+    claims: tuple = ()
 
 
 class Study:
@@ -119,7 +126,7 @@ class Study:
         self.label, self.keys = label or {}, dict(keys or {})
         self._items = {}
 
-    def item(self, name, title, shows, substitute=(), **options):
+    def item(self, name, title, shows, substitute=(), unlike=None, claims=(), **options):
         """Returns a decorator that makes an item of a function.
 
         Args:
@@ -127,6 +134,8 @@ class Study:
             title: One line.
             shows: What the paper concludes from it, a sentence.
             substitute: Data sets that may take the place of one that is absent.
+            unlike: As `Item.unlike`.
+            claims: As `Item.claims`.
             **options: Handed to the function after its `Context`.
         """
 
@@ -135,7 +144,8 @@ class Study:
                 with figures.style():
                     return function(context, **options)
 
-            self._items[name] = Item(self.paper, name, title, shows, run, tuple(substitute))
+            about = (tuple(substitute), dict(unlike or {}), tuple(claims))
+            self._items[name] = Item(self.paper, name, title, shows, run, *about)
             return function
 
         return decorate

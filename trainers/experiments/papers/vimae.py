@@ -7,6 +7,7 @@ import numpy as np
 from trainers import grids, plots
 from trainers.experiments import figures
 from trainers.experiments.study import Outcome, Study, joined, lazy, row
+from trainers.experiments.verdicts import Unlike
 
 backend = lazy("zoo.backend")
 corruption = lazy("zoo.evaluation.corruption")
@@ -220,6 +221,9 @@ def _shown(run):
     "table1",
     "NLL of generated samples, Omniglot",
     shows="Sharper samples come with informative generators: VIMAE-n has the lowest NLL.",
+    unlike={
+        "generated_nll": Unlike("another estimator: the paper does not define its", order=True)
+    },
 )
 def generated_nll(context):
     """NLL of generated samples by a Parzen density of the training images."""
@@ -314,6 +318,7 @@ def _mean(values):
     "Frechet distance of samples, CelebA and CIFAR10",
     shows="Both VIMAE are alike, and far better than models of the ELBO.",
     substitute=SUBSTITUTES,
+    unlike={"frechet_classifier": Unlike("features of another classifier", order=True)},
 )
 def frechet(context):
     """Frechet distances of generated images, CIFAR10, and CelebA where it is there."""

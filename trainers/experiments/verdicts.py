@@ -1,0 +1,192 @@
+"""Compares a result with its paper by one rule, for all papers alike.
+
+Every row with a number of the paper gets one of four verdicts. The first that applies counts:
+
+1. "not comparable": nothing was measured, or its item says why its numbers mean something else than
+   the paper's: other data, or another estimator.
+2. "agrees": the two numbers differ by at most two standard errors and the paper's rounding. The
+   error is over seeds where a row has several runs. One run has only its error over test examples,
+   which is too small: it leaves out what another seed changes. Such a row agrees too seldom, never
+   too often. The rounding is half a unit of the last decimal that the paper prints in that column.
+3. "order agrees": among the other settings with the same metric and data, which the paper puts
+   above or below this one, none is on the other side by more than two standard errors of the
+   difference, and at least one is on the paper's side by more than that.
+4. "disagrees": all else. There is one exception: if other settings stand in its column and none
+   differs from it by more than two errors, no order was found; the row is "not comparable", and the
+   reason says so.
+
+A number without a standard error counts as exact. What a paper concludes from a figure without
+numbers is a claim of its item: an order of rows. It "holds" if all pairs are in that order by
+more than two standard errors, "fails" if a pair is the other way round by more than that, and is
+"open" else.
+"""
+
+import collections
+import dataclasses
+import math
+
+from trainers.experiments.study import MEAN_OF_RUNS
+
+AGREES, ORDER, DISAGREES, INCOMPARABLE = "agrees", "order agrees", "disagrees", "not comparable"
+KINDS = (AGREES, ORDER, DISAGREES, INCOMPARABLE)
+HOLDS, FAILS, OPEN = "holds", "fails", "open"
+OUTCOMES = (HOLDS, FAILS, OPEN)
+ERRORS = 2  # How many standard errors apart two numbers still agree.
+
+
+@dataclasses.dataclass(frozen=True)
+class Unlike:
+    """Why an item's numbers are not the paper's quantity.
+
+    Attributes:
+        reason: A phrase: "other data: ...".
+        order: Whether their order can be compared all the same.
+    """
+
+    reason: str
+    order: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Claim:
+    """What a paper concludes from an item, as an order of its rows.
+
+    Attributes:
+        text: The conclusion, a sentence.
+        metric: Of the rows that are compared.
+        lower: Names of rows that are below all of `upper`.
+        upper: Names of rows.
+        data: Of the rows; any if empty.
+    """
+
+    text: str
+    metric: str
+    lower: tuple
+    upper: tuple
+    data: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Verdict:
+    """What the rule says of a row or of a claim.
+
+    Attributes:
+        kind: One of `KINDS`, or of `OUTCOMES` for a claim.
+        reason: A phrase.
+    """
+
+    kind: str
+    reason: str = ""
+
+
+def of_rows(rows, unlike=None):
+    """Returns `[(row, Verdict)]` of the rows that have a number of the paper.
+
+    Args:
+        rows: Of a `result.json`.
+        unlike: dict metric, or "*" for all, -> `Unlike`.
+    """
+    unlike = unlike or {}
+    columns = collections.defaultdict(list)
+    for row in rows:
+        if row["paper"] is not None:
+            columns[row["metric"], row["data"]].append(row)
+    judged = {
+        id(row): _verdict(row, column, unlike.get(row["metric"], unlike.get("*")))
+        for column in columns.values()
+        for row in column
+    }
+    return [(row, judged[id(row)]) for row in rows if id(row) in judged]
+
+
+def of_claim(claim, rows):
+    """Returns the `Verdict` of a `Claim` on the rows of a `result.json`.
+
+    Rows of a name that stand several times, as runs of several seeds do, are all compared.
+    """
+    chosen = [
+        row for row in rows if row["metric"] == claim.metric and claim.data in ("", row["data"])
+    ]
+    lower, upper = ([row for row in chosen if row["name"] in n] for n in (claim.lower, claim.upper))
+    names = {row["name"] for row in lower + upper if row["ours"] is not None}
+    if absent := [name for name in (*claim.lower, *claim.upper) if name not in names]:
+        return Verdict(OPEN, f"not measured: {', '.join(absent)}")
+    pairs = [(a, b) for a in lower for b in upper if None not in (a["ours"], b["ours"])]
+    sides = [_side(a, b) for a, b in pairs]
+    wrong = [f"{a['name']} and {b['name']}" for (a, b), side in zip(pairs, sides) if side > 0]
+    if wrong:
+        return Verdict(FAILS, f"the other way round: {'; '.join(dict.fromkeys(wrong))}")
+    even = [f"{a['name']} and {b['name']}" for (a, b), side in zip(pairs, sides) if side == 0]
+    if even:
+        return Verdict(OPEN, f"within {ERRORS} errors: {'; '.join(dict.fromkeys(even))}")
+    return Verdict(HOLDS)
+
+
+def count(verdicts):
+    """Returns verdicts in words: "2 agree, 1 disagrees"; "" for none."""
+    kinds = collections.Counter(verdict.kind for verdict in verdicts)
+    return ", ".join(f"{kinds[k]} {_plural(k, kinds[k])}" for k in KINDS + OUTCOMES if kinds[k])
+
+
+def _plural(kind, number):
+    verb, _, rest = kind.rpartition(" ")
+    if number == 1 or rest in ("comparable", OPEN):
+        return kind
+    return f"{verb} {rest[:-1]}".strip()
+
+
+def _verdict(row, column, unlike):
+    if row["ours"] is None:
+        return Verdict(INCOMPARABLE, row["note"] or "not measured")
+    if unlike and not unlike.order:
+        return Verdict(INCOMPARABLE, unlike.reason)
+    rounding = _rounding(column)
+    allowed = ERRORS * (row["stderr"] or 0) + rounding
+    if not unlike and abs(row["ours"] - row["paper"]) <= allowed * (1 + 1e-9):
+        return Verdict(AGREES, "one run" if len(row["seeds"]) == 1 else "")
+    others = [
+        other
+        for other in column
+        if other["ours"] is not None
+        and _setting(other) != _setting(row)
+        and abs(other["paper"] - row["paper"]) > rounding
+    ]
+    why = unlike.reason if unlike else f"{row['ours'] - row['paper']:+.3g} from the paper's number"
+    if not others:
+        return Verdict(INCOMPARABLE if unlike else DISAGREES, why)
+    return _order(row, others, why)
+
+
+def _order(row, others, why):
+    """Returns the verdict by the order of a row among other settings of its column."""
+    sides = [_side(row, other) * _sign(row["paper"] - other["paper"]) for other in others]
+    against = [other["name"] for other, side in zip(others, sides) if side < 0]
+    if against:
+        return Verdict(
+            DISAGREES, f"{why}; on the other side of {', '.join(dict.fromkeys(against))}"
+        )
+    if any(side > 0 for side in sides):
+        return Verdict(ORDER, why)
+    return Verdict(INCOMPARABLE, f"{why}; no other row differs by more than {ERRORS} errors")
+
+
+def _setting(row):
+    """Returns what was run: the runs of several seeds, and their mean, are of one setting."""
+    return row["name"].removesuffix(MEAN_OF_RUNS)
+
+
+def _sign(number):
+    return int(math.copysign(1, number))
+
+
+def _side(row, other):
+    """Returns -1, 0 or 1: below, within the errors of, or above another row."""
+    difference = row["ours"] - other["ours"]
+    error = math.hypot(row["stderr"] or 0, other["stderr"] or 0)
+    return 0 if abs(difference) <= ERRORS * error else _sign(difference)
+
+
+def _rounding(column):
+    """Returns half a unit of the last decimal of the paper's numbers of a column."""
+    decimals = [len(f"{row['paper']:.6g}".partition(".")[2]) for row in column]
+    return 0.5 * 10.0 ** -max(decimals)
