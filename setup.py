@@ -1,10 +1,14 @@
-"""Packaging: `pip install elbo-zoo` is light; `elbo-zoo[train]` adds TensorFlow and Keras."""
+"""What `pyproject.toml` cannot say: requirements with reasons, and what a wheel holds.
+
+`pip install elbo-zoo` is light; `elbo-zoo[train]` adds TensorFlow and Keras.
+"""
 
 import sys
 from pathlib import Path
 
 from setuptools import find_packages, setup
 from setuptools.command.build_py import build_py
+from setuptools.command.editable_wheel import editable_wheel
 
 ROOT = Path(__file__).resolve().parent
 
@@ -48,14 +52,31 @@ TEST = [
     "pytest>=8",
     "pytest-xdist>=3.8",
     "ruff>=0.15",
+    "setuptools>=77",  # Tests build distributions; earlier ones know no licence expression.
     *JAX,
     *WDS,
     *HF,
 ]
 
 
+# Top-level folders of the repository that a wheel has in `zoo/_commands`, so that it takes none of
+# these names from the user's code; see `zoo/commands.py`.
+TOOLS = ("trainers", "export", "configs")
+PACKAGES = find_packages(include=[f"{name}*" for name in ("zoo", *TOOLS)])
+PACKAGE_DATA = {
+    "zoo": ["py.typed", "*.pyi"],
+    "export.runtimes": ["*.cjs"],
+    "export.explorer": ["page/*"],
+}
+
+
+def in_wheel(name):
+    """Returns the name that a package of the repository has in a wheel."""
+    return f"zoo._commands.{name}" if name.partition(".")[0] in TOOLS else name
+
+
 class BuildWithArtifacts(build_py):
-    """Puts the artifacts that are small enough into the package, and an index of the others.
+    """Puts the example model into the package, and an index of the others.
 
     An editable install needs neither: it reads `artifacts/` where it is.
     """
@@ -69,20 +90,25 @@ class BuildWithArtifacts(build_py):
             shipping.ship(ROOT / "artifacts", Path(self.build_lib) / "zoo" / "artifacts")
 
 
+class EditableAsInRepository(editable_wheel):
+    """Installs the packages under the names that they have in the repository."""
+
+    def run(self):
+        self.distribution.packages = PACKAGES
+        self.distribution.package_dir = {}
+        self.distribution.package_data = PACKAGE_DATA
+        super().run()
+
+
 setup(
-    name="elbo-zoo",
-    version="0.1.0.dev0",
-    description="Variational autoencoders that repair the ELBO: Keras 3 models, trainers, ONNX.",
-    long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
-    long_description_content_type="text/markdown",
-    license="Apache-2.0",
-    license_files=["LICENSE"],
-    python_requires=">=3.11",
-    packages=find_packages(include=["zoo*", "trainers*", "export*", "configs*"]),
-    package_data={"export.runtimes": ["*.cjs"], "export.explorer": ["page/*"]},
-    cmdclass={"build_py": BuildWithArtifacts},
+    packages=[in_wheel(name) for name in PACKAGES],
+    package_dir={in_wheel(name): name for name in TOOLS},
+    include_package_data=False,  # `package_data` says it all; MANIFEST.in is for sources.
+    package_data={in_wheel(name): patterns for name, patterns in PACKAGE_DATA.items()},
+    cmdclass={"build_py": BuildWithArtifacts, "editable_wheel": EditableAsInRepository},
     install_requires=LIGHT,
     extras_require={
+        "models": ["elbo-zoo-models"],  # Distributions that `export.package` writes.
         "sklearn": ["scikit-learn>=1.6"],
         "images": IMAGES,
         "wds": WDS,

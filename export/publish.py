@@ -14,7 +14,7 @@ import zoo
 from export import float16, readme, verify
 from export.report import TOLERANCE, relative_error
 from trainers import run_lock, scripts
-from zoo import releases
+from zoo import commands, releases
 from zoo.releases import card as cards
 from zoo.storage import files
 from zoo.storage.arrays import read_npz
@@ -265,7 +265,8 @@ def main(argv):
     with_graphs = (options.saved_model, options.probability)
     how = (*with_graphs, options.storage, options.licence)
     out = publish(options.workdir, options.name, options.out, *how)
-    print(f"published {options.name}: {out}\ncheck it anywhere: python -m export.verify {out}")
+    print(f"published {options.name}: {out}")
+    print(commands.spelled(f"check it anywhere: python -m export.verify {out}"))
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import sys
 import traceback
 
 from trainers import stopping
+from zoo import commands
 from zoo.storage.escape import printable
 
 PACKAGES = ("zoo", "trainers", "export", "configs", "benchmarks")
@@ -40,7 +41,7 @@ def reported(main):
             line = explain(error)
             if line is None:
                 raise
-            print(f"error: {printable(line)}", file=sys.stderr)
+            print(f"error: {printable(commands.spelled(line))}", file=sys.stderr)
             return 2 if isinstance(error, UsageError) else 1
 
     return call

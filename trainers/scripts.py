@@ -13,12 +13,15 @@ from pathlib import Path
 
 from trainers.errors import PACKAGES, UsageError, needs, one_line, reported
 from trainers.starting import prepare_tensorflow, start_tensorflow
+from zoo import commands
 from zoo.registry import nearest
 from zoo.storage.escape import printable
 
 __all__ = ["UsageError", "needs", "prepare_tensorflow", "reported", "start_tensorflow"]
 
 ROOT = Path(__file__).resolve().parents[1]
+# Folders of this project. An installed wheel has `trainers` and `export` in a folder of `zoo`.
+_OURS = (*(ROOT / name for name in PACKAGES), Path(commands.__file__).resolve().parent)
 HELP = ("-h", "-help", "--help", "-helpshort", "--helpshort")
 
 
@@ -41,6 +44,8 @@ def run(main, required=()):
     @reported
     def parse(argv):
         if any(argument in HELP for argument in argv[1:]):
+            main_module = sys.modules["__main__"]
+            main_module.__doc__ = commands.spelled(main_module.__doc__ or "")
             app.usage(shorthelp=True, writeto_stdout=True)
             _print_config_keys(argv)
             sys.exit(0)
@@ -50,7 +55,7 @@ def run(main, required=()):
             raise UsageError(one_line(error)) from error
         missing = [f"--{name}" for name in required if flags.FLAGS[name].value is None]
         if missing:
-            example = _example(sys.modules["__main__"].__doc__)
+            example = commands.spelled(_example(sys.modules["__main__"].__doc__))
             raise UsageError(f"Expected {' and '.join(missing)}. Example: {example}")
         if len(rest) > 1:
             raise UsageError(f"Expected flags only. Received: {' '.join(rest[1:])}")
@@ -96,7 +101,7 @@ def _plain_formatter():
 def is_shown(record):
     """Returns whether a log record is shown: a library's information is not, its warnings are."""
     package = Path(record.pathname).parent
-    is_ours = any(package.is_relative_to(ROOT / name) for name in PACKAGES)
+    is_ours = any(package.is_relative_to(path) for path in _OURS)
     return is_ours or record.levelno > logging.INFO
 
 
@@ -111,9 +116,9 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, doc):
         example = _example(doc)
         super().__init__(
-            prog=" ".join(example.split()[:3]),
+            prog=commands.spelled(" ".join(example.split()[:3])),
             description=doc.partition("\n")[0],
-            epilog=f"example: {example}",
+            epilog=commands.spelled(f"example: {example}"),
         )
 
     def parse_known_args(self, args=None, namespace=None):

@@ -50,7 +50,7 @@ _NEEDS = {
     "zoo.releases": (),
     "zoo.light.runtime": (),
 }
-__version__ = "0.1.0.dev0"
+__version__ = "0.1.0"
 
 
 def __getattr__(name):

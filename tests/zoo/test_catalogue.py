@@ -2,13 +2,11 @@
 
 import email.message
 import io
-import os
 import shutil
 import subprocess
 import sys
 import types
 import urllib.error
-import zipfile
 from pathlib import Path
 
 import light_artifact
@@ -114,39 +112,36 @@ def test_a_list_prints_as_a_table(artifacts):
 # Wheels.
 
 
-def test_what_ships_is_chosen_smallest_first(artifacts, monkeypatch):
-    sizes = {row["name"]: row["bytes"] for row in zoo.list_models()}
-    assert sizes["a"] < sizes["b"] < sizes["c"]
-    assert shipping.choose(artifacts) == (["a", "b", "c"], [])
-    monkeypatch.setattr(shipping, "LARGEST_EACH", sizes["b"])
-    assert shipping.choose(artifacts) == (["a", "b"], ["c"])
-    monkeypatch.setattr(shipping, "LARGEST_SUM", sizes["a"])
-    assert shipping.choose(artifacts) == (["a"], ["b", "c"])
-
-
 @pytest.fixture
 def shipped(artifacts, tmp_path, monkeypatch):
-    """What a wheel holds where `c` is too large."""
-    monkeypatch.setattr(shipping, "LARGEST_EACH", zoo.list_models()[1]["bytes"])
+    """What a wheel holds whose example is `a`."""
+    monkeypatch.setattr(shipping, "EXAMPLE", "a")
     out = tmp_path / "site" / "zoo" / "artifacts"
     (out / "old").mkdir(parents=True)
     written = shipping.ship(artifacts, out)
     found = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
     assert found == set(written) and "index.json" in found and "a/encoder.onnx" in found
-    assert not any(name.startswith(("c/", "old")) for name in found)
+    assert not any(name.startswith(("b/", "c/", "old")) for name in found)
     monkeypatch.setenv("ELBO_ZOO_ARTIFACTS", str(out))
     return out
 
 
+def test_the_example_is_a_small_released_model_of_the_readme():
+    model = {row["name"]: row for row in zoo.list_models()}[shipping.EXAMPLE]
+    assert model["bytes"] < 1_200_000
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert f'load_encoder("{shipping.EXAMPLE}")' in text
+
+
 def test_an_installed_wheel_lists_all_and_loads_what_it_holds(shipped):
     assert names() == ["a", "b", "c"] and names(latent_dim=9) == ["c"]
-    assert [row["folder"] is None for row in zoo.list_models()] == [False, False, True]
+    assert [row["folder"] is None for row in zoo.list_models()] == [False, True, True]
     assert zoo.list_models()[2]["image_shape"] == (8, 6, 1)
-    assert features("b") == (2, 5)
+    assert features("a") == (2, 2)
 
 
 def test_a_model_that_a_wheel_lacks_comes_from_a_folder(shipped, artifacts, monkeypatch):
-    text = "too large for this installation: set ELBO_ZOO_MIRROR .*Received: 'c'"
+    text = "not part of this installation: install elbo-zoo-models, set ELBO_ZOO.*Received: 'c'"
     with pytest.raises(FileNotFoundError, match=text):
         features("c")
     monkeypatch.setenv("ELBO_ZOO_MIRROR", f"{artifacts}/")
@@ -156,7 +151,23 @@ def test_a_model_that_a_wheel_lacks_comes_from_a_folder(shipped, artifacts, monk
         features("c")
 
 
-def test_nothing_damaged_ships(artifacts, tmp_path):
+def test_a_model_that_a_wheel_lacks_comes_from_distributions(
+    shipped, artifacts, tmp_path, monkeypatch
+):
+    for name in ("b", "c"):  # two distributions in two folders of Python's path
+        shipping.copy(artifacts, [name], tmp_path / f"site-{name}" / shipping.MODELS)
+        monkeypatch.syspath_prepend(tmp_path / f"site-{name}")
+    assert features("c") == (2, 9) and names() == ["a", "b", "c"]
+    assert zoo.list_models()[1]["folder"] == str(tmp_path / "site-b" / shipping.MODELS / "b")
+    # A clone has all models and looks nowhere else.
+    monkeypatch.setenv("ELBO_ZOO_ARTIFACTS", str(artifacts))
+    assert [row["folder"] for row in zoo.list_models()] == [str(artifacts / n) for n in "abc"]
+    shutil.rmtree(artifacts / "b")
+    assert names() == ["a", "c"]
+
+
+def test_nothing_damaged_ships(artifacts, tmp_path, monkeypatch):
+    monkeypatch.setattr(shipping, "EXAMPLE", "b")
     path = artifacts / "b" / "encoder.onnx"
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(ValueError, match="encoder.onnx is not the file that was published"):
@@ -174,39 +185,16 @@ def test_inside_the_package_comes_before_beside_it(monkeypatch, tmp_path):
     assert catalogue.artifacts_folder() == tmp_path / "zoo" / "artifacts"
 
 
-def test_a_source_distribution_holds_the_models(tmp_path):
+def test_a_source_distribution_holds_the_example_and_all_cards(tmp_path):
     command = [sys.executable, "setup.py", "-q", "egg_info", "--egg-base", str(tmp_path)]
     subprocess.run(command, check=True, cwd=ROOT, capture_output=True)
     (listed,) = tmp_path.glob("*.egg-info/SOURCES.txt")
     names = set(listed.read_text().splitlines())
     cards = {path.relative_to(ROOT).as_posix() for path in ROOT.glob("artifacts/*/card.json")}
     assert cards and cards < names
+    example = {p.relative_to(ROOT).as_posix() for p in ROOT.glob(f"artifacts/{shipping.EXAMPLE}/*")}
+    assert {name for name in names if name.startswith("artifacts/")} == cards | example
     assert {"export/runtimes/node.cjs", "export/explorer/page/index.html", "README.md"} <= names
-
-
-@pytest.mark.slow
-def test_a_wheel_of_a_source_distribution_finds_its_models_by_name(tmp_path):
-    source = tmp_path / "source"  # `build/` is left in it
-    left_out = shutil.ignore_patterns(".git", "build", "*.egg-info", "results")
-    shutil.copytree(ROOT, source, ignore=left_out)
-    command = [sys.executable, "setup.py", "-q", "sdist", "--dist-dir", str(tmp_path)]
-    subprocess.run(command, check=True, cwd=source)
-    (packed,) = tmp_path.glob("*.tar.gz")
-    command = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation"]
-    subprocess.run([*command, "-w", str(tmp_path), str(packed)], check=True, cwd=tmp_path)
-    (wheel,) = tmp_path.glob("*.whl")
-    with zipfile.ZipFile(wheel) as packed:
-        packed.extractall(tmp_path / "site")
-    code = (
-        "import zoo, numpy; print(zoo.__file__); print(zoo.list_models()); "
-        "print(zoo.load_encoder('bilbo-mnist-z2').features(numpy.zeros((28, 28), 'u1')).shape)"
-    )
-    environment = {**os.environ, "PYTHONPATH": str(tmp_path / "site")}
-    done = subprocess.run(
-        [sys.executable, "-c", code], env=environment, cwd=tmp_path, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith(str(tmp_path / "site")) and "(1, 2)" in done.stdout
 
 
 # Folders and addresses.

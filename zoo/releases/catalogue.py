@@ -1,6 +1,7 @@
 """From what a user says (a name, a folder, a URL) to an artifact's folder."""
 
 import fnmatch
+import importlib.util
 import math
 import os
 import warnings
@@ -16,6 +17,10 @@ PAPERS = ("bilbo", "broken_elbo", "infovae", "mu_vae", "vimae")
 
 # Released models that are fetched on first use: name -> {"url": ..., "sha256": ... of the archive}.
 RELEASES = {}
+HOW_TO_GET = (
+    "Install elbo-zoo-models, or set ELBO_ZOO_MIRROR to the https address or the folder that has "
+    "NAME/ (docs/install.md)."
+)
 
 
 def artifacts_folder():
@@ -28,6 +33,19 @@ def artifacts_folder():
     inside, beside = package / "artifacts", package.parent / "artifacts"
     chosen = inside if (inside / shipping.INDEX).is_file() else beside
     return Path(os.environ.get("ELBO_ZOO_ARTIFACTS") or chosen)
+
+
+def folders():
+    """Returns the folders of named artifacts in the order of search.
+
+    The first is `artifacts_folder()`. Where that of a wheel does not hold all models, the installed
+    distributions of models follow.
+    """
+    own = artifacts_folder()
+    if not (own / shipping.INDEX).is_file():
+        return [own]
+    models = importlib.util.find_spec(shipping.MODELS)
+    return [own, *map(Path, models.submodule_search_locations or () if models else ())]
 
 
 def names():
@@ -44,7 +62,7 @@ def resolve(model):
       its card's), which is fetched once and then read from the cache;
     - `hf://OWNER/NAME[@REVISION][#sha256=HEX]`, which `huggingface_hub` fetches;
     - a path, `#sha256=HEX` of its card after it or not;
-    - a name: under `artifacts/`, or in `RELEASES`;
+    - a name: under `artifacts/`, in an installed distribution of models, or in `RELEASES`;
     - a folder of that name here;
     - a name that a wheel lists and does not hold: below ELBO_ZOO_MIRROR, an https address or a
       folder that has NAME/.
@@ -102,9 +120,9 @@ def _downloaded(address):
 
 
 def _named(name):
-    local = artifacts_folder() / name
-    if (local / cards.CARD).is_file():
-        return local, None
+    for folder in folders():
+        if (folder / name / cards.CARD).is_file():
+            return folder / name, None
     if name in RELEASES:
         return _downloaded(f"{RELEASES[name]['url']}#sha256={RELEASES[name]['sha256']}")
     if (Path(name) / cards.CARD).is_file():
@@ -119,13 +137,14 @@ def _named(name):
 
 
 def _mirrored(name, sha256):
-    """Returns the folder of a released model that is too large for a wheel, and its card's hash."""
+    """Returns the folder of a released model that a wheel does not hold, and its card's hash."""
     mirror = os.environ.get("ELBO_ZOO_MIRROR", "").rstrip("/")
     if not mirror:
         raise FileNotFoundError(
-            f"The model {name!r} is released, and too large for this installation: set "
-            f"ELBO_ZOO_MIRROR to the https address or the folder that has {name}/, or give that "
-            f"address or folder in place of the name, with #sha256={sha256}. Received: {name!r}"
+            f"The model {name!r} is released, and not part of this installation: install "
+            f"elbo-zoo-models, set ELBO_ZOO_MIRROR to the https address or the folder that has "
+            f"{name}/, or give that address or folder in place of the name, with "
+            f"#sha256={sha256} (docs/install.md). Received: {name!r}"
         )
     if "://" in mirror:
         return _downloaded(f"{mirror}/{name}/#sha256={sha256}")
@@ -260,7 +279,9 @@ def _folder(path):
 
 
 def _local_folders():
-    folder = artifacts_folder()
-    if not folder.is_dir():
-        return []
-    return sorted(child for child in folder.iterdir() if (child / cards.CARD).is_file())
+    """Returns the folders of the artifacts at hand, sorted by name; the first of a name counts."""
+    local = {}
+    for folder in folders():
+        for card in sorted(folder.glob(f"*/{cards.CARD}")):
+            local.setdefault(card.parent.name, card.parent)
+    return [local[name] for name in sorted(local)]

@@ -1,6 +1,8 @@
-"""Which artifacts an installed wheel holds, and the index of those that it does not.
+"""Which artifacts a distribution of the zoo holds, and the index of all others.
 
-Needs the standard library alone: `setup.py` calls it where nothing is installed yet.
+The wheel of `elbo-zoo` has one model, with which the first example runs, and an index. The models
+are distributions of their own, one a paper: `export.package` writes them. Needs the standard
+library alone: `setup.py` calls it where nothing is installed yet.
 """
 
 import shutil
@@ -28,26 +30,46 @@ ENTRY = schema.Keys(  # of a model in the index
         ),
     }
 )
-# The rule: smallest first, each at most 8 MB, so that every paper has a model there, and 95 MB in
-# all, a wheel of 80 MB: the Python package index takes 100 MB in one file.
-LARGEST_EACH = 8_000_000
-LARGEST_SUM = 95_000_000
+EXAMPLE = "vimae-mnist-z8-l"  # of the README's first lines; about 1 MB
+# The folder of Python's path that the distributions of models share.
+MODELS = "elbo_zoo_models"
 
 
-def choose(folder):
-    """Returns the names of the artifacts in `folder` that ship, and of those that do not."""
-    paths = [path for path in sorted(Path(folder).iterdir()) if (path / cards.CARD).is_file()]
-    sizes = {path.name: summary.summarise(cards.read_card(path))["bytes"] for path in paths}
-    shipped, total = [], 0
-    for name in sorted(sizes, key=lambda name: (sizes[name], name)):
-        if sizes[name] <= LARGEST_EACH and total + sizes[name] <= LARGEST_SUM:
-            shipped.append(name)
-            total += sizes[name]
-    return sorted(shipped), sorted(set(sizes) - set(shipped))
+def names(folder) -> list[str]:
+    """Returns the names of the artifacts in `folder`, sorted."""
+    return sorted(path.parent.name for path in Path(folder).glob(f"*/{cards.CARD}"))
 
 
-def ship(folder, out):
-    """Copies the artifacts that ship to `out`, with an index of the others.
+def copy(folder, names, out) -> list[str]:
+    """Copies artifacts to `out`, each file checked against its card.
+
+    Args:
+        folder: The repository's `artifacts/`.
+        names: Of the artifacts.
+        out: A folder, made if absent.
+
+    Returns:
+        The paths written, relative to `out`.
+
+    Raises:
+        ValueError: If a file is not what its card says: nothing unverified ships.
+    """
+    folder, out = Path(folder), Path(out)
+    written = []
+    for name in names:
+        card = cards.read_card(folder / name)
+        for file in (cards.CARD, *card["files"]):
+            if file != cards.CARD:
+                cards.check_file(folder / name, card, file)
+            target = out / name / file
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(folder / name / file, target)
+            written.append(f"{name}/{file}")
+    return written
+
+
+def ship(folder, out) -> list[str]:
+    """Copies the example model to `out`, with an index of the others.
 
     `index.json` maps a name to the SHA-256 of its card, which has those of all its files, and to
     its line in `zoo.list_models`.
@@ -63,25 +85,17 @@ def ship(folder, out):
         ValueError: If a file is not what its card says: nothing unverified ships.
     """
     folder, out = Path(folder), Path(out)
-    shipped, others = choose(folder)
     if out.exists():
         shutil.rmtree(out)
-    written = []
-    for name in shipped:
-        card = cards.read_card(folder / name)
-        for file in (cards.CARD, *card["files"]):
-            if file != cards.CARD:
-                cards.check_file(folder / name, card, file)
-            target = out / name / file
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(folder / name / file, target)
-            written.append(f"{name}/{file}")
+    shipped = [name for name in names(folder) if name == EXAMPLE]
+    written = copy(folder, shipped, out)
     index = {
         name: {
             "sha256": files.sha256(folder / name / cards.CARD),
             "summary": summary.summarise(cards.read_card(folder / name)),
         }
-        for name in others
+        for name in names(folder)
+        if name not in shipped
     }
     files.write_json(out / INDEX, index)
     return [*written, INDEX]
