@@ -46,6 +46,13 @@ HF = ["datasets>=4.2", "pyarrow>=21", "pillow>=10"]
 BROWSER = ["websocket-client>=1.7"]
 # Earlier ones register protobufs that TensorFlow 2.20 registers too, and abort.
 JAX = ["jax>=0.4.36"]
+# Builds the documentation as a site: `mkdocs build --strict`.
+DOCS = [
+    "latex2mathml>=3.77",
+    "mkdocs>=1.6,<2",
+    "mkdocs-material>=9.6",
+    "mkdocstrings[python]>=0.30",
+]
 TEST = [
     "hypothesis>=6.100",
     "pandas>=2.2",
@@ -116,6 +123,7 @@ setup(
         "train": TRAIN,
         "jax": JAX,
         "browser": BROWSER,
+        "docs": DOCS,
         "test": TEST,
     },
 )

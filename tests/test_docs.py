@@ -1,4 +1,4 @@
-"""The examples of docs/runtimes.md give the encoder's numbers; the README's Python runs."""
+"""The examples of docs/runtimes.md give the encoder's numbers; Python of the guides runs."""
 
 import json
 import os
@@ -16,11 +16,15 @@ from export.runtimes import node
 ROOT = pathlib.Path(__file__).parents[1]
 FOLDER = ROOT / "artifacts" / "bilbo-mnist-z2"
 TEXT = (ROOT / "docs" / "runtimes.md").read_text(encoding="utf-8")
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-# In the README: what a test cannot wait for, and what commands before it would have made.
+# The pages whose Python runs, one after the other, as a reader would type it.
+PAGES = ("README.md", "docs/index.md", "docs/features.md", "docs/densities.md", "docs/parts.md")
+# On these pages: what a test cannot wait for, and what commands before it would have made.
 SHORTER = {
     '"/tmp/quickstart/artifact"': '"bilbo-mnist-z2"',
     "epochs=10": "epochs=1",
+    "Encoder(64), zoo.GatedDeconvDecoder(64)": (
+        "Encoder(64, depth=2), zoo.GatedDeconvDecoder(64, depth=2)"
+    ),
     '-mnist-z8-l"]}': '-mnist-z8-l"]}, cv=2',
     "num_samples=100": "num_samples=2",
     "model.sample(16)": "model.sample(2)",
@@ -55,15 +59,20 @@ def test_python(number, capsys):
     check(capsys.readouterr().out)
 
 
-def test_python_of_the_readme(tmp_path, rng):
-    code = "".join(blocks("python", README))
+def test_python_of_the_readme_and_the_guides(tmp_path, rng):
+    texts = [(ROOT / page).read_text(encoding="utf-8") for page in PAGES]
+    code = "".join(block for text in texts for block in blocks("python", text))
     for old, new in SHORTER.items():
         assert old in code
         code = code.replace(old, new)
     images = rng.random((6, 28, 28, 1), np.float32)
     known = {"images": images, "labels": np.array([0, 1] * 3), "FILE": str(tmp_path / "m.keras")}
     exec(code, known)
-    assert known["z"].shape == (6, 8) and known["search"].best_score_ >= 0
+    assert (
+        known["z"].shape == (6, 8)
+        and known["block"].shape == (6, 8)
+        and known["search"].best_score_ >= 0
+    )
     assert (tmp_path / "m.keras").is_file()
     model = zoo.VAE(known["MyEncoder"](2), zoo.MLPDecoder(2))
     assert model.encode(images)["loc"].shape == (6, 2)
