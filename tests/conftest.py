@@ -5,6 +5,7 @@ import os
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
+import gc
 import pathlib
 import secrets
 import shutil
@@ -42,6 +43,13 @@ LONG_FILES = ("test_jax.py", "test_configs.py", "test_autoregressive.py", "test_
 
 def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: item.path.name not in LONG_FILES)
+
+
+def pytest_collection_finish(session):
+    """Takes what was imported out of the rounds of the garbage collector, which tracing causes."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 10, 10)
 
 
 @pytest.hookimpl(optionalhook=True)
