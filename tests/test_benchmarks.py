@@ -134,17 +134,22 @@ def test_a_contender_that_fails_is_named(capfd):
 
 
 def test_the_process_of_a_contender_runs_the_steps_that_fit_in_its_turn(tmp_path, monkeypatch):
-    (tmp_path / "sleeper.py").write_text(
-        "import time\ndef make():\n    return lambda steps: time.sleep(0.01 * steps)\n"
+    # Steps alone move this clock: by a hundredth of a second each, later by a fiftieth.
+    (tmp_path / "stepper.py").write_text(
+        "import time\n"
+        "lengths, now = [0.01] * 4, [0.0]\n"
+        "time.perf_counter = lambda: now[0]\n"
+        "def run(steps):\n    now[0] += steps * (lengths.pop() if lengths else 0.02)\n"
+        "def make():\n    return run\n"
     )
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{Path(__file__).resolve().parents[1]}")
-    contender = rounds.Contender("sleeper", "sleeper")
-    contender.wait()
-    turn = contender.round(0.2)
+    contender = rounds.Contender("stepper", "stepper")
+    assert contender.wait() == pytest.approx(0.01)
+    turns = [contender.round(0.2) for _ in range(3)]
     contender.close()
-    assert 5 <= turn["steps"] <= 20
-    assert turn["seconds"] == pytest.approx(0.01 * turn["steps"], rel=0.5)
-    assert turn["processor_seconds"] < turn["seconds"]
+    assert [turn["steps"] for turn in turns] == [20, 20, 10]
+    assert [turn["seconds"] for turn in turns] == pytest.approx([0.2, 0.4, 0.2])
+    assert all(turn["processor_seconds"] < turn["seconds"] for turn in turns)
 
 
 @pytest.mark.parametrize(

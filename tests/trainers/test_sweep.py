@@ -248,14 +248,23 @@ def test_a_killed_child_is_a_failed_run_and_can_be_tried_again(tmp_path, monkeyp
 
 
 def test_processes_get_the_threads_and_run_side_by_side(tmp_path, monkeypatch):
+    folder = tmp_path / "begun"
+    folder.mkdir()
+    # Each waits for all others to have begun, which those that run one after another never have.
     code = (
-        "import os, time; print('threads', [os.environ[n] for n in "
-        "('TF_NUM_INTRAOP_THREADS', 'TF_NUM_INTEROP_THREADS', 'OMP_NUM_THREADS')]); time.sleep(1)"
+        "import os, sys, time; print('threads', [os.environ[n] for n in "
+        "('TF_NUM_INTRAOP_THREADS', 'TF_NUM_INTEROP_THREADS', 'OMP_NUM_THREADS')])\n"
+        f"folder = {str(folder)!r}\n"
+        "open(os.path.join(folder, str(os.getpid())), 'w').close()\n"
+        "for _ in range(3000):\n"
+        "    if len(os.listdir(folder)) == 4: sys.exit()\n"
+        "    time.sleep(0.01)\n"
+        "sys.exit('alone')"
     )
     _fakes(tmp_path, monkeypatch, [code] * 4)
-    start = time.monotonic()
-    running.sweep("", tmp_path, "", jobs=4, threads=3, say=lambda line: None)
-    assert time.monotonic() - start < 3.5  # one after another they would take four
+    said = []
+    running.sweep("", tmp_path, "", jobs=4, threads=3, say=said.append)
+    assert sum(" finished in " in line for line in said) == 4, said
     assert "threads ['3', '3', '3']" in records.log_path(tmp_path, "seed=2").read_text()
 
 

