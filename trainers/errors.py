@@ -15,7 +15,10 @@ from zoo.storage.escape import printable
 
 PACKAGES = ("zoo", "trainers", "export", "configs", "benchmarks")
 # Package -> the extra of `pip install` that brings it; "train" brings all others.
-EXTRAS = {"jax": "train,jax", "sklearn": "sklearn", "PIL": "images", "tqdm": "images"}
+EXTRAS = {
+    **{"jax": "train,jax", "sklearn": "sklearn", "PIL": "images", "tqdm": "images"},
+    **{name: f"train,{name}" for name in ("ray", "optuna", "mlflow", "wandb")},
+}
 
 
 class UsageError(ValueError):

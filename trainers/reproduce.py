@@ -10,6 +10,8 @@ from trainers import scripts
 with scripts.needs(__name__):
     from absl import flags
 
+    from trainers.executors import command
+
 scripts.prepare_tensorflow()
 
 LIST = flags.DEFINE_boolean("list", False, "List every paper's items.")
@@ -28,6 +30,7 @@ REPEATS = flags.DEFINE_integer(
     "repeats", None, "Most runs of a setting that differ in seed alone; all of them by default."
 )
 RETRY_FAILED = flags.DEFINE_bool("retry_failed", False, "Go on with runs that failed.")
+command.define_flags()
 OVERWRITE = flags.DEFINE_boolean("overwrite", False, "Replace a result of a larger scale.")
 
 
@@ -47,20 +50,22 @@ def main(argv):
         scripts.start_tensorflow()
         from trainers.experiments import reproducing
 
-        result = reproducing.reproduce(
-            PAPER.value,
-            ITEM.value,
-            WORKDIR.value,
-            scale=SCALE.value,
-            out=OUT.value,
-            runs=RUNS.value,
-            seed=SEED.value,
-            overwrite=OVERWRITE.value,
-            progress=scripts.is_terminal(),
-            substitute=SUBSTITUTE.value,
-            retry_failed=RETRY_FAILED.value,
-            repeats=REPEATS.value,
-        )
+        with command.from_flags() as executor:
+            result = reproducing.reproduce(
+                PAPER.value,
+                ITEM.value,
+                WORKDIR.value,
+                scale=SCALE.value,
+                out=OUT.value,
+                runs=RUNS.value,
+                seed=SEED.value,
+                overwrite=OVERWRITE.value,
+                progress=scripts.is_terminal(),
+                substitute=SUBSTITUTE.value,
+                retry_failed=RETRY_FAILED.value,
+                repeats=REPEATS.value,
+                executor=executor,
+            )
         print(reproducing.table(result))
 
 

@@ -32,19 +32,29 @@ def prepare_tensorflow():
         os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 
-def start_tensorflow():
+_state = {"is_without_devices": False}
+
+
+def start_tensorflow(find_devices=True):
     """Imports TensorFlow and finds the devices, without the lines that it writes meanwhile.
 
     TF_CPP_MIN_LOG_LEVEL=0 or 1 shows them. Errors are never left out, and what a crash writes is
     shown too. Where TensorFlow is imported already, nothing is done.
+
+    Args:
+        find_devices: False leaves the devices to a later call, for a process that forks others: a
+            GPU that one process has opened does not work in its forks.
     """
     prepare_tensorflow()
-    if "tensorflow" in sys.modules:
+    if "tensorflow" in sys.modules and not (_state["is_without_devices"] and find_devices):
         return
+    _state["is_without_devices"] = not find_devices
     with _without_noise():
         import keras
         import tensorflow as tf
 
+        if not find_devices:
+            return
         if keras.backend.backend() == "tensorflow":
             tf.config.list_physical_devices()
         else:  # reads data alone, and leaves the GPU's memory to the other framework

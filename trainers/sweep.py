@@ -1,7 +1,9 @@
-"""Trains a grid of runs, each in a process of its own; the same command again resumes it.
+"""Trains a grid of runs, here or on a Ray cluster; the same command again resumes it.
 
 python -m trainers.sweep --config=configs/broken_elbo/mnist.py --workdir=/tmp/sweep \
     --grid="family=---,-+v;objective.beta=0.1,1.0;seed=0,1" --config.train.epochs=5
+
+`--executor=ray --ray_address=auto --gpus=1` trains them on the nodes of a cluster.
 """
 
 import os
@@ -13,6 +15,7 @@ with scripts.needs(__name__):
     from absl import flags
 
     from trainers import overrides
+    from trainers.executors import command
 
 scripts.prepare_tensorflow()
 
@@ -25,12 +28,11 @@ WORKDIR = scripts.define_path("workdir", None, "The sweep's folder, made if abse
 GRID = flags.DEFINE_string(
     "grid", "", "'key=value,value;key=value': config keys, and `family`, the config's argument."
 )
-JOBS = flags.DEFINE_integer("jobs", 2, "Runs side by side.")
-THREADS = flags.DEFINE_integer("threads", 0, "Threads of each run; 0 shares the cores.")
 RETRY_FAILED = flags.DEFINE_bool("retry_failed", False, "Go on with runs that failed.")
 NUMBERS = scripts.define_path(
     "numbers", None, "Only add what finished runs measured to runs.csv and history.csv there."
 )
+command.define_flags()
 PLOT_ONLY = flags.DEFINE_bool("plot_only", False, "Only write the ledger and its pictures anew.")
 
 
@@ -60,17 +62,16 @@ def run():
 
     holder = flags.FLAGS["config"]
     changes = [f"--config.{key}={value}" for key, value in holder.override_values.items()]
-    records = running.sweep(
-        holder.config_filename,
-        WORKDIR.value,
-        GRID.value,
-        overrides=changes,
-        jobs=JOBS.value,
-        threads=THREADS.value,
-        retry_failed=RETRY_FAILED.value,
-        environment=ENVIRONMENT,
-        say=lambda line: print(line, flush=True),
-    )
+    with command.from_flags(ENVIRONMENT) as executor:
+        records = running.sweep(
+            holder.config_filename,
+            WORKDIR.value,
+            GRID.value,
+            overrides=changes,
+            retry_failed=RETRY_FAILED.value,
+            say=lambda line: print(line, flush=True),
+            executor=executor,
+        )
     counts = {}
     for record in records:
         counts[record.status] = counts.get(record.status, 0) + 1

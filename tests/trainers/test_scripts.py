@@ -42,6 +42,10 @@ import trainers, trainers.sweeps
 def said(name, result):
     def call(*arguments, **given):
         given.pop("environment", None), given.pop("say", None)
+        executor = given.pop("executor", None)
+        if executor is not None:
+            threads = executor.environment["OMP_NUM_THREADS"]
+            given["executor"] = [type(executor).__name__, executor.slots, threads]
         print(json.dumps([name, arguments, given]))
         return result
     return call
@@ -117,7 +121,8 @@ def test_every_flag_of_sweep_is_its_own_argument(tmp_path):
     )
     flags = [f"--config={config}:tiny", "--workdir=W", "--grid=seed=0,1", "--config.a.b=3"]
     flags += ["--jobs=4", "--threads=5", "--retry_failed"]
-    overrides = {"overrides": ["--config.a.b=3"], "jobs": 4, "threads": 5, "retry_failed": True}
+    overrides = {"overrides": ["--config.a.b=3"], "executor": ["Local", 4, "5"]}
+    overrides["retry_failed"] = True
     for status, expected in (("finished", 0), ("failed", 1)):
         code, calls, printed = _run("sweep", *flags, status=status)
         assert code == expected, printed
@@ -131,3 +136,5 @@ def test_every_flag_of_sweep_is_its_own_argument(tmp_path):
     assert "N has the numbers of 2 runs" in printed
     code, calls, printed = _run("sweep", "--workdir=W", "--grid=seed=0")
     assert code != 0 and not calls and "Expected --config and --grid" in printed
+    code, calls, printed = _run("sweep", *flags, "--gpus=1")
+    assert code != 0 and not calls and "Expected --executor=ray with --gpus" in printed

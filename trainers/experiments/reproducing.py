@@ -31,6 +31,7 @@ def reproduce(
     substitute="",
     retry_failed=False,
     repeats=None,
+    executor=None,
 ):
     """Runs one item of a paper and writes its result.
 
@@ -50,6 +51,8 @@ def reproduce(
         retry_failed: Whether to go on with runs that failed before.
         repeats: The most runs of a setting that differ in their seed alone; None for as many as
             the scale has.
+        executor: An `executors.Executor` that trains the runs; processes of this machine by
+            default.
 
     Returns:
         What `result.json` holds.
@@ -74,7 +77,9 @@ def reproduce(
     workdir.mkdir(parents=True, exist_ok=True)
     start = time.perf_counter()
     runs = runs and Path(runs)
-    context = Context(scale, workdir, runs, seed, progress, substitute, retry_failed, repeats)
+    context = Context(
+        scale, workdir, runs, seed, progress, substitute, retry_failed, repeats, executor
+    )
     outcome = item.function(context)
     seconds = time.perf_counter() - start
     result = _result(item, context, outcome, seconds)

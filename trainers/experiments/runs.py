@@ -323,7 +323,13 @@ def _trained(context, missing):
         unfinished = [k for k, r in states.items() if r is None or r.status != "finished"]
         if unfinished:
             specs = [specs[key] for key in unfinished]
-            trained = running.train(specs, home, retry_failed=context.retry_failed, say=say)
+            trained = running.train(
+                specs,
+                home,
+                retry_failed=context.retry_failed,
+                say=say,
+                executor=context.executor,
+            )
             states.update(zip(unfinished, trained))
         stored.update({key: _stored(home, record) for key, record in states.items()})
     elsewhere = [r.name for r in stored.values() if r.status not in ("finished", "failed")]

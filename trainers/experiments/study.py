@@ -28,6 +28,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from trainers.executors.base import Executor
+
 SCALES = ("tiny", "reduced", "full")
 # Ends the name of a row that is the mean over the runs of a setting.
 MEAN_OF_RUNS = ", mean of runs"
@@ -47,6 +49,7 @@ class Context:
         retry_failed: Whether to go on with runs that failed before.
         repeats: Positive int, the most runs of a setting that differ in their seed alone; None for
             as many as the scale has.
+        executor: An `executors.Executor` that trains runs, or None for processes of this machine.
     """
 
     scale: str
@@ -57,6 +60,7 @@ class Context:
     substitute: str = ""
     retry_failed: bool = False
     repeats: int | None = None
+    executor: Executor | None = None
 
     def seeds(self, count):
         """Returns the seeds of `count` runs of a setting, or of `repeats` where that is fewer."""

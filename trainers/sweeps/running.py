@@ -1,19 +1,14 @@
-"""Running a sweep: processes side by side, none of which can stop another."""
+"""Running a sweep: runs side by side, none of which can stop another."""
 
-import contextlib
-import os
 import re
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
-from trainers import stopping
+from trainers import executors, stopping
 from trainers.sweeps import grid, ledger, records
 from trainers.sweeps.records import Record
 from trainers.wording import duration
-from zoo.storage.locks import try_lock
 
 POLL_SECONDS = 0.2
 _RAISED = re.compile(r"(error|[\w.]*(Error|Exception)\b.*?):")
@@ -49,6 +44,7 @@ def train(
     retry_failed=False,
     environment=None,
     say=print,
+    executor=None,
 ):
     """Trains runs that are not finished, and writes `ledger.csv` after each.
 
@@ -63,6 +59,8 @@ def train(
         retry_failed: Whether to go on with runs that failed.
         environment: Of the processes, in addition to their threads; this process's by default.
         say: Called with each line of status.
+        executor: An `executors.Executor`, which stays open; by default processes of this machine,
+            as `jobs`, `threads` and `environment` say.
 
     Returns:
         The `Record` of every run, in the order of `specs`.
@@ -70,8 +68,10 @@ def train(
     Raises:
         ValueError: If a run of the same name was begun in `workdir` with other flags.
     """
-    if jobs < 1 or threads < 0:
-        raise ValueError(f"Expected jobs >= 1 and threads >= 0. Received: {jobs=}, {threads=}")
+    if executor is None:
+        options = {"jobs": jobs, "threads": threads, "environment": environment}
+        with executors.make("local", **options) as executor:
+            return train(specs, workdir, retry_failed=retry_failed, say=say, executor=executor)
     workdir = Path(workdir)
     records.check_same(workdir, specs)
     (workdir / records.LOGS).mkdir(parents=True, exist_ok=True)
@@ -84,8 +84,7 @@ def train(
             continue
         records.write(workdir, Record(spec))
         waiting.append(spec)
-    environment = process_environment(environment, threads or max(1, _cores() // jobs))
-    pool = _Pool(workdir, waiting, jobs, environment, say)
+    pool = _Pool(workdir, waiting, executor, say)
     with stopping.raised():
         pool.run()
     ledger.write(workdir)
@@ -93,53 +92,48 @@ def train(
 
 
 class _Pool:
-    """The processes of one sweep."""
+    """The runs of one sweep, from the first to the last."""
 
-    def __init__(self, workdir, waiting, jobs, environment, say):
-        self.workdir, self.waiting, self.jobs, self.say = workdir, list(waiting), jobs, say
-        self.environment = environment
-        self.total, self.running = len(waiting), {}
+    def __init__(self, workdir, waiting, executor, say):
+        self.workdir, self.waiting, self.executor, self.say = workdir, list(waiting), executor, say
+        self.total, self.running = len(waiting), {}  # name -> (spec, start)
         self.seconds = []
 
     def run(self):
         try:
             while self.waiting or self.running:
-                while self.waiting and len(self.running) < self.jobs:
+                while self.waiting and len(self.running) < self.executor.slots:
                     self._start(self.waiting.pop(0))
-                time.sleep(POLL_SECONDS)
-                for spec, (process, _) in list(self.running.items()):
-                    if process.poll() is not None:
-                        self._end(spec)
+                for end in self.executor.wait(POLL_SECONDS) if self.running else ():
+                    self._end(end)
         finally:
             self._stop()
 
     def _start(self, spec):
-        log = open(records.log_path(self.workdir, spec.name), "ab")  # noqa: SIM115
-        with log:
-            if not try_lock(log):  # the child holds it with its output, until it ends
-                self.say(f"{spec.name}: left out, another sweep is running it")
-                self.total -= 1
-                return
-            records.write(self.workdir, Record(spec, "running"))
-            process = subprocess.Popen(
-                [sys.executable, *spec.command(self.workdir / spec.name)],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env=self.environment,
-                start_new_session=True,  # Ctrl-C reaches this process alone, which stops the rest
-            )
-        self.running[_Key(spec)] = (process, time.monotonic())
+        records.write(self.workdir, Record(spec, "running"))
+        command = tuple(spec.command(self.workdir / spec.name))
+        job = executors.Job(spec.name, command, records.log_path(self.workdir, spec.name))
+        self.running[spec.name] = spec, time.monotonic()
+        if not self.executor.start(job):
+            self._leave_out(spec.name)
 
-    def _end(self, key):
-        process, start = self.running.pop(key)
-        spec, seconds = key.spec, time.monotonic() - start
+    def _leave_out(self, name):
+        del self.running[name]
+        self.say(f"{name}: left out, another sweep is running it")
+        self.total -= 1
+
+    def _end(self, end):
+        if end.code is None:
+            self._leave_out(end.job.name)
+            return
+        spec, start = self.running.pop(end.job.name)
+        seconds = time.monotonic() - start
         self.seconds.append(seconds)
-        code, error, status = process.returncode, "", "finished"
-        if code in stopping.EXIT_CODES:  # it was asked to end, and saved
+        error, status = "", "finished"
+        if end.code in stopping.EXIT_CODES:  # it was asked to end, and saved
             status = "stopped"
-        elif code:
-            error, status = _error(self.workdir, spec, code), "failed"
+        elif end.code:
+            error, status = end.error or _error(self.workdir, spec, end.code), "failed"
         records.write(self.workdir, Record(spec, status, error))
         rows = {row["run"]: row for row in ledger.write(self.workdir)}
         outcome = "the same command resumes" if status == "stopped" else error
@@ -154,57 +148,21 @@ class _Pool:
             return ""
         mean = sum(self.seconds) / len(self.seconds)
         # Those that run now are half done, on average.
-        batches = (len(self.waiting) + len(self.running) / 2) / self.jobs
+        batches = (len(self.waiting) + len(self.running) / 2) / max(
+            1, min(self.executor.slots, left)
+        )
         return f"; {left} left, about {duration(mean * max(batches, 0.5))}"
 
     def _stop(self):
         """Asks what still runs to save and end; kills it after a while or on a second signal."""
-        processes = [process for process, _ in self.running.values()]
         try:
-            for process in processes:
-                _signal(process, signal.SIGTERM)
-            deadline = time.monotonic() + GRACE_SECONDS
-            for process in processes:
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    process.wait(max(0.0, deadline - time.monotonic()))
+            self.executor.stop(GRACE_SECONDS)
         finally:
-            for process in processes:
-                _signal(process, signal.SIGKILL)
-                process.wait()
-            for key in self.running:
-                records.write(self.workdir, Record(key.spec, "stopped"))
+            for spec, _ in self.running.values():
+                records.write(self.workdir, Record(spec, "stopped"))
             if self.running:
                 ledger.write(self.workdir)
             self.running = {}
-
-
-class _Key:
-    """A run as a key: its dict of values has no hash."""
-
-    def __init__(self, spec):
-        self.spec = spec
-
-
-def process_environment(environment, threads):
-    """Returns the environment of a run's process: its threads limited, a GPU's memory shared."""
-    environment = dict(os.environ if environment is None else environment)
-    for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"):
-        environment[name] = str(threads)
-    # Otherwise the first process would take all memory of a GPU, and the second none.
-    environment.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
-    environment.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
-    paths = (str(Path(__file__).parents[2]), environment.get("PYTHONPATH"))
-    environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
-    return environment
-
-
-def _cores():
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-
-
-def _signal(process, number):
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, number)
 
 
 def _error(workdir, spec, code):
