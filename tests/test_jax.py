@@ -20,6 +20,7 @@ SLOW_TESTS = [
     "trainers/test_resume.py",
     "zoo/test_bilbo.py",
     "zoo/test_divergences.py",
+    "zoo/test_executions.py",
     "zoo/test_flows.py",
     "zoo/test_infovae.py",
     "zoo/test_made.py",

@@ -8,22 +8,23 @@ import keras
 from absl import logging
 
 import zoo
-from trainers import callbacks, checkpoints, data, run_lock, runs, stopping
+from trainers import callbacks, checkpoints, data, profiling, run_lock, runs, stopping
 from trainers import config as configs
 from trainers.tensorboard import Writer
-from zoo import backend, inputs
+from zoo import backend, executions, inputs
 from zoo.part import kind
 from zoo.term import described
 
 
 @stopping.resumable()
-def train_and_evaluate(config, workdir, progress=True):
+def train_and_evaluate(config, workdir, progress=True, profile=0):
     """Trains, evaluates and reports the run that `config` describes; resumes if it was begun.
 
     Args:
         config: A complete, locked `ConfigDict` (`trainers.config.complete`).
         workdir: The run's folder.
         progress: Whether to draw progress bars.
+        profile: Executions to profile for TensorBoard, see `profiling.Profile`; 0 for none.
 
     Returns:
         A `Run`.
@@ -41,7 +42,7 @@ def train_and_evaluate(config, workdir, progress=True):
         runs.check_folder(workdir, config)
         splits = data.load_splits(config.data)
         runs.check_data(workdir, splits)
-        train(config, workdir, splits, progress)
+        train(config, workdir, splits, progress, profile)
         run = runs.load_run(workdir)
         missing = runs.unmeasured(run)
         if missing or run.last_evaluation is None:
@@ -53,7 +54,7 @@ def train_and_evaluate(config, workdir, progress=True):
         return run
 
 
-def train(config, workdir, splits, progress=True):
+def train(config, workdir, splits, progress=True, profile=0):
     """Trains to the last epoch of `config`, from the newest checkpoint if there is one.
 
     `workdir` becomes the run's folder once its parts could be built.
@@ -81,13 +82,7 @@ def train(config, workdir, splits, progress=True):
                 where = f"data.name={dataset.name!r}, split {dataset.split!r}"
                 model.objective.check_labels(dataset.labels, where)
         check_batch_size(model, train_set, batch_size)
-        # An execution starts where the last one ended, in the middle of an epoch as well.
-        remaining = math.gcd(steps, first_step)
-        model.compile(
-            configs.make_optimizer(config, steps),
-            jit_compile=resolve_jit(config.train.jit_compile, model),
-            steps_per_execution=resolve_steps(config.train.steps_per_execution, remaining),
-        )
+        _compile(model, config, steps, first_step)
         if checkpoint:
             checkpoints.restore(checkpoint, model)
             logging.info("Resuming at step %d (epoch %d).", first_step, first_step // steps)
@@ -97,19 +92,36 @@ def train(config, workdir, splits, progress=True):
         runs.claim(workdir, config, splits, terms)  # not before all of it could be built
         writer = Writer(workdir / "tensorboard", terms)
         bar = callbacks.Progress(first_step, epochs * steps, disable=not progress)
+        profiled = profiling.Profile(workdir / "tensorboard", profile)
         try:
             with stopping.deferred() as request:
                 listed = _callbacks(
                     config, workdir, model, train_set, watched, checkpoint, steps, writer, request
                 )
-                _fit(model, config, train_set, first_step, steps, [*listed, bar])
+                listed = [*([profiled] if profile else []), *listed, bar]
+                _fit(model, config, train_set, first_step, steps, listed)
         except callbacks.NonFiniteError as error:
             last = checkpoints.newest(workdir / "checkpoints")
             kept = f"The last good checkpoint is {last.folder}." if last else "No checkpoint yet."
             raise callbacks.NonFiniteError(f"{error} {kept}") from error
         finally:
+            profiled.close()
             bar.close()
             writer.close()
+
+
+def _compile(model, config, steps, first_step):
+    """Sets the optimiser, XLA or not, and how many steps run in one execution."""
+    jit_compile = resolve_jit(config.train.jit_compile, model)
+    is_one_program = executions.suits(model, jit_compile)
+    most = executions.most_steps(model, config.train.batch_size) if is_one_program else 0
+    model.compile(
+        configs.make_optimizer(config, steps),
+        jit_compile=jit_compile,
+        steps_per_execution=resolve_steps(
+            config.train.steps_per_execution, steps, first_step, most
+        ),
+    )
 
 
 def _callbacks(config, workdir, model, train_set, watched, checkpoint, steps, writer, request):
@@ -225,17 +237,24 @@ def resolve_jit(setting, model):
     return choices[setting]
 
 
-def resolve_steps(setting, steps_per_epoch):
-    """Returns how many steps run in one execution: the largest divisor of an epoch up to 20.
+def resolve_steps(setting, steps_per_epoch, first_step=0, most_in_program=0):
+    """Returns how many steps run in one execution: 20, or fewer where an epoch has no more.
 
-    A divisor, because Keras would otherwise run past the end of the epoch. Twenty, because more
-    made no dense network faster, and one step of a large one is slow enough not to need any.
+    Twenty, because more made no dense network faster, and one step of a large one is slow enough
+    not to need any. Where an execution is not one program, it is one step under JAX. Under
+    TensorFlow it is then the largest divisor up to 20 of an epoch and of what is left of the
+    present one, as Keras would otherwise run past the end of the epoch.
 
     Args:
         setting: A positive int is taken as the largest instead of 20; 0 means the rule.
         steps_per_epoch: Int.
+        first_step: Int, where training resumes.
+        most_in_program: How many steps fit in one program; 0 where an execution is not one.
     """
+    largest = setting or 20
+    if most_in_program:
+        return min(largest, steps_per_epoch, most_in_program)
     if backend.BACKEND == "jax":
         return 1
-    largest = setting or 20
-    return max(n for n in range(1, largest + 1) if steps_per_epoch % n == 0)
+    whole = math.gcd(steps_per_epoch, first_step)
+    return max(n for n in range(1, largest + 1) if whole % n == 0)

@@ -8,11 +8,16 @@ import os
 from trainers import scripts
 
 with scripts.needs(__name__):
+    from absl import flags
+
     from trainers import overrides
 
 scripts.prepare_tensorflow()
 
 CONFIG = overrides.define_config("The run's config.")
+PROFILE = flags.DEFINE_integer(
+    "profile", 0, "Executions to profile for TensorBoard, after the first two.", lower_bound=0
+)
 WORKDIR = scripts.define_path("workdir", None, "The run's folder, made if absent.")
 
 
@@ -21,7 +26,9 @@ def main(argv):
     scripts.start_tensorflow()
     from trainers import loop
 
-    run = loop.train_and_evaluate(CONFIG.value, WORKDIR.value, progress=scripts.is_terminal())
+    run = loop.train_and_evaluate(
+        CONFIG.value, WORKDIR.value, progress=scripts.is_terminal(), profile=PROFILE.value
+    )
     scripts.print_metrics(run.evaluation)
     print(f"Report: {os.path.join(WORKDIR.value, 'report.html')}")
 

@@ -1,6 +1,7 @@
 """The only module that tells TensorFlow from JAX: TFP's substrate, seeds, compilation."""
 
 import contextlib
+import functools
 import os
 import weakref
 
@@ -197,6 +198,76 @@ def _of_any_batch(run):
     return call
 
 
+def loop_program(step):
+    """Returns a function that takes several steps of training as one XLA program.
+
+    It takes the number of steps and a tuple of batches of the same shapes, at least as many; the
+    number is no part of the program. Each step reads its batch where it is: the batches are not
+    copied into one array.
+
+    Args:
+        step: Keras's `train_step`: `logs = step(batch)` under TensorFlow, and under JAX
+            `logs, state = step(state, batch)`.
+
+    Returns:
+        Under TensorFlow `logs = program(count, batches)`, under JAX
+        `logs, state = program(state, count, batches)`; the logs are the last step's.
+    """
+    return _jax_program(step) if BACKEND == "jax" else _tensorflow_program(step)
+
+
+def _tensorflow_program(step):
+    step = tf.function(step, autograph=False)  # traced once, for the logs and for the loop
+
+    @tf.function(jit_compile=True, autograph=False)
+    def program(count, batches):
+        logs = step.get_concrete_function(batches[0]).structured_outputs
+        logs = tf.nest.map_structure(lambda spec: tf.zeros(spec.shape, spec.dtype), logs)
+
+        def body(i, logs):
+            branches = [functools.partial(tf.nest.flatten, batch) for batch in batches]
+            leaves = tf.nest.flatten(tf.switch_case(i, branches))
+            return i + 1, step(tf.nest.pack_sequence_as(batches[0], leaves))
+
+        return tf.while_loop(lambda i, _: i < count, body, (0, logs))[1]
+
+    return lambda count, batches: program(tf.constant(count), batches)
+
+
+def _jax_program(step):
+    step = jax.jit(step)  # traced once, for the logs and for the loop
+
+    def program(state, count, batches):
+        logs, _ = jax.eval_shape(step, state, batches[0])
+        logs = jax.tree.map(lambda spec: jax.numpy.zeros(spec.shape, spec.dtype), logs)
+
+        def body(i, carry):
+            batch = jax.lax.switch(i, [functools.partial(tuple, [b]) for b in batches])[0]
+            return step(carry[1], batch)
+
+        return jax.lax.fori_loop(0, count, body, (logs, state))
+
+    return jax.jit(program, donate_argnums=0)
+
+
+def is_dataset_iterator(iterator):
+    """Returns whether batches come from a `tf.data.Dataset`, on one device; TensorFlow alone."""
+    return isinstance(iterator, tf.data.Iterator)
+
+
+def is_tensor(value):
+    """Returns whether `value` is a dense tensor of the backend."""
+    return isinstance(value, jax.Array if BACKEND == "jax" else tf.Tensor)
+
+
+def on_one_device(model):
+    """Returns whether neither `tf.distribute` nor `keras.distribution` spreads a model's steps."""
+    if BACKEND == "jax":
+        return keras.distribution.distribution() is None
+    strategy = tf.distribute.get_strategy()
+    return not tf.distribute.has_strategy() and model.distribute_strategy is strategy
+
+
 _KEPT = weakref.WeakKeyDictionary()
 
 
@@ -294,6 +365,34 @@ def apply_adam(variable, m, v, gradient, learning_rate, step, beta_1, beta_2, ep
     )
 
 
+def name_scope(name):
+    """Returns a context in which operations get `name` in front, which profiles show."""
+    return jax.named_scope(name) if BACKEND == "jax" else tf.name_scope(name)
+
+
+def profiled_as(name):
+    """Returns a context whose time profiles show as `name`."""
+    if BACKEND == "jax":
+        return jax.profiler.TraceAnnotation(name)
+    return tf.profiler.experimental.Trace(name)
+
+
+def start_profile(folder):
+    """Starts the framework's profiler, which writes below `folder` as TensorBoard reads it."""
+    if BACKEND == "jax":
+        jax.profiler.start_trace(str(folder))
+    else:
+        tf.profiler.experimental.start(str(folder))
+
+
+def stop_profile():
+    """Ends what `start_profile` started, and writes it."""
+    if BACKEND == "jax":
+        jax.profiler.stop_trace()
+    else:
+        tf.profiler.experimental.stop()
+
+
 def accelerator():
     """Returns `True` where the backend sees a GPU or TPU."""
     if BACKEND == "jax":
@@ -320,8 +419,19 @@ def prefer_xla(model):
         return True
     if _threads() == 1:
         return False
+    is_bfloat16 = any(layer.compute_dtype == "bfloat16" for layer in model._flatten_layers())
+    return not (_has_convolutions(model) or is_bfloat16)
+
+
+def loops_well(model):
+    """Returns whether a loop of XLA's over steps of `model` is faster than its single steps.
+
+    It is on accelerators, and on a CPU for dense networks. XLA's convolutions in a loop on a CPU
+    use one thread.
+    """
+    return accelerator() or not _has_convolutions(model)
+
+
+def _has_convolutions(model):
     convolutions = (keras.layers.Conv2D, keras.layers.Conv2DTranspose)
-    return not any(
-        isinstance(layer, convolutions) or layer.compute_dtype == "bfloat16"
-        for layer in model._flatten_layers()
-    )
+    return any(isinstance(layer, convolutions) for layer in model._flatten_layers())

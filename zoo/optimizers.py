@@ -12,7 +12,8 @@ class Adam(keras.optimizers.Adam):
 
     def update_step(self, gradient, variable, learning_rate):
         if self.amsgrad or not backend.has_fused_adam(gradient):
-            return super().update_step(gradient, variable, learning_rate)
+            with backend.name_scope("optimizer"):
+                return super().update_step(gradient, variable, learning_rate)
         index = self._get_variable_index(variable)
         backend.apply_adam(
             variable,

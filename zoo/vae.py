@@ -7,8 +7,16 @@ import keras
 import numpy as np
 from keras import ops
 
-from zoo import inputs, registry
-from zoo.backend import fold_in, is_traced, kept_variables, tfp_seed, to_numpy
+from zoo import executions, inputs, registry
+from zoo.backend import (
+    fold_in,
+    is_traced,
+    kept_variables,
+    name_scope,
+    prefer_xla,
+    tfp_seed,
+    to_numpy,
+)
 from zoo.blocks import BLOCK, in_blocks
 from zoo.encoders.encoder import Encoder
 from zoo.metrics import FirstNonFinite, TermMean
@@ -77,6 +85,7 @@ class VAE(keras.Model):
         }
         # The least and the largest pixel of its images, or None where any number is a pixel.
         self.pixel_range = self.decoder.likelihood.pixel_range
+        self.epoch = executions.Epoch()  # of the present `fit`
         self.build((None, *self.image_shape))
 
     def _make_marginal(self, spec):
@@ -200,7 +209,10 @@ class VAE(keras.Model):
             optimizer: A Keras optimiser or its name.
             loss: None: what is minimised is the model's objective.
             loss_weights: None, as `loss`.
-            **options: `run_eagerly`, `steps_per_execution`, `jit_compile`, `auto_scale_loss`.
+            **options: `run_eagerly`, `steps_per_execution`, `jit_compile`, `auto_scale_loss`. With
+                `jit_compile="auto"`, the default, XLA is used where it is the faster choice, see
+                `zoo.backend.prefer_xla`; the steps of an execution are one program then, see
+                `zoo.executions`.
 
         Raises:
             ValueError: If a loss or metrics are given. The objective's terms are the metrics.
@@ -213,6 +225,8 @@ class VAE(keras.Model):
                     "Expected `compile(optimizer)`: what is minimised is the model's objective, "
                     f"and what is logged are its terms. Received: {name}={value!r}"
                 )
+        if options.get("jit_compile", "auto") == "auto" and not prefer_xla(self):
+            options["jit_compile"] = False
         super().compile(optimizer, **options)
 
     def compile_from_config(self, config):
@@ -248,6 +262,8 @@ class VAE(keras.Model):
 
     def _run(self, method, arguments, options):
         options = inputs.checked_arguments(self, method, arguments, options)
+        if method.__name__ == "fit":
+            self.epoch = executions.Epoch(options.get("steps_per_epoch"))
         try:
             with kept_variables(self):
                 return method(**options)
@@ -282,7 +298,10 @@ class VAE(keras.Model):
 
     def make_train_function(self, force=False):
         self._build_optimizer()
-        return super().make_train_function(force)
+        if self.train_function is None or force:
+            super().make_train_function(force)
+            self.train_function = executions.train_function(self, self.train_function)
+        return self.train_function
 
     # Keras's own steps are kept. Their arguments differ by backend; the data is the last.
 
@@ -325,22 +344,26 @@ class VAE(keras.Model):
                 f"mean. Received: shape={tuple(loss.shape)}"
             )
         self._check_terms(y_pred)
-        for name, metric in self.terms.items():
-            metric.update_state(y_pred[name], examples)
         extras = self.losses
-        if extras:
-            self._has_layer_losses = True
-            self.layer_losses.update_state(sum(extras), examples)
+        with name_scope("metrics"):
+            self._update_terms(y_pred, extras, examples)
         for extra in extras:
             loss = loss + extra
-        for name, metric in self.first_non_finite.items():
-            metric.update_state(y_pred[name], step=ops.convert_to_tensor(self.step))
         if training:
             # Kept here and not read from the optimiser, whose state JAX does not show to a loss.
             self.step.assign(self.step + 1)
             for part in self._adapting:
                 part.forget()
         return loss
+
+    def _update_terms(self, y_pred, layer_losses, examples):
+        for name, metric in self.terms.items():
+            metric.update_state(y_pred[name], examples)
+        if layer_losses:
+            self._has_layer_losses = True
+            self.layer_losses.update_state(sum(layer_losses), examples)
+        for name, metric in self.first_non_finite.items():
+            metric.update_state(y_pred[name], step=ops.convert_to_tensor(self.step))
 
     def declared_terms(self):
         """Returns name -> `zoo.term.Term` of all that is logged: loss, terms and layer losses."""

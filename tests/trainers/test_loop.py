@@ -246,6 +246,14 @@ def test_mixed_precision_is_for_training_alone(tmp_path):
 def test_steps_per_execution_divides_the_epoch(steps, expected):
     assert loop.resolve_steps(0, steps) == (1 if BACKEND == "jax" else expected)
     assert steps % loop.resolve_steps(7, steps) == 0
+    within = loop.resolve_steps(0, steps, first_step=3)
+    assert steps % within == 0 and (steps - 3) % within == 0
+
+
+@pytest.mark.parametrize(("setting", "expected"), [(0, 20), (7, 7), (500, 391)])
+def test_an_execution_of_one_program_need_not_divide_the_epoch(setting, expected):
+    assert loop.resolve_steps(setting, 391, first_step=3, most_in_program=1000) == expected
+    assert loop.resolve_steps(setting, 391, first_step=3, most_in_program=5) == 5
 
 
 @pytest.mark.skipif(BACKEND == "jax", reason="JAX always compiles")

@@ -69,6 +69,27 @@ def test_a_run_killed_within_an_epoch_is_the_same_run(whole, tmp_path, monkeypat
     assert checkpoints.newest(workdir / "checkpoints").history[1]["seconds"] > 0
 
 
+@pytest.mark.slow  # XLA compiles three runs
+def test_a_run_of_one_program_an_execution_is_the_same_run(tmp_path, monkeypatch):
+    def config(folder):
+        folder.mkdir()
+        run = resumed_run.config(folder)
+        run.train.jit_compile = "on"
+        run.train.steps_per_execution = 4  # nine steps: executions of 4, 4 and 1
+        return run
+
+    whole = resumed_run.trained(config(tmp_path / "a"), tmp_path / "a" / "run")
+    killed = config(tmp_path / "b")
+    killed.train.steps_per_execution = 3
+    _kill_at(monkeypatch, 12)  # within an execution of the other run
+    with pytest.raises(_Killed):
+        resumed_run.trained(killed, tmp_path / "b" / "run")
+    monkeypatch.undo()
+    assert checkpoints.newest(tmp_path / "b" / "run" / "checkpoints").step == 12
+    resumed_run.same(resumed_run.trained(killed, tmp_path / "b" / "run"), whole)
+    assert resumed_run.rows(tmp_path / "b" / "run") == resumed_run.rows(tmp_path / "a" / "run")
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_saves_the_present_step(tmp_path, monkeypatch, number, default_handlers):
     config, workdir = resumed_run.config(tmp_path), tmp_path / "run"
