@@ -53,6 +53,8 @@ DOCS = [
     "mkdocs-material>=9.6",
     "mkdocstrings[python]>=0.30",
 ]
+# What `python -m benchmarks.train_speed` compares with.
+BENCHMARK = ["torch>=2.6", "pythae>=0.1.2"]
 TEST = [
     "hypothesis>=6.100",
     "pandas>=2.2",
@@ -124,6 +126,7 @@ setup(
         "jax": JAX,
         "browser": BROWSER,
         "docs": DOCS,
+        "benchmark": BENCHMARK,
         "test": TEST,
     },
 )

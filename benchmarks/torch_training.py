@@ -21,10 +21,10 @@ class MLP(nn.Module):
     def __init__(self, latents=2, width=200):
         super().__init__()
         widths = [784] + 4 * [width]
-        self.hidden = _stack(widths)
+        self.hidden = stacked(widths)
         self.loc = nn.Linear(width, latents)
         self.raw_scale = nn.Linear(width, latents)
-        self.decoder = nn.Sequential(*_stack([latents] + 4 * [width]), nn.Linear(width, 784))
+        self.decoder = nn.Sequential(*stacked([latents] + 4 * [width]), nn.Linear(width, 784))
 
     def encode(self, x):
         """Returns the posterior's mean and scale, float32."""
@@ -36,7 +36,7 @@ class MLP(nn.Module):
         return self.decoder(z).float()
 
 
-def _stack(widths):
+def stacked(widths):
     pairs = itertools.pairwise(widths)
     return nn.Sequential(*[part for a, b in pairs for part in (nn.Linear(a, b), nn.ReLU())])
 

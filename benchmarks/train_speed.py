@@ -1,111 +1,181 @@
-"""Training speed of this project beside plain PyTorch: same networks, machine, batch and threads.
+"""Compares the speed of training with other libraries: same networks, machine, batch and threads.
 
-    pip install torch && python -m benchmarks.train_speed --out=train_speed.json
+    pip install -e ".[train,jax,benchmark]"
+    python -m benchmarks.train_speed --out=docs/speed-training.json
 
-Every contender is a process of its own, all run in alternation, `--rounds` turns of `--seconds`
-each after a warm-up; the table gives the median over turns. This project trains through `fit` as
-`trainers.train` does, with its data pipeline and metrics; PyTorch runs a bare loop. Both draw one
-posterior sample an image, with the rate in closed form, under Adam. The share is of the rate at
-which this machine multiplies 2048 x 2048 matrices of the same type, measured in the same rounds,
-by the arithmetic of `benchmarks.networks`. `other load` is what other processes used of the
-machine in the worst turn, in cores: well above zero, repeat it on a quiet machine. A processor
-without bfloat16 units emulates that type, many times slower than float32: `--dtypes=float32` there.
+Every contender of `benchmarks.training_contenders` is a process of its own. All run in
+alternation, `--rounds` turns of `--seconds` each after a warm-up; the tables give medians over
+turns. This project trains through `fit` as `trainers.train` does, with its data pipeline and
+metrics. All draw one posterior sample an image, with the rate in closed form, under Adam. The share
+is of the rate at which this machine multiplies 2048 x 2048 matrices of the same type, measured in
+the same rounds, by the arithmetic of `benchmarks.networks`. A ratio is the median over rounds, with
+the least and the greatest. `other load` is what other processes used of the machine in the worst
+turn, in cores: well above zero, repeat it on a quiet machine. A processor without bfloat16 units
+emulates that type, many times slower than float32: `--dtypes=float32` there.
 """
 
-import importlib.util
+import importlib.metadata
+import statistics
 import sys
 
 from benchmarks import matrix_product, networks
-from benchmarks.rounds import Contender, arguments, compare, summary
+from benchmarks.rounds import arguments, compare, summary
+from benchmarks.training_contenders import BATCHES, MATRIX, OURS, POLICIES, STEPS, entries
 from trainers import scripts
 from trainers.environment import hardware, versions
 
-BATCHES = {"mlp": 300, "gated_conv": 100}
-DTYPES = {"float32": "float32", "mixed_bfloat16": "bfloat16"}
+PEERS = ("torch", "pythae")
 
 
-def contenders(network, images, policies):
-    """Returns the contenders of one network, PyTorch's where it is installed."""
-    common = {"network": network, "batch_size": BATCHES[network], "images": images}
-    found = []
-    steps = min(20, images // BATCHES[network])
-    for policy, dtype in policies.items():
-        found.append(
-            Contender(f"matrix product, {dtype}", "benchmarks.matrix_product", {"dtype": dtype})
-        )
-        options = {**common, "dtype_policy": policy, "steps": steps}
-        found.append(Contender(f"elbo-zoo, {dtype}", "benchmarks.zoo_training", options))
-        if importlib.util.find_spec("torch"):
-            for name, compiled in (("eager", False), ("torch.compile", True)):
-                options = {**common, "dtype": dtype, "compiled": compiled}
-                found.append(
-                    Contender(f"PyTorch {name}, {dtype}", "benchmarks.torch_training", options)
-                )
-    return found
+def measure(network, dtype, rounds, seconds):
+    """Returns the rows of one network and type of number: rates of each contender, a turn each.
 
-
-def measure(network, rounds, seconds, images, policies):
-    """Returns rows for one network, and dtype -> the matrix rate that shares are of, in FLOP/s."""
-    turns = compare(contenders(network, images, policies), rounds, seconds)
-    peak = {
-        dtype: summary(turns[f"matrix product, {dtype}"])["median"] * matrix_product.FLOPS
-        for dtype in policies.values()
-    }
+    Args:
+        network: "mlp" or "gated_conv".
+        dtype: "float32" or "bfloat16".
+        rounds: Turns of each contender.
+        seconds: Length of a turn.
+    """
+    size, steps = BATCHES[network], STEPS if network == "mlp" else 4
+    taking_part = entries(network, dtype, steps * size, steps)
+    turns = compare([entry.start() for entry in taking_part], rounds, seconds)
+    peak = summary(turns[MATRIX])["median"] * matrix_product.FLOPS
     rows = []
-    for name, taken in turns.items():
-        dtype = name.rsplit(", ", 1)[1]
-        if name.startswith("matrix"):
+    for entry in taking_part:
+        if entry.role == MATRIX:
             continue
-        found = summary(taken, BATCHES[network])
-        share = found["median"] * networks.training_flops(network) / peak[dtype]
-        rows.append({"network": network, "contender": name, **found, "share": share})
-    for row in rows:
-        dtype = row["contender"].rsplit(", ", 1)[1]
-        for rival in ("eager", "torch.compile"):
-            other = next((r for r in rows if r["contender"] == f"PyTorch {rival}, {dtype}"), None)
-            row[f"over {rival}"] = row["median"] / other["median"] if other else None
-    return rows, peak
+        result = summary(turns[entry.name], size)
+        rows.append(
+            {
+                **{"network": network, "dtype": dtype, "batch_size": size},
+                **{"contender": entry.name, "role": entry.role},
+                **result,
+                "rates": [t["steps"] * size / t["seconds"] for t in turns[entry.name]],
+                "share": result["median"] * networks.training_flops(network) / peak,
+                "matrix_product": peak,
+            }
+        )
+    return rows
+
+
+def ratios(rows):
+    """Returns a row for each ratio of ours to another contender, a ratio a round.
+
+    The other contenders are those of the same network and type, and for the type "best" the
+    faster type of each of the two.
+    """
+    result = []
+    for network in dict.fromkeys(row["network"] for row in rows):
+        ours = [row for row in rows if row["network"] == network]
+        groups = {dtype: [r for r in ours if r["dtype"] == dtype] for dtype in POLICIES}
+        groups["best"] = list(_fastest(ours).values())
+        for dtype, group in groups.items():
+            pairs = [(a, b) for a in group if a["role"] == OURS for b in group if b is not a]
+            result += [
+                {"network": network, "dtype": dtype, **_ratio(a, b)}
+                for a, b in pairs
+                if b["role"] != OURS
+            ]
+    return result
+
+
+def _fastest(rows):
+    """Returns contender -> its row of the faster type, where it was measured in both."""
+    names = [row["contender"] for row in rows]
+    rows = [row for row in rows if names.count(row["contender"]) > 1]
+    rows = sorted(rows, key=lambda row: row["median"])
+    return {row["contender"]: row for row in rows}
+
+
+def _ratio(ours, other):
+    values = [a / b for a, b in zip(ours["rates"], other["rates"])]
+    return {
+        "ours": ours["contender"],
+        "other": other["contender"],
+        "median": statistics.median(values),
+        "min": min(values),
+        "max": max(values),
+    }
 
 
 def table(rows):
-    """Returns the rows as a Markdown table."""
+    """Returns the rates as a Markdown table."""
     lines = [
-        "| network | contender | examples/s | least, most | over eager | over compile | share |",
-        "|---|---|---|---|---|---|---|",
+        "| network, batch | type | contender | examples/s | least, most | share |",
+        "|---|---|---|---|---|---|",
     ]
     for row in rows:
-        ratios = [row["over eager"], row["over torch.compile"]]
-        cells = [f"{ratio:.2f}" if ratio else "-" for ratio in ratios]
+        bold = "**" if row["role"] == OURS else ""
         lines.append(
-            f"| {row['network']} | {row['contender']} | {row['median']:,.0f} | {row['min']:,.0f}, "
-            f"{row['max']:,.0f} | {cells[0]} | {cells[1]} | {row['share']:.0%} |"
+            f"| {row['network']}, {row['batch_size']} | {row['dtype']} | "
+            f"{bold}{row['contender']}{bold} | {bold}{row['median']:,.0f}{bold} | "
+            f"{row['min']:,.0f}, {row['max']:,.0f} | {row['share']:.0%} |"
         )
     return "\n".join(lines)
 
 
+def ratio_table(rows):
+    """Returns the ratios as a Markdown table: a line for each other contender."""
+    lines = [
+        "| network | type | contender | over | ratio | least, most |",
+        "|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        lines.append(
+            f"| {row['network']} | {row['dtype']} | {row['ours']} | {row['other']} | "
+            f"{row['median']:.2f} | {row['min']:.2f}, {row['max']:.2f} |"
+        )
+    return "\n".join(lines)
+
+
+def conditions(report):
+    """Returns one line: matrix products, load by others, machine and versions of a report."""
+    peaks = {row["dtype"]: row["matrix_product"] for row in report["rows"]}
+    rates = ", ".join(f"{dtype} {rate / 1e9:,.0f} GFLOP/s" for dtype, rate in peaks.items())
+    load = max((row["other_load"] or 0 for row in report["rows"]), default=0)
+    names = ("tensorflow", "keras", "jax", *PEERS)
+    shown = [f"{n} {report['versions'][n]}" for n in names if n in report["versions"]]
+    return (
+        f"Matrix products: {rates}. Other load at most {load:.2f} cores. {report['hardware']}; "
+        f"{', '.join(shown)}."
+    )
+
+
+def run(chosen, dtypes, rounds, seconds):
+    """Returns the report of networks and types: what `--out` writes."""
+    rows = []
+    for network in chosen:
+        for dtype in dtypes:
+            rows += measure(network, dtype, rounds, seconds)
+            print(table(rows), flush=True)
+    peers = {}
+    for package in PEERS:
+        try:
+            peers[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return {
+        "command": f"python -m benchmarks.train_speed --rounds={rounds} --seconds={seconds:g}",
+        **{"rounds": rounds, "seconds": seconds, "rows": rows, "ratios": ratios(rows)},
+        **{"hardware": hardware(), "versions": {**versions(), **peers}},
+    }
+
+
 def main():
     """Measures and prints; writes JSON where `--out` says."""
-    parser = arguments(__doc__, seconds=4.0)
+    parser = arguments(__doc__, seconds=3.0)
     parser.add_argument("--networks", default="mlp,gated_conv")
     parser.add_argument("--dtypes", default="float32,bfloat16")
     flags = parser.parse_args()
     scripts.prepare_tensorflow()  # for all contenders, which inherit this process's environment
-    policies = {key: dtype for key, dtype in DTYPES.items() if dtype in flags.dtypes.split(",")}
     rounds, seconds = (1, 0.1) if flags.tiny else (flags.rounds, flags.seconds)
-    rows, peaks = [], {}
-    for network in flags.networks.split(","):
-        found, peak = measure(network, rounds, seconds, 20 * BATCHES[network], policies)
-        rows += found
-        peaks[network] = peak
-    print(table(rows))
-    load = max((row["other_load"] or 0 for row in rows), default=0)
-    rates = ", ".join(f"{dtype} {rate / 1e9:,.0f} GFLOP/s" for dtype, rate in peak.items())
-    print(f"\nMatrix products: {rates}. Other load at most {load:.2f} cores. {hardware()}.")
+    dtypes = [dtype for dtype in POLICIES if dtype in flags.dtypes.split(",")]
+    report = run(flags.networks.split(","), dtypes, rounds, seconds)
+    print(f"\n{ratio_table(report['ratios'])}\n\n{conditions(report)}")
     if flags.out:
         from zoo.storage import files
 
-        result = {"rows": rows, "matrix_product": peaks, "rounds": rounds, "seconds": seconds}
-        files.write_json(flags.out, {**result, "hardware": hardware(), "versions": versions()})
+        files.write_json(flags.out, report)
 
 
 if __name__ == "__main__":

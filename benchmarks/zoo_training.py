@@ -12,7 +12,7 @@ import zoo
 from configs.broken_elbo import mnist
 from trainers import config as configs
 from trainers import data, loop, runs
-from zoo import optimizers
+from zoo import inputs, optimizers
 
 OPTIMIZERS = {"adam": optimizers.Adam, "normalized_adam": optimizers.NormalizedAdam}
 LEARNING_RATE = 1e-3
@@ -47,8 +47,16 @@ def build(network, optimizer="adam", dtype_policy="float32", jit_compile="auto",
     return model
 
 
-def make(network, batch_size, images, **options):
-    """Returns `run(steps)`; `images` is how many random ones to make."""
+def make(network, batch_size, images, callbacks=None, **options):
+    """Returns `run(steps)`.
+
+    Args:
+        network: As `build` takes it.
+        batch_size: Images a step.
+        images: How many random ones to make.
+        callbacks: Function of the model; returns what `fit` takes. None for no callbacks.
+        **options: Of `build`.
+    """
     model = build(network, **options)
     pixels = np.random.default_rng(17).integers(0, 256, (images, 28, 28, 1), np.uint8)
     dataset = data.Dataset("noise", "train", pixels, binarisation="static")
@@ -56,8 +64,14 @@ def make(network, batch_size, images, **options):
 
     def run(steps):
         stream = data.training_batches(dataset, batch_size, seed=17, first_step=start[0])
+        if keras.backend.backend() == "jax":
+            stream = ((batch,) for batch in stream)
+        stream = inputs.trusted(stream)
         start[0] += steps
-        model.fit(stream, steps_per_epoch=steps, epochs=1, verbose=0, shuffle=False)
+        listed = callbacks(model) if callbacks else None
+        model.fit(
+            stream, steps_per_epoch=steps, epochs=1, verbose=0, shuffle=False, callbacks=listed
+        )
 
     run.multiple = options.get("steps", 20)
     return run
