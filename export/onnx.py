@@ -12,7 +12,7 @@ import onnx
 import tensorflow as tf
 import tf2onnx
 
-from export import narrow
+from export import faster, narrow
 from zoo.storage import files
 
 # Opset 18 and IR 8 run in ONNX Runtime from 1.14, in browsers and in OpenVINO.
@@ -59,39 +59,45 @@ def _log1p(ctx, node, name, args):
     The rounding of u cancels in the quotient (Goldberg, 1991, theorem 4). Where u = 1 the value
     is x; where u = x (huge x, infinity) it is log(u).
     """
-    make, one = _maker(ctx, node), _one(ctx, node, name)
-    _replace(ctx, node, name, "Where", _log1p_choice(make, node.input[0], one))
-
-
-def _log1p_choice(make, x, one):
-    """Returns the three inputs of the Where that is log(1 + x).
-
-    The maximum with -1 changes nothing, as log of less is not a number either way. It keeps
-    OpenVINO from taking log(1 + exp(y)) for its own SoftPlus, which rounds 1 + exp(y) to 1.
-    """
-    u = make("Max", make("Add", x, one), make("Neg", one))
+    make, x = _maker(ctx, node), node.input[0]
+    one, least = (_constant(ctx, node, name, value) for value in (1.0, -1.0))
+    # A maximum that changes nothing, as log of less is not a number either way. It keeps OpenVINO
+    # from taking log(1 + exp(y)) for its own SoftPlus, which rounds 1 + exp(y) to 1.
+    u = make("Max", make("Add", x, one), least)
     log_u = make("Log", u)
     exact = make("Mul", log_u, make("Div", x, make("Sub", u, one)))
     exact = make("Where", make("Equal", u, x), log_u, exact)
-    return [make("Equal", u, one), x, exact]
+    _replace(ctx, node, name, "Where", [make("Equal", u, one), x, exact])
 
 
 @handles("Softplus")
 def _softplus(ctx, node, name, args):
-    """log(1 + exp(x)) as max(x, 0) + log1p(exp(-|x|)), exact to rounding at both ends.
+    """log(1 + exp(x)) as max(x, 0) + log(1 + y), y = exp(-|x|), exact to rounding at both ends.
+
+        log(1 + y) = log(u) + (y - (u - 1)) / u,   u = fl(1 + y)
+
+    The second summand is the rounding of u, which lies between 1 and 2. This is the innermost
+    loop of every Bernoulli likelihood: no choice is made, which ONNX Runtime computes slowly.
+
+    The maximum with -1 changes nothing. It keeps OpenVINO from taking log(1 + exp(x)) for its own
+    SoftPlus, and from putting y in the place of u - 1.
 
     ONNX has a Softplus, which OpenVINO 2026.4 computes as it is written: 0 from x = -17 down, and
     off by a hundredth at -9, where most background pixels of a Bernoulli likelihood are.
     """
-    make, one, x = _maker(ctx, node), _one(ctx, node, name), node.input[0]
-    tail = make("Where", *_log1p_choice(make, make("Exp", make("Neg", make("Abs", x))), one))
+    make, x = _maker(ctx, node), node.input[0]
+    one, least = (_constant(ctx, node, name, value) for value in (1.0, -1.0))
+    y = make("Exp", make("Neg", make("Abs", x)))
+    u = make("Max", make("Add", y, one), least)
+    rounding = make("Sub", y, make("Sub", u, one))
+    tail = make("Add", make("Log", u), make("Div", rounding, u))
     _replace(ctx, node, name, "Add", [make("Relu", x), tail])
 
 
-def _one(ctx, node, name):
-    """Returns the name of a constant 1 of the node's type."""
+def _constant(ctx, node, name, value):
+    """Returns the name of a constant of the node's type."""
     kind = tf2onnx.utils.map_onnx_to_numpy_type(ctx.get_dtype(node.output[0]))
-    return ctx.make_const(tf2onnx.utils.make_name(name), np.array(1.0, kind)).output[0]
+    return ctx.make_const(tf2onnx.utils.make_name(name), np.array(value, kind)).output[0]
 
 
 @handles("Expm1")
@@ -101,7 +107,7 @@ def _expm1(ctx, node, name, args):
     The rounding of u cancels in the quotient (Higham, 2002, section 1.14.1). Where u = 1 the value
     is x; where u = 0 or u = exp(x) is infinite it is u - 1.
     """
-    make, one, x = _maker(ctx, node), _one(ctx, node, name), node.input[0]
+    make, one, x = _maker(ctx, node), _constant(ctx, node, name, 1.0), node.input[0]
     u = make("Exp", x)
     log_u, less = make("Log", u), make("Sub", u, one)
     exact = make("Mul", less, make("Div", x, log_u))
@@ -129,6 +135,19 @@ def _sum(ctx, node, name, args):
     def constant(values):
         return ctx.make_const(tf2onnx.utils.make_name(name), np.array(values, np.int64)).output[0]
 
+    shape = ctx.get_shape(x)
+    if shape and not keep_dims and len(axes):
+        axes = axes % len(shape)
+        ones = [axis for axis in axes if shape[axis] == 1]
+        if ones:  # a channel, say: what follows it in memory is then added at once
+            rest = [axis - sum(o < axis for o in ones) for axis in axes if axis not in ones]
+            *first, last = [("Squeeze", ones), *(("ReduceSum", [a]) for a in sorted(rest)[::-1])]
+            for op, along in first:
+                options = {"keepdims": 0} if op == "ReduceSum" else {}
+                x = make(op, x, constant(along), **options)
+            options = {"keepdims": 0} if last[0] == "ReduceSum" else {}
+            _replace(ctx, node, name, last[0], [x, constant(last[1])], **options)
+            return
     if len(axes) == 1:
         _replace(ctx, node, name, "ReduceSum", [x, constant(axes)], keepdims=keep_dims)
         return
@@ -215,6 +234,7 @@ def convert(function, inputs, name="graph", leading=None):
     model.graph.name = name
     model.producer_name, model.producer_version = PRODUCER, ""
     narrow.transpose(model.graph)
+    faster.rewrite(model)
     _name_dimensions(model.graph, leading)
     try:
         onnx.checker.check_model(model, full_check=True)
