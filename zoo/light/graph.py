@@ -1,5 +1,6 @@
 """ONNX graphs in ONNX Runtime, called by names."""
 
+import os
 import tempfile
 
 from zoo.storage.protobuf import require_self_contained
@@ -28,6 +29,7 @@ class Graph:
         self.name, self._content = name, require_self_contained(content, name)
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3  # errors only
+        options.intra_op_num_threads = _threads()
         options.add_session_config_entry("session.load_model_format", "ONNX")
         try:
             with tempfile.TemporaryDirectory() as empty:
@@ -70,3 +72,14 @@ class Graph:
         """Returns all outputs, name -> array, for float32 arrays given by input name."""
         values = self._runtime.run(list(self.outputs), arrays)
         return dict(zip(self.outputs, values))
+
+
+def _threads():
+    """Returns the processors that this process may use where it may not use all; 0: all cores.
+
+    ONNX Runtime counts the cores of the machine.
+    """
+    if not hasattr(os, "sched_getaffinity"):
+        return 0
+    allowed = len(os.sched_getaffinity(0))
+    return allowed if allowed < (os.cpu_count() or 1) else 0
