@@ -17,6 +17,9 @@ _NOISE = re.compile(
     rb"|.*Unable to register cu\w+ factory"
 )
 _NO_GPU = re.compile(rb"(E|\d{4}-\d\d-\d\d [\d:.]+: E ).*failed call to cuInit")
+# What TensorFlow or Keras imports where it is installed, and no command uses through them. They
+# take a third of the start; a module that needs one of them imports it later, as always.
+UNUSED = ("jax", "matplotlib", "pandas", "sklearn")
 # Linux has one of them where there is an NVIDIA GPU. A driver that fails there is no noise.
 GPU_PATHS = ("/dev/nvidiactl", "/proc/driver/nvidia", "/dev/dxg")
 
@@ -50,8 +53,11 @@ def start_tensorflow(find_devices=True):
         return
     _state["is_without_devices"] = not find_devices
     with _without_noise():
-        import keras
-        import tensorflow as tf
+        with _without(UNUSED):
+            import tensorflow as tf
+        # Keras may have JAX as its backend.
+        with _without(set(UNUSED) - {"jax"}):
+            import keras
 
         if not find_devices:
             return
@@ -60,6 +66,18 @@ def start_tensorflow(find_devices=True):
         else:  # reads data alone, and leaves the GPU's memory to the other framework
             with contextlib.suppress(RuntimeError):
                 tf.config.set_visible_devices([], "GPU")
+
+
+@contextlib.contextmanager
+def _without(packages):
+    """Makes imports of packages that are not imported yet fail, as if they were not installed."""
+    hidden = [name for name in packages if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(hidden))  # None there is an ImportError
+    try:
+        yield
+    finally:
+        for name in hidden:
+            sys.modules.pop(name, None)
 
 
 def is_noise(line):

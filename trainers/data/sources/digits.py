@@ -1,6 +1,8 @@
 """scikit-learn's handwritten digits, made like MNIST: the one data set that is built in."""
 
 import functools
+import importlib.util
+from pathlib import Path
 
 import numpy as np
 
@@ -33,6 +35,24 @@ def open_digits(request: Request) -> OpenedSource:
 
 @functools.lru_cache(maxsize=1)
 def _arrays():
+    levels, labels = _read()
+    small = np.rint(levels * (255 / 16)).astype(np.uint8)[..., None]
+    images = np.pad(Preparation((20, 20))(small), ((0, 0), (4, 4), (4, 4), (0, 0)))
+    where = "'digits'"
+    return convert_images(images, where), convert_labels(labels, len(images), where)
+
+
+def _read():
+    """Returns levels [N, 8, 8] and labels [N] from the file that scikit-learn brings.
+
+    The file is read without scikit-learn, whose import takes as long as a short training.
+    """
+    spec = importlib.util.find_spec("sklearn")
+    for folder in (spec and spec.submodule_search_locations) or ():
+        file = Path(folder) / "datasets" / "data" / "digits.csv.gz"
+        if file.is_file():
+            table = np.loadtxt(file, delimiter=",")
+            return table[:, :-1].reshape(-1, 8, 8), table[:, -1].astype(int)
     try:
         from sklearn.datasets import load_digits
     except ImportError as error:
@@ -40,10 +60,7 @@ def _arrays():
             'The digits come with scikit-learn: `pip install "elbo-zoo[train]"`.'
         ) from error
     digits = load_digits()
-    small = np.rint(digits.images * (255 / 16)).astype(np.uint8)[..., None]
-    images = np.pad(Preparation((20, 20))(small), ((0, 0), (4, 4), (4, 4), (0, 0)))
-    where = "'digits'"
-    return convert_images(images, where), convert_labels(digits.target, len(images), where)
+    return digits.images, digits.target
 
 
 SOURCE = Source(
