@@ -101,6 +101,34 @@ def measure_sampling(counts=(16, 64), depth=64, repeats=3):
     return rows
 
 
+def measure_draws(counts, depth=64, repeats=3):
+    """Returns a row for each number of images: seconds of the first draw and of later ones."""
+    import numpy as np
+
+    import zoo
+    from zoo.backend import to_numpy
+
+    rng = np.random.default_rng(17)
+    rows = []
+    for count in counts:
+        decoder = zoo.PixelCNNDecoder(64, depth=depth)  # a new one, of which nothing is compiled
+        decoder.build((None, 64))
+        z = rng.normal(size=(count, 64)).astype("float32")
+        noise = rng.random((count, 28, 28, 1)).astype("float32")
+        draw = lambda: to_numpy(decoder.draw(z, noise))  # noqa: E731, B023
+        taken = [_timed(draw)[1] for _ in range(1 + repeats)]
+        first, later = taken[0], sorted(taken[1:])[repeats // 2]
+        rows.append({"images": count, "first": first, "cached": later})
+    return rows
+
+
+def draws_table(rows):
+    """Returns the rows of `measure_draws` as a Markdown table."""
+    lines = ["| images drawn pixel by pixel | first call, s | later ones, s |", "|---|---|---|"]
+    lines += [f"| {r['images']} | {r['first']:.2f} | {r['cached']:.2f} |" for r in rows]
+    return "\n".join(lines)
+
+
 def _timed(function):
     start = time.perf_counter()
     value = function()
