@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import sys
@@ -164,8 +165,8 @@ def test_training_by_command_saves_and_ends_in_one_line(tmp_path):
     assert last == f"Stopped by SIGTERM. Step {step} is saved; the same command resumes."
 
 
-def test_evaluation_by_command_keeps_its_metrics_and_ends_in_one_line(run):
-    workdir = run[0] / "run"
+def test_evaluation_by_command_keeps_its_metrics_and_ends_in_one_line(run, tmp_path):
+    workdir = shutil.copytree(run[0] / "run", tmp_path / "run")
     path = workdir / "evaluation.json"
     arguments = ["trainers.evaluate", f"--workdir={workdir}", "--metrics=rate,nll"]
     arguments.append("--num_samples=1000000000")
