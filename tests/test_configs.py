@@ -37,7 +37,14 @@ def _load(path, mode):
 
 # Two families that hold all the other parts; the second costs most, as it compiles the pixels.
 # CelebA may not be passed on; its config runs on other pictures in test_configs_vimae.py.
-TINY_RUNS = [(path, "tiny") for path in CONFIGS if "celeba" not in path]
+SLOW_CONFIGS = [  # Another config of the paper trains the same model, on other data.
+    f"configs/{name}.py" for name in ("broken_elbo/omniglot", "mu_vae/fashion", "vimae/omniglot")
+]
+TINY_RUNS = [
+    pytest.param(path, "tiny", marks=[pytest.mark.slow] * (path in SLOW_CONFIGS))
+    for path in CONFIGS
+    if "celeba" not in path
+]
 TINY_RUNS.append((FAMILY_CONFIGS[0], "+-+,tiny"))
 TINY_RUNS.append(pytest.param(FAMILY_CONFIGS[0], "-+v,tiny", marks=pytest.mark.slow))
 

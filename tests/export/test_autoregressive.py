@@ -106,6 +106,7 @@ def test_other_decoders_do_not_draw(tmp_path):
         decoder.draw(np.zeros((1, light_artifact.LATENT_DIM)))
 
 
+@pytest.mark.slow
 def test_the_loaded_model_draws_what_the_published_one_draws(artifact):
     folder, model = artifact
     loaded = zoo.load(folder)
