@@ -26,6 +26,7 @@ BEGIN = "<!-- growth: python -m benchmarks.growth -->"
 END = "<!-- end of growth -->"
 # A slope of logarithms up to which growth counts as linear.
 LINEAR = 1.15
+BLUE, ORANGE = "#1F6FB2", "#D9772B"
 
 
 def measure(axis, values):
@@ -87,31 +88,35 @@ def draw(result, path):
     import matplotlib
 
     matplotlib.use("Agg")
-    from matplotlib import pyplot
+    from matplotlib import pyplot, ticker
 
     columns = 4
-    lines = -(-len(result) // columns)
-    figure, grid = pyplot.subplots(lines, columns, figsize=(13, 3.2 * lines), layout="constrained")
+    height = -(-len(result) // columns)
+    size = (13, 3.2 * height)
+    figure, grid = pyplot.subplots(height, columns, figsize=size, layout="constrained")
     for axes in grid.flat[len(result) :]:
         axes.set_visible(False)
     for axes, (axis, rows) in zip(grid.flat, result.items()):
-        values = [row["value"] for row in rows]
+        values, seconds, megabytes = (
+            [row[key] for row in rows] for key in ("value", "seconds", "megabytes")
+        )
         memory = axes.twinx()
-        seconds = [row["seconds"] for row in rows]
-        axes.loglog(values, seconds, "o-", color="#1F6FB2", label="seconds")
         straight = [seconds[-1] * value / values[-1] for value in values]
-        axes.loglog(values, straight, ":", color="#808080", label="linear")
-        megabytes = [row["megabytes"] for row in rows]
-        memory.plot(values, megabytes, "s--", color="#D9772B", label="memory")
+        lines = [
+            *axes.loglog(values, seconds, "o-", color=BLUE, label="seconds"),
+            *axes.loglog(values, straight, ":", color="#808080", label="linear growth to the last"),
+            *memory.plot(values, megabytes, "s--", color=ORANGE, label="megabytes"),
+        ]
+        axes.set_ylim(min(seconds) / 1.5, max(seconds) * 1.5)
+        axes.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_major_formatter("{x:g}")
         memory.set_ylim(0, 1.15 * max(megabytes))
-        memory.tick_params(axis="y", colors="#D9772B")
-        axes.tick_params(axis="y", colors="#1F6FB2")
-        axes.set_xticks(values, [f"{value:,}" for value in values], fontsize=8)
+        axes.tick_params(axis="y", colors=BLUE)
+        memory.tick_params(axis="y", colors=ORANGE)
         axes.minorticks_off()
+        axes.set_xticks(values, [f"{value:,}" for value in values], fontsize=8)
         axes.set_title(growth_work.AXES[axis].title, fontsize=10)
-        axes.set_ylabel("seconds", color="#1F6FB2")
-        memory.set_ylabel("megabytes", color="#D9772B")
-        axes.legend(loc="upper left", fontsize=8)
+    figure.legend(handles=lines, loc="outside lower center", ncols=3)
     with files.atomic_path(path) as temporary:
         figure.savefig(temporary, dpi=110, format="png")
     pyplot.close(figure)
