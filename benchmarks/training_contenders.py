@@ -65,6 +65,9 @@ def entries(network, dtype, images, steps=STEPS):
             Entry("elbo-zoo on JAX", OURS, "benchmarks.zoo_training", ours, "jax", JAX),
             *_limits(dtype, sizes, steps),
         ]
+        if dtype == "bfloat16":  # `auto` leaves XLA out
+            with_xla = {**ours, "jit_compile": "on"}
+            result.append(Entry("elbo-zoo with XLA", OURS, "benchmarks.zoo_training", with_xla))
         if dtype == "float32":  # neither has another type
             example = {**sizes, "steps": steps}
             result += [

@@ -77,7 +77,7 @@ def test_contenders_have_the_same_network_batch_and_type(monkeypatch):
     monkeypatch.setattr(contenders.importlib.util, "find_spec", lambda name: True)
     for network, dtype, count in (
         ("mlp", "float32", 9),
-        ("mlp", "bfloat16", 7),
+        ("mlp", "bfloat16", 8),
         ("gated_conv", "bfloat16", 6),
     ):
         entries = contenders.entries(network, dtype, 6000)
