@@ -53,6 +53,8 @@ DOCS = [
     "mkdocs-material>=9.6",
     "mkdocstrings[python]>=0.30",
 ]
+# Sweeps and reproduction on a cluster.
+RAY = ["ray>=2.40"]
 # What `python -m benchmarks.train_speed` compares with.
 BENCHMARK = ["torch>=2.6", "pythae>=0.1.2"]
 TEST = [
@@ -124,6 +126,7 @@ setup(
         "hf": HF,
         "train": TRAIN,
         "jax": JAX,
+        "ray": RAY,
         "browser": BROWSER,
         "docs": DOCS,
         "benchmark": BENCHMARK,

@@ -114,6 +114,8 @@ class OnRay(Executor):
     def wait(self, seconds):
         """Returns the jobs that ended; see `Executor.wait`."""
         tasks = list(self.running)
+        if not tasks:
+            return []
         ready, rest = self.ray.wait(tasks, num_returns=1, timeout=seconds)
         if ready and rest:
             ready += self.ray.wait(rest, num_returns=len(rest), timeout=0)[0]
