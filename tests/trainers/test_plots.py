@@ -291,3 +291,24 @@ def test_pictures_leave_the_callers_settings_alone():
     before = dict(matplotlib.rcParams)
     plots.png_bytes(plots.latent_scatter(np.eye(3)))
     assert dict(matplotlib.rcParams) == before
+
+
+def test_a_drawing_has_a_palette_and_a_photograph_has_not():
+    """Lines and texts lose nothing that is seen: white is white, every pixel is near."""
+    figure = plots.Figure(figsize=(3, 2))
+    panel = figure.add_subplot()
+    panel.plot([0, 1, 3], color="#4477aa")
+    panel.set_title("nats")
+    content = plots.png_bytes(figure)
+    drawn = Image.open(io.BytesIO(content))
+    assert drawn.mode == "P" and plots.png_bytes(figure) == content
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=200, facecolor="white")
+    exact = np.asarray(Image.open(buffer).convert("RGB"), int)
+    shown = np.asarray(drawn.convert("RGB"), int)
+    assert (shown[(exact == 255).all(-1)] == 255).all()
+    assert np.abs(shown - exact).max() <= 12
+    assert len(content) < 0.7 * len(buffer.getvalue())
+    noise = np.random.default_rng(17).integers(0, 256, (64, 64, 3), np.uint8)
+    photograph = Image.open(io.BytesIO(plots.with_palette(Image.fromarray(noise))))
+    np.testing.assert_array_equal(np.asarray(photograph), noise)
