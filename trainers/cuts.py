@@ -17,7 +17,8 @@ ROOMS = ("encoder", "decoder", "marginal", "objective")
 ORDER = (
     "train.epochs",
     *("data.name", "data.binarisation", "data.image_size", "data.channels"),
-    *("data.crop", "data.rotations", "data.train_split", "data.limit", "train.batch_size"),
+    *("data.crop", "data.fit", "data.rotations", "data.flips", "data.shifts"),
+    *("data.train_split", "data.limit", "train.batch_size"),
     *("optimizer.name", "optimizer.learning_rate", "optimizer.beta_1", "optimizer.beta_2"),
     *("optimizer.epsilon", "optimizer.schedule", "optimizer.constant_share"),
     *ROOMS,

@@ -115,7 +115,7 @@ def _check_positive(settings):
 def _other_data(config, name, image_shape):
     """Returns the config of other data: of the model's own what its pixels have to be."""
     height, width, channels = image_shape
-    kept = ("data_dir", "download", "binarisation", "pixel_scale")
+    kept = ("data_dir", "download", "binarisation", "pixel_scale", "fit")
     own = {key: config[key] for key in kept if key in config}
     own["binarisation"] = binarisation_of(config)
     if channels in (1, 3):  # others can be brought to no other number

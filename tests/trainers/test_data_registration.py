@@ -73,7 +73,7 @@ def test_a_module_is_all_that_a_new_source_needs(add_source, tmp_path):
         data.load("4.stripes")
     pytest.importorskip("tensorflow_datasets")
     with pytest.raises(
-        ValueError, match=r"npz:PATH, stripes:WIDTH.* or a TFDS name. Received: name"
+        ValueError, match=r"npz:PATH, photos, stripes:WIDTH.* or a TFDS name. Received: name"
     ):
         data.load("mnits", data_dir=tmp_path)
 

@@ -5,13 +5,14 @@ import dataclasses
 import numpy as np
 
 from trainers.data import splits
+from trainers.data.augmentation import Augmentation
 from trainers.data.streamed import select
 from zoo.registry import nearest
 
 BINARISATIONS = ("none", "static", "dynamic")
 EVALUATION_SEED = 17
 # Random streams are `default_rng([seed, purpose, index])`: no two purposes ever share numbers.
-ORDER, TRAINING_NOISE, EVALUATION_NOISE = 0, 1, 2
+ORDER, TRAINING_NOISE, EVALUATION_NOISE, AUGMENTATION = 0, 1, 2, 3
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -39,6 +40,7 @@ class Dataset:
             the range of a Gaussian likelihood's data. Images are then in [0, pixel_scale].
         source_examples: How many its source has in all splits, or None where that is not known.
         shuffled: Whether the order is random, so that the first examples stand for all.
+        augmentation: How training batches are varied, or None. Nothing else varies images.
         part: "first" or "drawn" where a limit left fewer examples than the split has (the rule of
             `splits.Limit`), otherwise "".
 
@@ -59,6 +61,7 @@ class Dataset:
     source_examples: int | None = None
     shuffled: bool = False
     part: str = ""
+    augmentation: Augmentation | None = None
 
     def __post_init__(self):
         if not self.pixel_scale > 0:
@@ -69,6 +72,8 @@ class Dataset:
         _check_images(self.images, self._where())
         if self.labels is not None:
             _check_labels(self.labels, len(self.images), self._where())
+        if self.augmentation is not None:
+            self.augmentation.check(self.image_shape)
         if self.binarisation not in BINARISATIONS:
             raise ValueError(
                 f"Expected binarisation among {list(BINARISATIONS)}. Received: "

@@ -6,6 +6,7 @@ import hashlib
 import numpy as np
 
 from trainers.data import splits
+from trainers.data.augmentation import Augmentation
 from trainers.data.loading import image_sides, read_split
 from trainers.data.sources import open_source
 from trainers.data.streamed import select, turned
@@ -17,7 +18,7 @@ CONFIG_KEYS = (
     *("name", "data_dir", "binarisation", "image_size", "channels", "download", "limit"),
     *("train_split", "validation_split", "test_split"),
     *("validation_fraction", "test_fraction", "split_seed", "distinct", "pixel_scale"),
-    *("crop", "rotations", "test_limit"),
+    *("crop", "fit", "rotations", "test_limit", "flips", "shifts"),
 )
 
 
@@ -31,7 +32,9 @@ def load_splits(config):
             test examples), `validation_fraction`, `test_fraction`, `split_seed`, `distinct` (keep
             each picture once, in the first of train, validation and test that has it),
             `pixel_scale` (multiplies all pixels), `crop` (side of the square in the middle of
-            stored pictures, taken before resizing), `rotations` (each picture also turned by 90,
+            stored pictures, taken before resizing), `fit` ("crop" or "pad"; how a picture of
+            another shape is brought to `image_size`), `flips` and `shifts` (of training batches;
+            see `trainers.data.augmentation`), `rotations` (each picture also turned by 90,
             180 and 270 degrees, with its label, right behind it). Empty values and None mean the
             default: the splits that the source calls train, validation and test. A split called
             "none" is left out. A limit takes the first examples of data that TFDS has shuffled;
@@ -53,9 +56,11 @@ def load_splits(config):
     loaded = {role: part and _cut(part, limits.get(role)) for role, part in loaded.items()}
     _check_shapes(loaded)
     scale = float(_value(config, "pixel_scale", 1.0))
-    return {
+    loaded = {
         role: part and dataclasses.replace(part, pixel_scale=scale) for role, part in loaded.items()
     }
+    loaded["train"] = dataclasses.replace(loaded["train"], augmentation=_augmentation(config))
+    return loaded
 
 
 def _value(config, key, default=None):
@@ -82,6 +87,7 @@ def _opened(config):
         channels=_value(config, "channels") or None,
         download=_value(config, "download", True),
         crop=_value(config, "crop") or None,
+        fit=_value(config, "fit", "crop"),
         cut=(
             _value(config, "validation_fraction", 0.1),
             _value(config, "test_fraction", 0.1),
@@ -187,6 +193,12 @@ def _digests(images):
     for start in range(0, len(images), _BLOCK):
         for image in images[start : start + _BLOCK]:
             yield hashlib.sha256(np.ascontiguousarray(image)).digest()
+
+
+def _augmentation(config):
+    """Returns the `Augmentation` of training batches, or None."""
+    flips, shifts = _value(config, "flips", False), _value(config, "shifts", 0)
+    return Augmentation(bool(flips), shifts) if flips or shifts else None
 
 
 def _rotated(dataset):

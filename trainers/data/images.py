@@ -6,6 +6,9 @@ import numpy as np
 
 from zoo.light.images import set_channels
 from zoo.light.resizing import crop
+from zoo.registry import nearest
+
+FITS = ("crop", "pad")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -15,19 +18,23 @@ class Preparation:
     1. channels: 3 to 1 by luma (0.299 R + 0.587 G + 0.114 B), 1 to 3 by repetition;
     2. inversion: x to 1 - x, for ink on white paper;
     3. crop: the middle square;
-    4. size: centre crop to the target's aspect ratio, then bilinear resizing, antialiased (Pillow).
+    4. size: bilinear resizing, antialiased (Pillow). A picture of another aspect ratio is first
+       cropped to the middle of the target's ratio ("crop"), or resized to lie within the target
+       and put in the middle, with black around it ("pad").
 
     Args:
         image_size: (H, W), or None for the stored size.
         channels: 1 or 3, or None for the stored number.
         invert: Whether white and black change places.
         crop: Side of the middle square in stored pixels, or None for the whole picture.
+        fit: "crop" or "pad".
     """
 
     image_size: tuple[int, int] | None = None
     channels: int | None = None
     invert: bool = False
     crop: int | None = None
+    fit: str = "crop"
 
     def __post_init__(self):
         if self.channels not in (None, 1, 3):
@@ -37,6 +44,11 @@ class Preparation:
             raise ValueError(f"Expected image_size as (H, W), both positive. Received: {size!r}")
         if self.crop is not None and self.crop < 1:
             raise ValueError(f"Expected a positive crop. Received: crop={self.crop!r}")
+        if self.fit not in FITS:
+            raise ValueError(
+                f"`fit` must be one of {list(FITS)}. Received: fit={self.fit!r}."
+                + nearest(self.fit, FITS)
+            )
 
     def __call__(self, images):
         """Returns prepared images [N, h, w, c] of images [N, H, W, C], uint8 or float32."""
@@ -47,7 +59,8 @@ class Preparation:
         if self.crop is not None:
             images = _middle(images, self.crop)
         if self.image_size is not None and images.shape[1:3] != self.image_size:
-            images = np.stack([_fit(image, self.image_size) for image in images])
+            fit = _pad if self.fit == "pad" else _fit
+            images = np.stack([fit(image, self.image_size) for image in images])
         return images
 
     def text(self, stored_shape=(None, None, None)):
@@ -63,7 +76,8 @@ class Preparation:
             steps.append(f"cut to the middle {self.crop}x{self.crop} pixels")
         if self.image_size is not None and tuple(stored_shape[:2]) != self.image_size:
             height, width = self.image_size
-            steps.append(f"resized to {height}x{width} (centre crop, antialiased bilinear)")
+            how = "whole, black around it" if self.fit == "pad" else "centre crop"
+            steps.append(f"resized to {height}x{width} ({how}, antialiased bilinear)")
         return "; ".join(steps) or "none"
 
 
@@ -83,9 +97,24 @@ def _fit(image, size):
 
     `zoo.light.resizing.resize` gives the same bytes without Pillow, more slowly.
     """
+    return _resized(crop(image[None], size)[0], size)
+
+
+def _pad(image, size):
+    """Resizes [H, W, C] to lie within `size`, in the middle, with black around it."""
+    scale = min(new / old for new, old in zip(size, image.shape))
+    inner = [max(1, min(new, round(scale * old))) for new, old in zip(size, image.shape)]
+    result = np.zeros((*size, image.shape[-1]), image.dtype)
+    top, left = ((new - side) // 2 for new, side in zip(size, inner))
+    result[top : top + inner[0], left : left + inner[1]] = _resized(image, inner)
+    return result
+
+
+def _resized(image, size):
+    """Resizes [H, W, C] to (H', W')."""
     from PIL import Image
 
-    image, (height, width) = crop(image[None], size)[0], size
+    height, width = size
     planes = [
         Image.fromarray(np.ascontiguousarray(image[..., c])).resize(
             (width, height), Image.Resampling.BILINEAR

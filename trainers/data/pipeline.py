@@ -5,6 +5,7 @@ The batch of global step s is a function of (data set, batch size, seed, s) alon
     epoch e, position k = divmod(s, ceil(N / B))
     order = permutation of N by (seed, e)
     batch = images[order[k B : (k + 1) B]], binarised with noise by (seed, s)
+    then flipped and shifted by numbers of (seed, s), where the data set asks for it
 
 So resuming at step s gives what an uninterrupted run would have seen. Order and noise are drawn
 by NumPy under every framework and are therefore the same under each.
@@ -17,6 +18,7 @@ import queue
 import threading
 
 from trainers.data.dataset import (
+    AUGMENTATION,
     ORDER,
     TRAINING_NOISE,
     as_float,
@@ -136,7 +138,10 @@ def _training_pixels(dataset, indices, seed, step):
     if dataset.binarisation == "dynamic":
         shape = (len(indices), *dataset.image_shape)
         noise = uniform_noise(shape, dataset.images.dtype, seed, TRAINING_NOISE, int(step))
-    return dataset.pixels(indices, noise)
+    pixels = dataset.pixels(indices, noise)
+    if dataset.augmentation is None:
+        return pixels
+    return dataset.augmentation(pixels, random_generator(seed, AUGMENTATION, int(step)))
 
 
 def _keras_framework():

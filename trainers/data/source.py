@@ -20,6 +20,7 @@ class Request:
         channels: 1, 3, or None for the stored number.
         download: Whether data may be downloaded.
         crop: Side in pixels of the middle square that is taken before resizing, or None.
+        fit: "crop" or "pad": how a picture of another shape is brought to `size`.
         cut: (validation_fraction, test_fraction, seed), for data without splits of its own.
         spellings: How the names of all sources are written, for messages.
         exact_names: Names that are a source's kind alone, such as `digits`, for messages.
@@ -32,13 +33,14 @@ class Request:
     channels: int | None = None
     download: bool = True
     crop: int | None = None
+    fit: str = "crop"
     cut: tuple[float, float, int] = (0.1, 0.1, 17)
     spellings: str = ""
     exact_names: tuple[str, ...] = ()
 
     def preparation(self) -> Preparation:
         """Returns the crop, size and channels that images are brought to."""
-        return Preparation(self.size, self.channels, crop=self.crop)
+        return Preparation(self.size, self.channels, crop=self.crop, fit=self.fit)
 
 
 @dataclasses.dataclass(frozen=True)

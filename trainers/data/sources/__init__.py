@@ -73,6 +73,7 @@ def open_source(
     download=True,
     cut=(0.1, 0.1, 17),
     crop=None,
+    fit="crop",
 ) -> OpenedSource:
     """Returns the `OpenedSource` of a name.
 
@@ -84,6 +85,7 @@ def open_source(
         download: Whether data may be downloaded.
         cut: (validation_fraction, test_fraction, seed), for data without splits of its own.
         crop: Side in pixels of the middle square that is taken before resizing, or None.
+        fit: "crop" or "pad", as of `Preparation`.
 
     Raises:
         ValueError: If there is no such source or data set.
@@ -101,6 +103,7 @@ def open_source(
             channels=channels,
             download=download,
             crop=crop,
+            fit=fit,
             cut=cut,
             spellings=spellings(),
             exact_names=tuple(kind for kind, other in all_sources().items() if other.is_exact),
