@@ -22,6 +22,7 @@ ENCODERS = {
     "gated_conv": {"depth": 2},
     "small_conv": {"depth": 4},
     "dcgan": {"filters": [4, 6], "kernel_size": 4},
+    "residual": {"depth": 4},
     "clipped": {"base": {"name": "mlp", "hidden_units": [7, 5]}},
     "scaled": {"base": {"name": "mlp", "hidden_units": [7, 5]}, "factor": 3.0},
     "pixel_noise": {"base": {"name": "mlp", "hidden_units": [7, 5]}},
@@ -36,6 +37,7 @@ DECODERS = {
     "gated_deconv": {"depth": 2},
     "small_deconv": {"depth": 4},
     "dcgan": {"filters": [6, 4, 4], "kernel_size": 4},
+    "residual": {"depth": 4},
     "pixelcnn": {"depth": 4, "num_resnets": 1},
     "scaled": {"base": {"name": "mlp", "hidden_units": [7, 5]}, "factor": 3.0},
 }
@@ -55,13 +57,23 @@ OBJECTIVES = {
     "infomax": {"lambda_": 2.0, "divergence": {"name": "wgan_gp", "hidden_units": [6]}},
     "classified": {"base": {"name": "beta", "beta": 0.5}, "num_classes": 3, "hidden_units": [6]},
 }
-LIKELIHOODS = {"bernoulli": {}, "gaussian": {"scale": "learned"}, "baggins": {}}
+LIKELIHOODS = {
+    "bernoulli": {},
+    "gaussian": {"scale": "learned"},
+    "baggins": {},
+    "optimal_gaussian": {},
+    "logistic_mixture": {"num_components": 2},
+}
+# (likelihood, parameter) -> its maps, where they are not as many as the image's channels.
+MAPS = {("logistic_mixture", name): 2 for name in ("logits", "loc", "scale")}
 # What an objective needs of the other parts, where that is not the default of `_compose`.
 PARTNERS = {"bilbo": {"marginal": "floating"}}
 # Pairs that cannot be composed -> the error that composing them raises.
 INCOMPATIBLE = {
     ("decoder pixelcnn", "likelihood gaussian"): "Received: .*likelihood='gaussian'",
     ("decoder pixelcnn", "likelihood baggins"): "Received: .*likelihood='baggins'",
+    ("decoder pixelcnn", "likelihood optimal_gaussian"): "likelihood='optimal_gaussian'",
+    ("decoder pixelcnn", "likelihood logistic_mixture"): "likelihood='logistic_mixture'",
     ("encoder iaf", "objective bilbo"): "diagonal Gaussian posteriors. Received: encoder=IAF",
     ("marginal normal", "objective bilbo"): "marginal 'floating'. Received: marginal=Normal",
     ("marginal maf", "objective bilbo"): "Received: marginal=MAFMarginal",
@@ -84,6 +96,9 @@ WEIGHTS = {
     ("encoder", "iaf"): 2 * 2 + 4 + 3 * 3 * 2,
     # A convolution before a batch norm has no bias; a batch norm has scale and offset.
     ("encoder", "dcgan"): 2 * 3 + 4,
+    # A convolution; a block of two norms and two convolutions, one without a bias; a norm.
+    ("encoder", "residual"): 2 + (2 * 2 + 1 + 2) + 2 + 4,
+    ("decoder", "residual"): 2 + (2 * 2 + 1 + 2) + 2 + 2 + 2 + 2,
     ("decoder", "dcgan"): 2 + 2 * 3 + 2,
     ("decoder", "mlp"): 2 * 2 + 2,
     ("decoder", "gated_deconv"): 6 * 2 + 2,
@@ -264,8 +279,9 @@ def test_decoder(name, likelihood):
     for leading in ((2,), (4, 3)):
         z = np.zeros((*leading, LATENTS), "float32")
         given = {"x": np.zeros((*leading, *SHAPE), "float32")} if decoder.is_autoregressive else {}
-        for value in to_numpy(decoder(z, **given)).values():
-            assert (value.shape, value.dtype) == ((*leading, *SHAPE), np.float32)
+        for parameter, value in to_numpy(decoder(z, **given)).items():
+            maps = MAPS.get((likelihood, parameter), SHAPE[-1])
+            assert (value.shape, value.dtype) == ((*leading, *SHAPE[:2], maps), np.float32)
         distribution = decoder.distribution(z)
         assert tuple(distribution.batch_shape) == leading
         assert tuple(distribution.event_shape) == SHAPE

@@ -52,6 +52,20 @@ def residual_per_information(model, images, seed=17, batch_size=None):
     return total / count
 
 
+def residual(model, images, seed=17, batch_size=None):
+    """Returns E[|x - nu(z)|^2] over the images, z one sample of each posterior.
+
+    Args: as `prior_variance`.
+    """
+    seed, total, count = tfp_seed(seed), 0.0, 0
+    step = tiles.compile_step(model, _squares)
+    for _, tile, x, parameters in tiles.tiles(model, images, batch_size):
+        squares = to_numpy(step(parameters, tiles.pad(x, tiles.TILE), fold_in(seed, tile)))
+        total += squares[: len(x)].sum(dtype="float64")
+        count += len(x)
+    return total / count
+
+
 def _moments(encoder, decoder, marginal):
     def step(parameters, seed):
         posterior = encoder.posterior(parameters)
@@ -66,5 +80,13 @@ def _residuals(encoder, decoder, marginal):
         _, scale = encoder.gaussian(parameters)
         information = ops.sum(prior / ops.square(scale), axis=-1)
         return squared_residual(decoder(z, training=False), x) / information
+
+    return step
+
+
+def _squares(encoder, decoder, marginal):
+    def step(parameters, x, seed):
+        z = encoder.posterior(parameters).sample(seed=seed)
+        return squared_residual(decoder(z, training=False), x)
 
     return step

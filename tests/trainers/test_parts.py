@@ -29,6 +29,7 @@ def _config(**rooms):
 DCGAN = {
     **{"name": "dcgan", "filters": [128, 256, 512, 1024], "kernel_size": 4, "width": 1.0},
     "scale": "log_variance",
+    "norm": "batch",
 }
 
 

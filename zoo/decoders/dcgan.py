@@ -4,7 +4,8 @@ import keras
 from keras import ops
 
 from zoo.decoders.decoder import Decoder
-from zoo.layers.dcgan import convolution, normalisation, widths
+from zoo.layers.dcgan import convolution, widths
+from zoo.layers.normalisation import apply_norm, normalisation
 from zoo.registry import DECODERS
 
 
@@ -25,6 +26,7 @@ class DCGANDecoder(Decoder):
         kernel_size: Int; 4 (grey) or 5 (colour) in the paper.
         width: Positive number that all depths are multiplied by, for small machines.
         likelihood: A likelihood, its name, or a mapping with `name`.
+        norm: "batch", "group" or "none"; "batch" in the paper.
 
     Raises:
         ValueError: If the image size cannot be reached by doubling.
@@ -41,12 +43,14 @@ class DCGANDecoder(Decoder):
         kernel_size=4,
         width=1.0,
         likelihood="bernoulli",
+        norm="batch",
         **kwargs,
     ):
         super().__init__(latent_dim, image_shape, likelihood, **kwargs)
         self.filters = tuple(filters)
         self.kernel_size = kernel_size
         self.width = width
+        self.norm = norm
         first, *depths = widths(self.filters, width)
         times = 2 ** len(depths)
         if any(size % times for size in self.image_shape[:2]):
@@ -60,7 +64,7 @@ class DCGANDecoder(Decoder):
         self.to_map = keras.layers.Reshape(shape, **policy)
         transposed = keras.layers.Conv2DTranspose
         self.maps = [convolution(transposed, depth, kernel_size, 2, **policy) for depth in depths]
-        self.norms = [normalisation(**policy) for _ in depths]
+        self.norms = [normalisation(norm, **policy) for _ in depths]
         # At stride 1 transposed and ordinary convolution are the same family of functions.
         self.pixels = convolution(
             keras.layers.Conv2D, self.raw_channels, kernel_size, 1, use_bias=True, dtype="float32"
@@ -78,5 +82,5 @@ class DCGANDecoder(Decoder):
     def network(self, z, training=False):
         h = self.to_map(self.first(z))
         for layer, norm in zip(self.maps, self.norms):
-            h = ops.relu(norm(layer(h), training=training))
+            h = ops.relu(apply_norm(norm, layer(h), training))
         return self.pixels(h)

@@ -64,7 +64,7 @@ class Decoder(Part):
     @property
     def raw_channels(self):
         """Number of maps that `network` must give."""
-        return self.image_shape[-1] * self.likelihood.maps_per_channel
+        return self.likelihood.raw_channels(self.image_shape[-1])
 
     def network(self, z, training=False):
         """Returns raw maps [B, H, W, raw_channels] from latents [B, Z]."""

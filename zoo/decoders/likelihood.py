@@ -13,7 +13,7 @@ PIXEL_SCALE_FLOOR = 1e-3
 
 
 class Likelihood(Part):
-    """Turns raw maps [..., H, W, C * maps_per_channel] into p(x|z) with event shape [H, W, C].
+    """Turns raw maps [..., H, W, raw_channels(C)] into p(x|z) with event shape [H, W, C].
 
     A subclass writes `call(raw)`, the dict of parameters that a decoder publishes, and
     `distribution(parameters)`, which reads it. `mean(parameters)` is that distribution's, unless a
@@ -21,6 +21,8 @@ class Likelihood(Part):
     """
 
     maps_per_channel = 1
+    # Whether `log_prob` is of discrete pixels, so that it can be read in bits per dimension.
+    bits_per_dimension = False
     # The least and the largest pixel of its images, or None where any number is a pixel.
     pixel_range = None
     # The map in the dict of `call` whose metric `precision` gives; None where it is not known.
@@ -38,6 +40,10 @@ class Likelihood(Part):
         super().__init_subclass__(**options)
         if "distribution" in vars(cls) and "location" not in vars(cls):
             cls.location = None  # that of a class above is of another distribution
+
+    def raw_channels(self, channels):
+        """Returns the number of raw maps for images of `channels` channels."""
+        return channels * self.maps_per_channel
 
     def distribution(self, parameters):
         """Returns p(x|z), event shape [H, W, C], of `parameters`, the dict of `call`."""

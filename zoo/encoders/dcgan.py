@@ -6,7 +6,8 @@ from keras import ops
 from zoo.encoders.encoder import Encoder
 from zoo.layers import GaussianHead
 from zoo.layers.channels import CHANNELS_LAST
-from zoo.layers.dcgan import convolution, normalisation, widths
+from zoo.layers.dcgan import convolution, widths
+from zoo.layers.normalisation import apply_norm, normalisation
 from zoo.registry import ENCODERS
 
 
@@ -24,6 +25,7 @@ class DCGANEncoder(Encoder):
         kernel_size: Int.
         width: Positive number that all depths are multiplied by, for small machines.
         scale: How the posterior's scale is made; see `zoo.layers.GaussianHead`.
+        norm: "batch", "group" or "none"; "batch" in the paper.
 
     Reference:
         `vimae`, appendix; Radford et al., 2015.
@@ -36,6 +38,7 @@ class DCGANEncoder(Encoder):
         kernel_size=4,
         width=1.0,
         scale="log_variance",
+        norm="batch",
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -44,12 +47,13 @@ class DCGANEncoder(Encoder):
         self.kernel_size = kernel_size
         self.width = width
         self.scale = scale
+        self.norm = norm
         policy = {"dtype": self.dtype_policy}
         depths = widths(self.filters, width)
         self.maps = [
             convolution(keras.layers.Conv2D, depth, kernel_size, 2, **policy) for depth in depths
         ]
-        self.norms = [normalisation(**policy) for _ in depths]
+        self.norms = [normalisation(norm, **policy) for _ in depths]
         self.flatten = keras.layers.Flatten(**CHANNELS_LAST, **policy)
         self.head = GaussianHead(latent_dim, scale)
 
@@ -65,5 +69,5 @@ class DCGANEncoder(Encoder):
     def call(self, x, training=False):
         h = x
         for layer, norm in zip(self.maps, self.norms):
-            h = ops.relu(norm(layer(h), training=training))
+            h = ops.relu(apply_norm(norm, layer(h), training))
         return self.head(self.flatten(h))

@@ -128,9 +128,14 @@ def _lacks_density(model):
     return information.is_deterministic(model)
 
 
+def _lacks_levels(model):
+    return not model.decoder.likelihood.bits_per_dimension
+
+
 # What a metric may need -> (whether a model lacks it, the sentence on a value that is left out).
 NEEDS = {
     "density": (_lacks_density, "left out: the encoder is deterministic and has no density"),
+    "levels": (_lacks_levels, "left out: the likelihood is not one of discrete pixels"),
 }
 _METRICS: dict[str, Metric] = {}
 

@@ -7,6 +7,8 @@ from zoo.layers.flow import MeanFlow
 from zoo.layers.gated import GatedConv2D, GatedConv2DTranspose, GatedDense
 from zoo.layers.gaussian_head import GaussianHead
 from zoo.layers.made import MADE
+from zoo.layers.normalisation import GroupNorm
+from zoo.layers.residual import ResidualBlock
 from zoo.part import Part
 
 __all__ = [
@@ -17,8 +19,10 @@ __all__ = [
     "GatedDense",
     "GatedResidual",
     "GaussianHead",
+    "GroupNorm",
     "MeanFlow",
     "NormClipping",
     "Part",
+    "ResidualBlock",
     "hidden_layers",
 ]

@@ -95,7 +95,7 @@ def test_a_name_has_one_owner_and_needs_are_known(registered):
         register(Metric("nll", "bits", "Another.", lambda request, names: {}))
     register(Metric("mean_pixel", "bits", "The cell once more.", measure_pixels))
     assert metric.describe("mean_pixel") == "The cell once more."
-    with pytest.raises(ValueError, match=r"among \['density'\].*needs=\('dense',\)"):
+    with pytest.raises(ValueError, match=r"among \['density', 'levels'\].*needs=\('dense',\)"):
         Metric("a", "", "", measure_pixels, needs=("dense",))
     with pytest.raises(ValueError, match=r"as a tuple\. Received: needs='density'"):
         Metric("a", "", "", measure_pixels, needs="density")

@@ -1,9 +1,12 @@
 """Metrics of rate, distortion and the likelihood, in nats."""
 
+import math
+
 from zoo.evaluation.adapters import spread
 from zoo.evaluation.entries import mean
 from zoo.evaluation.metric import Metric, measurement, register
 
+BITS = "bits_per_dimension"
 LEAPFROG_STEPS = 10  # of each transition of annealed importance sampling
 
 
@@ -23,7 +26,9 @@ def measure_nll(request, names):
     dataset, note = spread(request.dataset, request.nll_examples)
     samples = request.options("num_samples")
     bound = nll.importance_weighted_bound(request.model, dataset, **samples, **request.options())
-    return {"nll": {**mean("nll", -bound), **samples, **note}}
+    bits = -bound / (math.prod(request.model.image_shape) * math.log(2))
+    entries = {"nll": mean("nll", -bound), BITS: mean(BITS, bits, "bits")}
+    return {name: {**entries[name], **samples, **note} for name in names}
 
 
 @measurement(
@@ -87,6 +92,14 @@ register(
         is_default=True,
         card=4,
         column=(1, "NLL, nats"),
+    ),
+    Metric(
+        BITS,
+        "bits",
+        "The NLL of a pixel's channel in bits: what a lossless code needs. Lower is better.",
+        measure_nll,
+        needs=("density", "levels"),
+        definition="nll / (H W C log 2), of a likelihood over levels such as `logistic_mixture`",
     ),
     Metric(
         "nll_ais",
