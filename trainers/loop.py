@@ -8,7 +8,16 @@ import keras
 from absl import logging
 
 import zoo
-from trainers import callbacks, checkpoints, data, profiling, run_lock, runs, stopping
+from trainers import (
+    callbacks,
+    checkpoints,
+    data,
+    memory,
+    profiling,
+    run_lock,
+    runs,
+    stopping,
+)
 from trainers import config as configs
 from trainers.tensorboard import Writer
 from zoo import backend, executions, inputs
@@ -94,7 +103,7 @@ def train(config, workdir, splits, progress=True, profile=0):
         bar = callbacks.Progress(first_step, epochs * steps, disable=not progress)
         profiled = profiling.Profile(workdir / "tensorboard", profile)
         try:
-            with stopping.deferred() as request:
+            with memory.explained(batch_size), stopping.deferred() as request:
                 listed = _callbacks(
                     config, workdir, model, train_set, watched, checkpoint, steps, writer, request
                 )
