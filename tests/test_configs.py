@@ -69,8 +69,8 @@ def test_an_unknown_key_raises(path):
         config.objectiv.beta = 2
     with pytest.raises((KeyError, AttributeError), match="epoch"):
         config.train.epoch = 2
-    with pytest.raises(ValueError, match="scale .*'tiny'.* Received: .*'small'"):
-        _load(path, "small")
+    with pytest.raises(ValueError, match="scale .*'tiny'.* Received: .*'hugo'"):
+        _load(path, "hugo")
 
 
 @pytest.mark.parametrize("path", CONFIGS)

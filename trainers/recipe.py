@@ -22,9 +22,9 @@ class Recipe:
 
     A change of a config is a function that sets its keys, or a mapping such as
     `{"train.epochs": 3, "encoder": {"name": "dcgan"}}`. A config is made in this order: the base,
-    the family and other options, the user's flags, the scale. A flag wins over what a scale sets,
-    and what a scale derives follows the flag. `config.paper_run` keeps the values of the paper's
-    run, from which `trainers.cuts` computes how the run differs from it.
+    the family and other options, the user's flags, what is derived, the scale. A flag wins over
+    what a scale sets, and what a scale derives follows the flag. `config.paper_run` keeps the
+    values of the paper's run, from which `trainers.cuts` computes how the run differs from it.
 
     Args:
         paper: The paper's name, "" for none.
@@ -32,6 +32,9 @@ class Recipe:
         families: dict name -> change; the first is the default.
         options: dict kind -> dict word -> change, of other choices than the family. The first word
             of each kind is the default.
+        derived: dict key -> function of the config that returns its value: what follows from the
+            data and the options. It is computed after the user's flags, and sets no key that a
+            flag sets. A part without such an argument is left as it is.
         scales: dict name -> mapping, or function of the config that returns a mapping. The full
             scale is the one without a name. `tiny` is always there; what is given for it comes on
             top of `trainers.config.TINY`.
@@ -49,6 +52,7 @@ class Recipe:
     base: Change | tuple = ()
     families: Mapping = dataclasses.field(default_factory=dict)
     options: Mapping = dataclasses.field(default_factory=dict)
+    derived: Mapping = dataclasses.field(default_factory=dict)
     scales: Mapping = dataclasses.field(default_factory=dict)
     paper_run: Change = dataclasses.field(default_factory=dict)
     axes: tuple = ()
@@ -64,6 +68,7 @@ class Recipe:
         config = self._full(chosen)
         full = cuts.reference(config)
         fixed = settings.set_flags(config, flags)
+        settings.set_values(config, self.derived, fixed, lenient=True)
         asked = cuts.reference(config)
         declared = self.paper_run(config) if callable(self.paper_run) else dict(self.paper_run)
         for scale in self._scale(chosen[SCALE]):
