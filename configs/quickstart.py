@@ -12,8 +12,11 @@ def base(config):
     """Sets the data, the model and the training."""
     config.data.name = "digits"
     config.latent_dim = 8
-    config.encoder = {"name": "mlp"}
-    config.decoder = {"name": "mlp", "likelihood": {"name": "bernoulli"}}
+    # Two layers, and a rate whose weight rises over the first half: all latents stay in use. With
+    # the four layers of 200 units of `bilbo`, and the whole rate at once, most of them are lost.
+    config.encoder = {"name": "mlp", "hidden_units": (256, 256)}
+    config.decoder = {"name": "mlp", "hidden_units": (256, 256)}
+    config.objective.anneal_steps = 1200
     config.optimizer.learning_rate = 1e-3
     config.train.epochs = 100
     config.train.batch_size = 60  # 24 steps an epoch, 12 in one execution
