@@ -130,6 +130,7 @@ setup(
         "browser": BROWSER,
         "docs": DOCS,
         "benchmark": BENCHMARK,
+        "types": ["basedpyright>=1.30"],  # `.ci/types`; brings its own Node.js.
         "test": TEST,
     },
 )

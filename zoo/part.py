@@ -1,6 +1,7 @@
 """The common root of encoders, decoders, likelihoods, marginals and objectives."""
 
 import inspect
+from typing import Any
 
 import keras
 
@@ -96,7 +97,7 @@ def _deserialize(value):
     return [_deserialize(item) for item in value] if isinstance(value, list) else value
 
 
-def part_config(part):
+def part_config(part: Any) -> dict[str, Any]:
     """Returns `{"name": registered name, **arguments}`, from which `registry.create` makes it anew.
 
     Raises:

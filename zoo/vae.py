@@ -1,7 +1,9 @@
 """The one model: an encoder, a decoder, a marginal and an objective, composed."""
 
 import math
+import os
 from collections.abc import Mapping
+from typing import Any
 
 import keras
 import numpy as np
@@ -23,7 +25,8 @@ from zoo.metrics import FirstNonFinite, TermMean
 from zoo.part import kind, part_config
 from zoo.registry import DECODERS, ENCODERS, MARGINALS, OBJECTIVES
 from zoo.storage import hdf5
-from zoo.term import LAYER_LOSSES, LOSS
+from zoo.term import LAYER_LOSSES, LOSS, Term
+from zoo.typing import Array, Config, PartLike, Seed, Shape
 
 ROOMS = {"encoder": ENCODERS, "decoder": DECODERS, "marginal": MARGINALS, "objective": OBJECTIVES}
 
@@ -60,7 +63,14 @@ class VAE(keras.Model):
         >>> model.fit(images, batch_size=300, epochs=10)
     """
 
-    def __init__(self, encoder, decoder, marginal=None, objective="beta", **kwargs):
+    def __init__(
+        self,
+        encoder: PartLike,
+        decoder: PartLike,
+        marginal: PartLike | None = None,
+        objective: PartLike = "beta",
+        **kwargs: Any,
+    ):
         # The model itself is float32: pixels must reach the objective unrounded. Under a mixed
         # policy the parts' own layers are of lower precision.
         inputs.check_settings()
@@ -97,12 +107,12 @@ class VAE(keras.Model):
         return MARGINALS.create(spec)
 
     @property
-    def image_shape(self):
+    def image_shape(self) -> tuple[int, int, int]:
         """(H, W, C) of the images."""
         return self.decoder.image_shape
 
     @property
-    def latent_dim(self):
+    def latent_dim(self) -> int:
         """Z, the number of latents."""
         return self.encoder.latent_dim
 
@@ -122,7 +132,7 @@ class VAE(keras.Model):
                 + ", ".join(f"{room}.latent_dim={size}" for room, size in sizes.items())
             )
 
-    def build(self, image_shape):
+    def build(self, image_shape: Shape) -> None:
         if self.built:
             return
         self.marginal.connect(self.encoder, self.image_shape)
@@ -137,7 +147,7 @@ class VAE(keras.Model):
                 part.build(shape)
         self.objective.check_parts(self.encoder, self.decoder, self.marginal)
 
-    def check_images(self, x):
+    def check_images(self, x: Array) -> Array:
         """Returns `x` as a float32 tensor [B, H, W, C].
 
         Raises:
@@ -160,7 +170,7 @@ class VAE(keras.Model):
             )
         return z
 
-    def load_weights(self, filepath, *args, **kwargs):
+    def load_weights(self, filepath: str | os.PathLike[str], *args: Any, **kwargs: Any) -> None:
         """As `keras.Model.load_weights`, of a file that holds its own numbers, all of them.
 
         Args:
@@ -177,7 +187,7 @@ class VAE(keras.Model):
 
     # Training.
 
-    def call(self, x, training=False):
+    def call(self, x: Array, training: bool = False) -> Any:
         """Returns reconstructions of images, or the objective's terms of a batch.
 
         Args:
@@ -202,7 +212,9 @@ class VAE(keras.Model):
             **labels,
         )
 
-    def compile(self, optimizer="rmsprop", loss=None, loss_weights=None, **options):
+    def compile(
+        self, optimizer: Any = "rmsprop", loss: Any = None, loss_weights: Any = None, **options: Any
+    ) -> None:
         """Sets the optimiser and how steps are run, as `keras.Model.compile` does.
 
         Args:
@@ -229,34 +241,34 @@ class VAE(keras.Model):
             options["jit_compile"] = False
         super().compile(optimizer, **options)
 
-    def compile_from_config(self, config):
+    def compile_from_config(self, config: Config) -> None:
         self.compile(**keras.saving.deserialize_keras_object(config))
         self.optimizer.build(self.trainable_variables)
 
     # Images are checked where their values are at hand. The arguments are Keras's own.
 
-    def fit(self, *arguments, **options):
+    def fit(self, *arguments: Any, **options: Any) -> keras.callbacks.History:
         """Trains, as `keras.Model.fit`; see `zoo.inputs.checked_arguments`."""
         self._build_optimizer()
         return self._run(super().fit, arguments, options)
 
-    def evaluate(self, *arguments, **options):
+    def evaluate(self, *arguments: Any, **options: Any) -> Any:
         """Returns loss and terms of images, as `keras.Model.evaluate`."""
         return self._run(super().evaluate, arguments, options)
 
-    def predict(self, *arguments, **options):
+    def predict(self, *arguments: Any, **options: Any) -> np.ndarray:
         """Returns reconstructions as NumPy, as `keras.Model.predict`."""
         return self._run(super().predict, arguments, options)
 
-    def train_on_batch(self, *arguments, **options):
+    def train_on_batch(self, *arguments: Any, **options: Any) -> Any:
         """Takes one step, as `keras.Model.train_on_batch`."""
         return self._run(super().train_on_batch, arguments, options)
 
-    def test_on_batch(self, *arguments, **options):
+    def test_on_batch(self, *arguments: Any, **options: Any) -> Any:
         """Returns loss and terms of one batch, as `keras.Model.test_on_batch`."""
         return self._run(super().test_on_batch, arguments, options)
 
-    def predict_on_batch(self, *arguments, **options):
+    def predict_on_batch(self, *arguments: Any, **options: Any) -> np.ndarray:
         """Returns reconstructions of one batch, as `keras.Model.predict_on_batch`."""
         return self._run(super().predict_on_batch, arguments, options)
 
@@ -296,7 +308,7 @@ class VAE(keras.Model):
         if built and self.optimizer is not None and not self.optimizer.built:
             self.optimizer.build(self.trainable_variables)
 
-    def make_train_function(self, force=False):
+    def make_train_function(self, force: bool = False) -> Any:
         self._build_optimizer()
         if self.train_function is None or force:
             super().make_train_function(force)
@@ -305,13 +317,20 @@ class VAE(keras.Model):
 
     # Keras's own steps are kept. Their arguments differ by backend; the data is the last.
 
-    def train_step(self, *arguments):
+    def train_step(self, *arguments: Any) -> Any:
         return super().train_step(*arguments[:-1], self._to_score(arguments[-1]))
 
-    def test_step(self, *arguments):
+    def test_step(self, *arguments: Any) -> Any:
         return super().test_step(*arguments[:-1], self._to_score(arguments[-1]))
 
-    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+    def compute_loss(
+        self,
+        x: Array = None,
+        y: Array = None,
+        y_pred: Array = None,
+        sample_weight: Array = None,
+        training: bool = True,
+    ) -> Array:
         """Returns the objective's loss plus the layers' own (regularisers); updates the terms.
 
         Raises:
@@ -365,7 +384,7 @@ class VAE(keras.Model):
         for name, metric in self.first_non_finite.items():
             metric.update_state(y_pred[name], step=ops.convert_to_tensor(self.step))
 
-    def declared_terms(self):
+    def declared_terms(self) -> dict[str, Term]:
         """Returns name -> `zoo.term.Term` of all that is logged: loss, terms and layer losses."""
         declared = self.objective.declared_terms(self.decoder)
         return {"loss": LOSS, **declared, "layer_losses": LAYER_LOSSES}
@@ -381,7 +400,7 @@ class VAE(keras.Model):
                     f"Received: {shape if isinstance(shape, str) else f'shape={shape}'}"
                 )
 
-    def get_metrics_result(self):
+    def get_metrics_result(self) -> dict[str, Array]:
         """Returns the means over examples of loss and terms.
 
         The terms, each times the weight that it declares, add up to the loss, with `layer_losses`
@@ -397,7 +416,7 @@ class VAE(keras.Model):
             hidden.add("layer_losses")
         return {name: value for name, value in result.items() if name not in hidden}
 
-    def adapt(self, images, seed=17):
+    def adapt(self, images: Array, seed: Seed = 17) -> None:
         """Estimates over `images`, the training set, what training leaves to be estimated.
 
         That is the scale of a floating prior and of a BAGGINS likelihood. Training scripts do it
@@ -416,11 +435,11 @@ class VAE(keras.Model):
         return [part for part in (self.marginal, self.decoder.likelihood) if part.adapts]
 
     @property
-    def adapts(self):
+    def adapts(self) -> bool:
         """Whether `adapt` has something to estimate."""
         return bool(self._adapting)
 
-    def check_adapted(self):
+    def check_adapted(self) -> None:
         """Raises ValueError if there is something to estimate that training left open."""
         for part in self._adapting:
             part.check_adapted()
@@ -431,7 +450,9 @@ class VAE(keras.Model):
     # function `encode` and `decode` return tensors. A gradient is taken through the parts:
     # `model.encoder(x)` and `model.decoder(z)`.
 
-    def encode(self, x, training=False, batch_size=BLOCK):
+    def encode(
+        self, x: Array, training: bool = False, batch_size: int = BLOCK
+    ) -> dict[str, np.ndarray]:
         """Returns the posterior's parameters as NumPy, `{"loc": [B, Z], "scale": [B, Z]}`.
 
         No gradient goes through it; `model.encoder(x)` gives tensors.
@@ -447,7 +468,9 @@ class VAE(keras.Model):
 
         return in_blocks(encode, (self._checked(x),), None if training else batch_size)
 
-    def decode(self, z, x=None, training=False, batch_size=BLOCK):
+    def decode(
+        self, z: Array, x: Array = None, training: bool = False, batch_size: int = BLOCK
+    ) -> dict[str, np.ndarray]:
         """Returns the likelihood's parameters and `mean` as NumPy, each [..., H, W, C].
 
         No gradient goes through it; `model.decoder(z)` gives tensors.
@@ -476,7 +499,7 @@ class VAE(keras.Model):
         outputs = in_blocks(decode, tuple(rows), None if training else batch_size)
         return {name: _with_leading(value, leading) for name, value in outputs.items()}
 
-    def reconstruct(self, x, seed=None, batch_size=BLOCK):
+    def reconstruct(self, x: Array, seed: Seed = None, batch_size: int = BLOCK) -> np.ndarray:
         """Returns images [B, H, W, C] as NumPy, decoded from the code `encode(x)["loc"]`.
 
         They are means of d(x|z), or draws where the decoder is autoregressive.
@@ -492,7 +515,14 @@ class VAE(keras.Model):
         z = self.encoder.posterior(parameters).sample(seed=tfp_seed(seed))
         return self.decoder.images_in_blocks(z, seed, batch_size)
 
-    def sample(self, num_samples, seed=17, sample_pixels=False, progress=False, batch_size=BLOCK):
+    def sample(
+        self,
+        num_samples: int,
+        seed: Seed = 17,
+        sample_pixels: bool = False,
+        progress: bool = False,
+        batch_size: int = BLOCK,
+    ) -> np.ndarray:
         """Returns images [N, H, W, C] from the model as NumPy: z ~ m(z), then the mean of d(x|z).
 
         Args:
@@ -512,13 +542,13 @@ class VAE(keras.Model):
             return to_numpy(self.decoder.draws(z, draws, batch_size, progress))
         return self.decoder.images_in_blocks(z, batch_size=batch_size)
 
-    def elbo(self, x, num_samples=1, seed=17):
+    def elbo(self, x: Array, num_samples: int = 1, seed: Seed = 17) -> np.ndarray:
         """Returns the mean over samples of -(D + R), a lower bound of log p(x), [B], as NumPy."""
         from zoo.evaluation import nll
 
         return nll.elbo(self, self._checked(x), num_samples=num_samples, seed=seed)
 
-    def log_prob(self, x, num_samples=100, seed=17):
+    def log_prob(self, x: Array, num_samples: int = 100, seed: Seed = 17) -> np.ndarray:
         """Returns the importance-weighted lower bound of log p(x), [B], as NumPy.
 
             log_prob[b] = logsumexp_k(log d(x|z_k) + log m(z_k) - log e(z_k|x)) - log K
@@ -536,18 +566,18 @@ class VAE(keras.Model):
             self, self._checked(x), num_samples=num_samples, seed=seed
         )
 
-    def predict_codes(self, x, batch_size=BLOCK):
+    def predict_codes(self, x: Array, batch_size: int = BLOCK) -> np.ndarray:
         """Returns the posterior means of all images as a NumPy array [N, Z], batch by batch."""
         return self.encode(x, batch_size=batch_size)["loc"]
 
     # Saving.
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         parts = {room: keras.saving.serialize_keras_object(getattr(self, room)) for room in ROOMS}
         return {"name": self.name, **parts}
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: Config) -> "VAE":
         config = dict(config)
         parts = {room: keras.saving.deserialize_keras_object(config.pop(room)) for room in ROOMS}
         model = cls(**parts, **config)
@@ -567,7 +597,7 @@ def _with_leading(value, leading):
     return reshape(value, (*leading, *value.shape[1:]))
 
 
-def build(config):
+def build(config: Config) -> VAE:
     """Returns a `VAE` from a mapping with one entry a room, `{"name": ..., **arguments}` each.
 
     Raises:
@@ -582,6 +612,6 @@ def build(config):
     return VAE(**{room: config[room] for room in ROOMS if room in config})
 
 
-def vae_config(model):
+def vae_config(model: Any) -> dict[str, Any]:
     """Returns the mapping from which `build` makes a model of the same parts."""
     return {room: part_config(getattr(model, room)) for room in ROOMS}

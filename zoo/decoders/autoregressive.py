@@ -1,6 +1,10 @@
 """Decoders whose pixels depend on one another: d(x|z) = prod_i d(x_i | x_1 .. x_{i-1}, z)."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import keras
+import numpy as np
 from keras import ops
 
 from zoo.backend import compiled, fold_in, tfd, tfp, tfp_seed, to_numpy
@@ -8,6 +12,7 @@ from zoo.blocks import BLOCK, in_blocks
 from zoo.decoders.decoder import Decoder
 from zoo.decoders.likelihood import Bernoulli
 from zoo.part import kind
+from zoo.typing import Array, Distribution, PartLike, Seed
 
 
 class AutoregressiveDecoder(Decoder):
@@ -24,7 +29,13 @@ class AutoregressiveDecoder(Decoder):
 
     is_autoregressive = True
 
-    def __init__(self, latent_dim, image_shape=(28, 28, 1), likelihood="bernoulli", **kwargs):
+    def __init__(
+        self,
+        latent_dim: int,
+        image_shape: Sequence[int] = (28, 28, 1),
+        likelihood: PartLike = "bernoulli",
+        **kwargs: Any,
+    ):
         super().__init__(latent_dim, image_shape, likelihood, **kwargs)
         if self.image_shape[-1] != 1 or not isinstance(self.likelihood, Bernoulli):
             raise ValueError(
@@ -33,11 +44,11 @@ class AutoregressiveDecoder(Decoder):
                 f"likelihood={kind(self.likelihood)!r}"
             )
 
-    def network(self, z, x, training=False):
+    def network(self, z: Array, x: Array, training: bool = False) -> Array:
         """Returns logits [B, H, W, 1] of each pixel given z [B, Z] and the pixels before it."""
         raise NotImplementedError
 
-    def call(self, z, x=None, training=False):
+    def call(self, z: Array, x: Array = None, training: bool = False) -> dict[str, Array]:
         """Returns `{"logits": [..., H, W, 1]}` of every pixel of x given z and those before it.
 
         Args:
@@ -62,25 +73,25 @@ class AutoregressiveDecoder(Decoder):
         raw = self.network(z, x, training=training)
         return self.likelihood(ops.reshape(raw, (*leading, *self.image_shape)))
 
-    def distribution(self, z, training=False):
+    def distribution(self, z: Array, training: bool = False) -> Distribution:
         """Returns d(x|z): an object with `log_prob`, `sample`, `batch_shape`, `event_shape`."""
         return Autoregressive(self, z, training)
 
-    def mean(self, parameters):
+    def mean(self, parameters: Mapping[str, Array]) -> Array:
         """Returns the probability of a one for each pixel given those before it."""
         return self.likelihood.mean(parameters)
 
-    def images(self, z, seed=17):
+    def images(self, z: Array, seed: Seed = 17) -> Array:
         """Returns an ancestral draw of d(x|z), [..., H, W, 1], the same on every call."""
         return self.distribution(z).sample(seed=tfp_seed(seed))
 
-    def images_in_blocks(self, z, seed=17, batch_size=BLOCK):
+    def images_in_blocks(self, z: Array, seed: Seed = 17, batch_size: int = BLOCK) -> np.ndarray:
         return to_numpy(self.draws(z, tfp_seed(seed), batch_size))
 
-    def draws(self, z, seed, batch_size=BLOCK, progress=False):
+    def draws(self, z: Array, seed: Seed, batch_size: int = BLOCK, progress: bool = False) -> Array:
         return self.distribution(z).sample(seed=seed, progress=progress, batch_size=batch_size)
 
-    def draw(self, z, noise, progress=False):
+    def draw(self, z: Array, noise: Array, progress: bool = False) -> Array:
         """Returns images of d(x|z): pixel i is a one where noise_i < d(x_i = 1 | x_<i, z).
 
         Args:

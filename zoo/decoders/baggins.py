@@ -1,6 +1,8 @@
 """BAGGINS: a Gaussian likelihood whose variance the batch's information bounds. `bilbo`, 5.1."""
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 from keras import ops
 
@@ -9,6 +11,7 @@ from zoo.decoders.likelihood import Gaussian
 from zoo.distributions import aggregate_variance, gaussian_of, squared_residual
 from zoo.estimates import Estimate
 from zoo.registry import LIKELIHOODS
+from zoo.typing import Array, Distribution, Seed, Shape
 
 
 @LIKELIHOODS.register("baggins")
@@ -39,21 +42,21 @@ class Baggins(Gaussian):
     has_cost = True
     location = "mean"
 
-    def __init__(self, tau=0.2, mean_activation="linear", **kwargs):
+    def __init__(self, tau: float = 0.2, mean_activation: str = "linear", **kwargs: Any):
         if not tau > 0:
             raise ValueError(f"`tau` must be a positive number. Received: tau={tau!r}")
         super().__init__(mean_activation=mean_activation, **kwargs)
         self.tau = tau
 
-    def build(self, input_shape=None):
+    def build(self, input_shape: Shape | None = None) -> None:
         self.variance = Estimate(self, "variance", (), "likelihood variance T")
 
-    def call(self, raw):
+    def call(self, raw: Array) -> dict[str, Array]:
         """Returns `{"mean": [..., H, W, C], "scale": the same shape}`; scale NaN till adapted."""
         scale = ops.sqrt(self.variance.variable)
         return {**super().call(raw), "scale": ops.ones_like(raw) * scale}
 
-    def distribution(self, parameters):
+    def distribution(self, parameters: Mapping[str, Array]) -> Distribution:
         """Returns p(x|z) with the variance estimated over the training set.
 
         Raises:
@@ -62,13 +65,17 @@ class Baggins(Gaussian):
         self.check_adapted()
         return super().distribution(parameters)
 
-    def distortion_and_cost(self, decoder, z, x, posterior, training):
+    def distortion_and_cost(
+        self, decoder: Any, z: Array, x: Array, posterior: Distribution, training: bool
+    ) -> tuple[Array, Array]:
         """Returns what `batch_terms` does, with the information of the batch."""
         _, scale = gaussian_of(posterior)
         information = ops.sum(aggregate_variance(posterior, z) / ops.square(scale), axis=-1)
         return self.batch_terms(decoder(z, training=training), x, information)
 
-    def batch_terms(self, parameters, x, information):
+    def batch_terms(
+        self, parameters: Mapping[str, Array], x: Array, information: Array
+    ) -> tuple[Array, Array]:
         """Returns the distortion with one T for the batch, and the cost with T_i: each [B], nats.
 
         Args:
@@ -84,5 +91,5 @@ class Baggins(Gaussian):
         distortion = 0.5 * (squared / common + pixels * ops.log(2 * math.pi * common))
         return distortion, cost
 
-    def adapt(self, images, model=None, seed=17):
+    def adapt(self, images: Array, model: Any = None, seed: Seed = 17) -> None:
         self.variance.assign(self.tau * aggregate.residual_per_information(model, images, seed))

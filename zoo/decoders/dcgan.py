@@ -1,5 +1,8 @@
 """The DCGAN decoder of `vimae`, appendix, after Tolstikhin et al., 2018."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -7,6 +10,7 @@ from zoo.decoders.decoder import Decoder
 from zoo.layers.dcgan import convolution, widths
 from zoo.layers.normalisation import apply_norm, normalisation
 from zoo.registry import DECODERS
+from zoo.typing import Array, PartLike, Shape
 
 
 @DECODERS.register("dcgan")
@@ -37,14 +41,14 @@ class DCGANDecoder(Decoder):
 
     def __init__(
         self,
-        latent_dim=8,
-        image_shape=(28, 28, 1),
-        filters=(1024, 512, 256),
-        kernel_size=4,
-        width=1.0,
-        likelihood="bernoulli",
-        norm="batch",
-        **kwargs,
+        latent_dim: int = 8,
+        image_shape: Sequence[int] = (28, 28, 1),
+        filters: Sequence[int] = (1024, 512, 256),
+        kernel_size: int = 4,
+        width: float = 1.0,
+        likelihood: PartLike = "bernoulli",
+        norm: str = "batch",
+        **kwargs: Any,
     ):
         super().__init__(latent_dim, image_shape, likelihood, **kwargs)
         self.filters = tuple(filters)
@@ -70,7 +74,7 @@ class DCGANDecoder(Decoder):
             keras.layers.Conv2D, self.raw_channels, kernel_size, 1, use_bias=True, dtype="float32"
         )
 
-    def build(self, latent_shape):
+    def build(self, latent_shape: Shape) -> None:
         self.first.build(latent_shape)
         shape = (None, *self.to_map.target_shape)
         for layer, norm in zip(self.maps, self.norms):
@@ -79,7 +83,7 @@ class DCGANDecoder(Decoder):
             norm.build(shape)
         self.pixels.build(shape)
 
-    def network(self, z, training=False):
+    def network(self, z: Array, training: bool = False) -> Array:
         h = self.to_map(self.first(z))
         for layer, norm in zip(self.maps, self.norms):
             h = ops.relu(apply_norm(norm, layer(h), training))

@@ -1,5 +1,8 @@
 """What every decoder is: d(x|z), a stochastic map from latents to images."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import numpy as np
 from keras import ops
 
@@ -7,6 +10,7 @@ from zoo.blocks import BLOCK, in_blocks
 from zoo.graph_spec import GraphSpec
 from zoo.part import Part, kind
 from zoo.registry import LIKELIHOODS
+from zoo.typing import Array, Distribution, PartLike, Seed
 
 
 class Decoder(Part):
@@ -23,7 +27,13 @@ class Decoder(Part):
 
     is_autoregressive = False
 
-    def __init__(self, latent_dim, image_shape=(28, 28, 1), likelihood="bernoulli", **kwargs):
+    def __init__(
+        self,
+        latent_dim: int,
+        image_shape: Sequence[int] = (28, 28, 1),
+        likelihood: PartLike = "bernoulli",
+        **kwargs: Any,
+    ):
         super().__init__(**kwargs)
         if len(image_shape) != 3 or not all(isinstance(n, int) and n > 0 for n in image_shape):
             raise ValueError(
@@ -36,7 +46,7 @@ class Decoder(Part):
         if not self.likelihood.built:
             self.likelihood.build()
 
-    def graphs(self, model):
+    def graphs(self, model: Any) -> list[GraphSpec]:
         """Returns the graph "decoder".
 
         That of an autoregressive decoder is given the image too: each of its outputs is of a pixel
@@ -62,15 +72,15 @@ class Decoder(Part):
         ]
 
     @property
-    def raw_channels(self):
+    def raw_channels(self) -> int:
         """Number of maps that `network` must give."""
         return self.likelihood.raw_channels(self.image_shape[-1])
 
-    def network(self, z, training=False):
+    def network(self, z: Array, training: bool = False) -> Array:
         """Returns raw maps [B, H, W, raw_channels] from latents [B, Z]."""
         raise NotImplementedError
 
-    def call(self, z, training=False):
+    def call(self, z: Array, training: bool = False) -> dict[str, Array]:
         """Returns the likelihood's parameters, each [..., H, W, C], for latents [..., Z].
 
         Raises:
@@ -95,26 +105,26 @@ class Decoder(Part):
             )
         return raw
 
-    def distribution(self, z, training=False):
+    def distribution(self, z: Array, training: bool = False) -> Distribution:
         """Returns d(x|z), batch shape `z.shape[:-1]`, event shape [H, W, C]."""
         return self.likelihood.distribution(self(z, training=training))
 
-    def mean(self, parameters):
+    def mean(self, parameters: Mapping[str, Array]) -> Array:
         """Returns the mean image that `parameters`, the dict of `call`, stand for."""
         return self.likelihood.mean(parameters)
 
-    def images(self, z, seed=17):
+    def images(self, z: Array, seed: Seed = 17) -> Array:
         """Returns images [..., H, W, C] to look at: the mean of d(x|z).
 
         A decoder without one (an autoregressive decoder) draws them; `seed` is for that.
         """
         return self.mean(self(z))
 
-    def images_in_blocks(self, z, seed=17, batch_size=BLOCK):
+    def images_in_blocks(self, z: Array, seed: Seed = 17, batch_size: int = BLOCK) -> np.ndarray:
         """Returns `images(z, seed)` of latents [N, Z] as NumPy, `batch_size` at a time."""
         return in_blocks(lambda z: self.images(z, seed), (z,), batch_size)
 
-    def draws(self, z, seed, batch_size=BLOCK, progress=False):
+    def draws(self, z: Array, seed: Seed, batch_size: int = BLOCK, progress: bool = False) -> Array:
         """Returns x ~ d(x|z), [N, H, W, C], of latents [N, Z].
 
         The draws are those of `distribution(z).sample(seed=seed)`: blocks share one noise.

@@ -1,5 +1,8 @@
 """Transposed-convolution decoders: gated (`broken_elbo`, F.2) and small (`mu_vae`, Table 4)."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -8,6 +11,7 @@ from zoo.encoders.conv import fan_in_normal
 from zoo.layers import GatedConv2DTranspose, GatedDense
 from zoo.layers.channels import CHANNELS_LAST
 from zoo.registry import DECODERS
+from zoo.typing import Array, PartLike, Shape
 
 
 def _quarter(image_shape, name):
@@ -39,11 +43,11 @@ class GatedDeconvDecoder(Decoder):
 
     def __init__(
         self,
-        latent_dim=64,
-        image_shape=(28, 28, 1),
-        depth=32,
-        likelihood="bernoulli",
-        **kwargs,
+        latent_dim: int = 64,
+        image_shape: Sequence[int] = (28, 28, 1),
+        depth: int = 32,
+        likelihood: PartLike = "bernoulli",
+        **kwargs: Any,
     ):
         super().__init__(latent_dim, image_shape, likelihood, **kwargs)
         self.depth = depth
@@ -62,7 +66,7 @@ class GatedDeconvDecoder(Decoder):
             self.raw_channels, 5, padding="same", dtype="float32", **CHANNELS_LAST
         )
 
-    def build(self, latent_shape):
+    def build(self, latent_shape: Shape) -> None:
         self.first.build(latent_shape)
         rows, columns, filters = self.to_map.target_shape
         for layer in self.maps:
@@ -70,7 +74,7 @@ class GatedDeconvDecoder(Decoder):
             rows, columns, filters = rows * layer.strides, columns * layer.strides, layer.filters
         self.pixels.build((None, rows, columns, filters))
 
-    def network(self, z, training=False):
+    def network(self, z: Array, training: bool = False) -> Array:
         h = self.to_map(self.first(z))
         for layer in self.maps:
             h = layer(h)
@@ -96,12 +100,12 @@ class SmallDeconvDecoder(Decoder):
 
     def __init__(
         self,
-        latent_dim=10,
-        image_shape=(28, 28, 1),
-        depth=64,
-        negative_slope=0.2,
-        likelihood="bernoulli",
-        **kwargs,
+        latent_dim: int = 10,
+        image_shape: Sequence[int] = (28, 28, 1),
+        depth: int = 64,
+        negative_slope: float = 0.2,
+        likelihood: PartLike = "bernoulli",
+        **kwargs: Any,
     ):
         super().__init__(latent_dim, image_shape, likelihood, **kwargs)
         self.depth = depth
@@ -131,14 +135,14 @@ class SmallDeconvDecoder(Decoder):
         options.update(padding="same", kernel_initializer=fan_in_normal(transposed=True))
         return keras.layers.Conv2DTranspose(maps, 3, 2, **CHANNELS_LAST, **options)
 
-    def build(self, latent_shape):
+    def build(self, latent_shape: Shape) -> None:
         self.first.build(latent_shape)
         shape = (None, *self.to_map.target_shape)
         for layer in [*self.maps, self.pixels]:
             layer.build(shape)
             shape = layer.compute_output_shape(shape)
 
-    def network(self, z, training=False):
+    def network(self, z: Array, training: bool = False) -> Array:
         h = self.to_map(ops.leaky_relu(self.first(z), self.negative_slope))
         for layer in self.maps:
             h = ops.leaky_relu(layer(h), self.negative_slope)

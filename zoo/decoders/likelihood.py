@@ -1,5 +1,8 @@
 """p(x|z) over pixels: what a decoder's last layer means. All constants are included, in nats."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from keras import ops
 
 from zoo.backend import tfd
@@ -7,6 +10,7 @@ from zoo.distributions import Normal
 from zoo.inputs import PIXEL_SLACK
 from zoo.part import Part
 from zoo.registry import LIKELIHOODS, nearest
+from zoo.typing import Array, Distribution, Shape
 
 # Smallest standard deviation of a Gaussian pixel, about a quarter of a grey level of 255.
 PIXEL_SCALE_FLOOR = 1e-3
@@ -30,10 +34,10 @@ class Likelihood(Part):
     # Whether a loss takes another number for an example than its distortion.
     has_cost = False
 
-    def __init__(self, **kwargs):
+    def __init__(self, **kwargs: Any):
         super().__init__(**{**kwargs, "dtype": "float32"})
 
-    def build(self, input_shape=None):
+    def build(self, input_shape: Shape | None = None) -> None:
         pass
 
     def __init_subclass__(cls, **options):
@@ -41,23 +45,25 @@ class Likelihood(Part):
         if "distribution" in vars(cls) and "location" not in vars(cls):
             cls.location = None  # that of a class above is of another distribution
 
-    def raw_channels(self, channels):
+    def raw_channels(self, channels: int) -> int:
         """Returns the number of raw maps for images of `channels` channels."""
         return channels * self.maps_per_channel
 
-    def distribution(self, parameters):
+    def distribution(self, parameters: Mapping[str, Array]) -> Distribution:
         """Returns p(x|z), event shape [H, W, C], of `parameters`, the dict of `call`."""
         raise NotImplementedError
 
-    def mean(self, parameters):
+    def mean(self, parameters: Mapping[str, Array]) -> Array:
         """Returns the mean image [..., H, W, C]."""
         return self.distribution(parameters).mean()
 
-    def precision(self, parameters):
+    def precision(self, parameters: Mapping[str, Array]) -> Array:
         """Returns T^-1 [..., H, W, C], the metric of p(x|z) on the map `location`, per pixel."""
         raise NotImplementedError
 
-    def distortion_and_cost(self, decoder, z, x, posterior, training):
+    def distortion_and_cost(
+        self, decoder: Any, z: Array, x: Array, posterior: Distribution, training: bool
+    ) -> tuple[Array, Array]:
         """Returns D = -log d(x|z), and what a loss takes for it: each [B], in nats.
 
         The two are the same, except for a likelihood that the batch bounds (`has_cost`).
@@ -101,18 +107,18 @@ class Bernoulli(Likelihood):
     pixel_range = (0.0, 1.0)
     location = "logits"
 
-    def call(self, raw):
+    def call(self, raw: Array) -> dict[str, Array]:
         """Returns `{"logits": [..., H, W, C]}`."""
         return {"logits": raw}
 
-    def distribution(self, parameters):
+    def distribution(self, parameters: Mapping[str, Array]) -> Distribution:
         return tfd.Independent(_Pixels(logits=parameters["logits"], dtype="float32"), 3)
 
-    def mean(self, parameters):
+    def mean(self, parameters: Mapping[str, Array]) -> Array:
         """Returns the probability of a one, in [0, 1]."""
         return ops.sigmoid(parameters["logits"])
 
-    def precision(self, parameters):
+    def precision(self, parameters: Mapping[str, Array]) -> Array:
         """Returns p (1 - p), the variance of a pixel, which is its metric on logits."""
         probability = ops.sigmoid(parameters["logits"])
         return probability * (1.0 - probability)
@@ -133,7 +139,7 @@ class Gaussian(Likelihood):
 
     location = "mean"
 
-    def __init__(self, scale=1.0, mean_activation="linear", **kwargs):
+    def __init__(self, scale: float | str = 1.0, mean_activation: str = "linear", **kwargs: Any):
         super().__init__(**kwargs)
         is_number = isinstance(scale, (int, float)) and not isinstance(scale, bool)
         if not ((is_number and scale > 0) or scale in ("scalar", "learned")):
@@ -153,14 +159,14 @@ class Gaussian(Likelihood):
         # No sigmoid reaches a pixel beyond 1.
         self.pixel_range = (0.0, 1.0) if mean_activation == "sigmoid" else None
 
-    def build(self, input_shape=None):
+    def build(self, input_shape: Shape | None = None) -> None:
         if self.scale == "scalar":
             # softplus(0.5413) = 1: training starts at unit scale.
             self.raw_scale = self.add_weight(
                 name="raw_scale", shape=(), initializer=lambda shape, dtype: ops.full(shape, 0.5413)
             )
 
-    def call(self, raw):
+    def call(self, raw: Array) -> dict[str, Array]:
         """Returns `{"mean": [..., H, W, C], "scale": the same shape}`."""
         if self.scale == "learned":
             raw, raw_scale = ops.split(raw, 2, axis=-1)
@@ -172,13 +178,13 @@ class Gaussian(Likelihood):
         mean = ops.sigmoid(raw) if self.mean_activation == "sigmoid" else raw
         return {"mean": mean, "scale": scale}
 
-    def distribution(self, parameters):
+    def distribution(self, parameters: Mapping[str, Array]) -> Distribution:
         return tfd.Independent(Normal(parameters["mean"], parameters["scale"]), 3)
 
-    def mean(self, parameters):
+    def mean(self, parameters: Mapping[str, Array]) -> Array:
         """Returns the mean of each pixel."""
         return parameters["mean"]
 
-    def precision(self, parameters):
+    def precision(self, parameters: Mapping[str, Array]) -> Array:
         """Returns 1 / scale^2."""
         return ops.square(1.0 / parameters["scale"])

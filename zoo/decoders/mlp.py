@@ -1,11 +1,15 @@
 """Dense decoder: `bilbo`, section 7."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 import numpy as np
 
 from zoo.decoders.decoder import Decoder
 from zoo.layers import hidden_layers
 from zoo.registry import DECODERS
+from zoo.typing import Array, PartLike, Shape
 
 
 @DECODERS.register("mlp")
@@ -23,13 +27,13 @@ class MLPDecoder(Decoder):
 
     def __init__(
         self,
-        latent_dim,
-        image_shape=(28, 28, 1),
-        hidden_units=(200, 200, 200, 200),
-        activation="relu",
-        likelihood="bernoulli",
-        kernel_initializer="glorot_uniform",
-        **kwargs,
+        latent_dim: int,
+        image_shape: Sequence[int] = (28, 28, 1),
+        hidden_units: Sequence[int] = (200, 200, 200, 200),
+        activation: str = "relu",
+        likelihood: PartLike = "bernoulli",
+        kernel_initializer: Any = "glorot_uniform",
+        **kwargs: Any,
     ):
         super().__init__(latent_dim, image_shape, likelihood, **kwargs)
         self.hidden_units = tuple(hidden_units)
@@ -45,14 +49,14 @@ class MLPDecoder(Decoder):
         )
         self.to_image = keras.layers.Reshape(maps, dtype="float32")
 
-    def build(self, latent_shape):
+    def build(self, latent_shape: Shape) -> None:
         width = latent_shape[-1]
         for layer in self.hidden:
             layer.build((None, width))
             width = layer.units
         self.pixels.build((None, width))
 
-    def network(self, z, training=False):
+    def network(self, z: Array, training: bool = False) -> Array:
         h = z
         for layer in self.hidden:
             h = layer(h)

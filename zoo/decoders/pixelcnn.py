@@ -1,13 +1,18 @@
 """The PixelCNN++ style decoder of `broken_elbo`, F.2."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 from keras import ops
 
 from zoo.decoders import incremental, incremental_graph
 from zoo.decoders.autoregressive import AutoregressiveDecoder
+from zoo.graph_spec import GraphSpec
 from zoo.layers import CausalConv2D, GatedDense, GatedResidual
 from zoo.layers.channels import CHANNELS_LAST
 from zoo.registry import DECODERS
+from zoo.typing import Array, PartLike, Shape
 
 LEVELS = 3  # H x W, half and a quarter of it.
 
@@ -45,12 +50,12 @@ class PixelCNNDecoder(AutoregressiveDecoder):
 
     def __init__(
         self,
-        latent_dim=64,
-        image_shape=(28, 28, 1),
-        depth=64,
-        num_resnets=2,
-        likelihood="bernoulli",
-        **kwargs,
+        latent_dim: int = 64,
+        image_shape: Sequence[int] = (28, 28, 1),
+        depth: int = 64,
+        num_resnets: int = 2,
+        likelihood: PartLike = "bernoulli",
+        **kwargs: Any,
     ):
         super().__init__(latent_dim, image_shape, likelihood, **kwargs)
         height, width, _ = self.image_shape
@@ -65,7 +70,7 @@ class PixelCNNDecoder(AutoregressiveDecoder):
         self.horizontal = Stream(depth, (2, 2), "down_right", num_resnets, True, **policy)
         self.pixels = keras.layers.Dense(self.raw_channels, dtype="float32")
 
-    def build(self, latent_shape):
+    def build(self, latent_shape: Shape) -> None:
         self.plane.build(latent_shape)
         for layer in (self.rows_above, self.row_above, self.left):
             layer.build((None, None, None, 2))
@@ -73,18 +78,18 @@ class PixelCNNDecoder(AutoregressiveDecoder):
             stream.build((None, None, None, self.depth))
         self.pixels.build((None, self.depth))
 
-    def filled(self, maps, value=0.0):
+    def filled(self, maps: Array, value: float = 0.0) -> Array:
         """Returns maps [B, H, W, C] with `value` right and below up to multiples of 4."""
         height, width, _ = self.image_shape
         margins = ((0, 0), (0, -height % 4), (0, -width % 4), (0, 0))
         return ops.pad(maps, margins, constant_values=value)
 
-    def latent_plane(self, z):
+    def latent_plane(self, z: Array) -> Array:
         """Returns the latents [B, Z] as a plane [B, H, W, 1], filled up."""
         plane = ops.reshape(self.plane(z), (-1, *self.image_shape))
         return self.filled(ops.cast(plane, "float32"))
 
-    def network(self, z, x, training=False):
+    def network(self, z: Array, x: Array, training: bool = False) -> Array:
         height, width, _ = self.image_shape
         inputs = ops.concatenate([2.0 * self.filled(x) - 1.0, self.latent_plane(z)], axis=-1)
         above = ops.pad(inputs[:, :-1], ((0, 0), (1, 0), (0, 0), (0, 0)))
@@ -95,11 +100,11 @@ class PixelCNNDecoder(AutoregressiveDecoder):
         logits = self.pixels(h)[:, :height, :width]
         return ops.reshape(logits, (-1, *self.image_shape))  # a static size, for published graphs
 
-    def graphs(self, model):
+    def graphs(self, model: Any) -> list[GraphSpec]:
         """Returns the graphs "decoder" and "sampler", which draws images."""
         return [*super().graphs(model), incremental_graph.sampler(self, model)]
 
-    def draw(self, z, noise, progress=False):
+    def draw(self, z: Array, noise: Array, progress: bool = False) -> Array:
         # Every activation is computed once: `draw_slowly` gives the same pixels.
         return incremental.draw(self, z, noise, progress)
 

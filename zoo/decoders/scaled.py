@@ -1,7 +1,11 @@
 """A decoder of latents that were scaled: `bilbo`, Figure 8."""
 
+from collections.abc import Sequence
+from typing import Any
+
 from zoo.decoders.decoder import Decoder
 from zoo.registry import DECODERS
+from zoo.typing import Array, PartLike, Shape
 
 
 @DECODERS.register("scaled")
@@ -22,7 +26,14 @@ class ScaledDecoder(Decoder):
         `bilbo`, Figure 8.
     """
 
-    def __init__(self, latent_dim, image_shape=(28, 28, 1), base="mlp", factor=1.0, **kwargs):
+    def __init__(
+        self,
+        latent_dim: int,
+        image_shape: Sequence[int] = (28, 28, 1),
+        base: PartLike = "mlp",
+        factor: float = 1.0,
+        **kwargs: Any,
+    ):
         if not factor > 0:
             raise ValueError(f"`factor` must be a positive number. Received: factor={factor!r}")
         if not isinstance(base, Decoder):
@@ -39,9 +50,9 @@ class ScaledDecoder(Decoder):
         self.base = base
         self.factor = factor
 
-    def build(self, latent_shape):
+    def build(self, latent_shape: Shape) -> None:
         if not self.base.built:
             self.base.build(latent_shape)
 
-    def network(self, z, training=False):
+    def network(self, z: Array, training: bool = False) -> Array:
         return self.base.network(z / self.factor, training=training)

@@ -1,6 +1,8 @@
 """Divergences that a critic estimates: Jensen-Shannon, and Wasserstein with a gradient penalty."""
 
 import math
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from keras import ops
 
@@ -9,6 +11,7 @@ from zoo.backend import fold_in, gradients, tfd
 from zoo.divergences.critic import Critic
 from zoo.divergences.divergence import Divergence, draw_like
 from zoo.registry import DIVERGENCES
+from zoo.typing import Array, Seed
 
 
 class _Adversary(Divergence):
@@ -77,22 +80,24 @@ class Adversarial(_Adversary):
 
     def __init__(
         self,
-        hidden_units=(256, 256),
-        learning_rate=5e-4,
-        beta_1=0.5,
-        beta_2=0.999,
-        critic_steps=1,
-        saturating=False,
-        **kwargs,
+        hidden_units: Sequence[int] = (256, 256),
+        learning_rate: float = 5e-4,
+        beta_1: float = 0.5,
+        beta_2: float = 0.999,
+        critic_steps: int = 1,
+        saturating: bool = False,
+        **kwargs: Any,
     ):
         super().__init__(hidden_units, learning_rate, beta_1, beta_2, critic_steps, **kwargs)
         self.saturating = saturating
 
-    def critic_loss(self, f, z, y, seed=None):
+    def critic_loss(
+        self, f: Callable[[Array], Array], z: Array, y: Array, seed: Seed = None
+    ) -> Array:
         """Returns L []."""
         return ops.mean(ops.softplus(-f(y))) + ops.mean(ops.softplus(f(z)))
 
-    def judge(self, f, z, y):
+    def judge(self, f: Callable[[Array], Array], z: Array, y: Array) -> dict[str, Array]:
         logits = f(z)
         as_q, as_p = ops.mean(ops.softplus(logits)), ops.mean(ops.softplus(-f(y)))
         loss = -as_q if self.saturating else ops.mean(ops.softplus(-logits))
@@ -124,13 +129,13 @@ class WassersteinGP(_Adversary):
 
     def __init__(
         self,
-        hidden_units=(256, 256),
-        learning_rate=1e-4,
-        beta_1=0.0,
-        beta_2=0.9,
-        critic_steps=5,
-        penalty=10.0,
-        **kwargs,
+        hidden_units: Sequence[int] = (256, 256),
+        learning_rate: float = 1e-4,
+        beta_1: float = 0.0,
+        beta_2: float = 0.9,
+        critic_steps: int = 5,
+        penalty: float = 10.0,
+        **kwargs: Any,
     ):
         if not penalty >= 0:
             raise ValueError(
@@ -139,13 +144,13 @@ class WassersteinGP(_Adversary):
         super().__init__(hidden_units, learning_rate, beta_1, beta_2, critic_steps, **kwargs)
         self.penalty = penalty
 
-    def critic_loss(self, f, z, y, seed):
+    def critic_loss(self, f: Callable[[Array], Array], z: Array, y: Array, seed: Seed) -> Array:
         """Returns the critic's loss []; `seed` is of u."""
         u = _uniform(z, seed)
         penalty = gradient_penalty(f, u * y + (1.0 - u) * z)
         return ops.mean(f(z)) - ops.mean(f(y)) + self.penalty * penalty
 
-    def judge(self, f, z, y):
+    def judge(self, f: Callable[[Array], Array], z: Array, y: Array) -> dict[str, Array]:
         value = ops.mean(f(y)) - ops.mean(f(z))
         return {"divergence": value, "loss": value}
 

@@ -1,9 +1,12 @@
 """What every divergence of samples is: D(q(z) || p(z)), q(z) known by a batch of draws alone."""
 
+from typing import Any
+
 from keras import ops
 
 from zoo.part import Part
 from zoo.registry import DIVERGENCES
+from zoo.typing import Array, Distribution, Seed, Shape
 
 
 class Divergence(Part):
@@ -21,13 +24,15 @@ class Divergence(Part):
     # Whether the `loss` of `estimate` has another value than its `divergence`.
     follows_another_loss = False
 
-    def __init__(self, **kwargs):
+    def __init__(self, **kwargs: Any):
         super().__init__(**{**kwargs, "dtype": "float32"})
 
-    def build(self, latent_shape=None):
+    def build(self, latent_shape: Shape | None = None) -> None:
         pass
 
-    def estimate(self, z, prior, seed, training=False):
+    def estimate(
+        self, z: Array, prior: Distribution, seed: Seed, training: bool = False
+    ) -> dict[str, Array]:
         """Returns `divergence` [], the estimate itself, and `loss` [], whose gradient is followed.
 
         The two differ where what is followed is no gradient of what is measured.
@@ -40,7 +45,9 @@ class Divergence(Part):
         """
         raise NotImplementedError
 
-    def of_batch(self, z, prior, seed, training=False):
+    def of_batch(
+        self, z: Array, prior: Distribution, seed: Seed, training: bool = False
+    ) -> dict[str, Array]:
         """Returns what `estimate` does, and zeros for fewer draws than `smallest_batch`."""
         estimate = self.estimate(z, prior, seed, training=training)
         if self.smallest_batch == 1:
@@ -59,5 +66,7 @@ def draw_like(z, prior, seed):
 class NoDivergence(Divergence):
     """D = 0: q(z) goes where the other terms take it."""
 
-    def estimate(self, z, prior, seed, training=False):
+    def estimate(
+        self, z: Array, prior: Distribution, seed: Seed, training: bool = False
+    ) -> dict[str, Array]:
         return {"divergence": ops.zeros(()), "loss": ops.zeros(())}

@@ -1,6 +1,7 @@
 """Maximum mean discrepancy between samples: of a batch, or of whole sets in chunks."""
 
 import functools
+from typing import Any
 
 import numpy as np
 from keras import ops
@@ -9,6 +10,7 @@ from zoo.backend import compiled, to_numpy
 from zoo.divergences import kernels
 from zoo.divergences.divergence import Divergence, draw_like
 from zoo.registry import DIVERGENCES
+from zoo.typing import Array, Distribution, Seed
 
 ESTIMATORS = ("u", "v")
 # Rows of a set in one step of `mmd_of_sets`: a tile of kernel values is 4 MiB, of which a dozen
@@ -41,7 +43,13 @@ class MMD(Divergence):
 
     smallest_batch = 2
 
-    def __init__(self, kernel="rbf", estimator="u", bandwidth="paper", **kwargs):
+    def __init__(
+        self,
+        kernel: str = "rbf",
+        estimator: str = "u",
+        bandwidth: str | float = "paper",
+        **kwargs: Any,
+    ):
         kernels.check_kernel(kernel)
         _check_estimator(estimator)
         kernels.check_bandwidth(bandwidth)
@@ -50,7 +58,9 @@ class MMD(Divergence):
         self.estimator = estimator
         self.bandwidth = bandwidth
 
-    def estimate(self, z, prior, seed, training=False):
+    def estimate(
+        self, z: Array, prior: Distribution, seed: Seed, training: bool = False
+    ) -> dict[str, Array]:
         value = mmd(z, draw_like(z, prior, seed), self.kernel, self.estimator, self.bandwidth)
         return {"divergence": value, "loss": value}
 

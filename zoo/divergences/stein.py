@@ -1,11 +1,14 @@
 """Stein variational gradient: from q(z) towards p(z) by the score of p alone."""
 
+from typing import Any
+
 from keras import ops
 
 from zoo.backend import gradients
 from zoo.divergences import kernels
 from zoo.divergences.divergence import Divergence
 from zoo.registry import DIVERGENCES
+from zoo.typing import Array, Distribution, Seed
 
 
 @DIVERGENCES.register("stein")
@@ -36,12 +39,14 @@ class Stein(Divergence):
 
     smallest_batch = 2
 
-    def __init__(self, bandwidth="median_over_log", **kwargs):
+    def __init__(self, bandwidth: str | float = "median_over_log", **kwargs: Any):
         kernels.check_bandwidth(bandwidth)
         super().__init__(**kwargs)
         self.bandwidth = bandwidth
 
-    def estimate(self, z, prior, seed, training=False):
+    def estimate(
+        self, z: Array, prior: Distribution, seed: Seed, training: bool = False
+    ) -> dict[str, Array]:
         fixed = ops.stop_gradient(z)
         score = gradients(lambda points: ops.sum(prior.log_prob(points)), [fixed])[0]
         h = kernels.bandwidth(self.bandwidth, "rbf", fixed, fixed)

@@ -1,10 +1,12 @@
 """Encoders around an encoder, which change its mean: clipped (`mu_vae`), scaled (`bilbo`)."""
 
 import math
+from typing import Any
 
 from zoo.encoders.encoder import Encoder
 from zoo.layers import NormClipping
 from zoo.registry import ENCODERS
+from zoo.typing import Array, PartLike, Shape
 
 
 class Around(Encoder):
@@ -72,12 +74,18 @@ class ClippedEncoder(Around):
         `mu_vae`, eq. 5.
     """
 
-    def __init__(self, latent_dim=10, base="small_conv", radius=3.0, **kwargs):
+    def __init__(
+        self,
+        latent_dim: int = 10,
+        base: PartLike = "small_conv",
+        radius: float = 3.0,
+        **kwargs: Any,
+    ):
         super().__init__(latent_dim, base, **kwargs)
         self.radius = radius
         self.move = NormClipping(radius * math.sqrt(latent_dim))
 
-    def build(self, image_shape):
+    def build(self, image_shape: Shape) -> None:
         super().build(image_shape)
         self.move.build((None, self.latent_dim))
 
@@ -101,11 +109,11 @@ class ScaledEncoder(Around):
         `bilbo`, Figure 8.
     """
 
-    def __init__(self, latent_dim, base="mlp", factor=1.0, **kwargs):
+    def __init__(self, latent_dim: int, base: PartLike = "mlp", factor: float = 1.0, **kwargs: Any):
         if not factor > 0:
             raise ValueError(f"`factor` must be a positive number. Received: factor={factor!r}")
         super().__init__(latent_dim, base, **kwargs)
         self.factor = factor
 
-    def move(self, loc):
+    def move(self, loc: Array) -> Array:
         return loc * self.factor

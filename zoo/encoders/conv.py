@@ -1,11 +1,14 @@
 """Convolutional encoders: gated (`broken_elbo`, F.1) and small (`mu_vae`, Table 4)."""
 
+from typing import Any
+
 import keras
 
 from zoo.encoders.encoder import Encoder
 from zoo.layers import GatedConv2D, GaussianHead
 from zoo.layers.channels import CHANNELS_LAST
 from zoo.registry import ENCODERS
+from zoo.typing import Array, Shape
 
 
 @ENCODERS.register("gated_conv")
@@ -23,7 +26,9 @@ class GatedConvEncoder(Encoder):
         scale: How the posterior's scale is made; see `zoo.layers.GaussianHead`.
     """
 
-    def __init__(self, latent_dim=64, depth=32, scale="softplus_variance", **kwargs):
+    def __init__(
+        self, latent_dim: int = 64, depth: int = 32, scale: str = "softplus_variance", **kwargs: Any
+    ):
         super().__init__(**kwargs)
         self.latent_dim = latent_dim
         self.depth = depth
@@ -38,7 +43,7 @@ class GatedConvEncoder(Encoder):
         self.flatten = keras.layers.Flatten(**CHANNELS_LAST, **policy)
         self.head = GaussianHead(latent_dim, scale)
 
-    def build(self, image_shape):
+    def build(self, image_shape: Shape) -> None:
         rows, columns = (-(-size // 4) for size in image_shape[1:3])
         self.whole = GatedConv2D(
             8 * self.depth, (rows, columns), 1, "valid", dtype=self.dtype_policy
@@ -51,7 +56,7 @@ class GatedConvEncoder(Encoder):
         self.flatten.build((None, 1, 1, self.whole.filters))
         self.head.build((None, self.whole.filters))
 
-    def call(self, x, training=False):
+    def call(self, x: Array, training: bool = False) -> dict[str, Array]:
         h = 2.0 * x - 1.0
         for layer in [*self.maps, self.whole]:
             h = layer(h)
@@ -74,7 +79,14 @@ class SmallConvEncoder(Encoder):
         scale: How the posterior's scale is made; see `zoo.layers.GaussianHead`.
     """
 
-    def __init__(self, latent_dim=10, depth=64, negative_slope=0.2, scale="log_variance", **kwargs):
+    def __init__(
+        self,
+        latent_dim: int = 10,
+        depth: int = 64,
+        negative_slope: float = 0.2,
+        scale: str = "log_variance",
+        **kwargs: Any,
+    ):
         super().__init__(**kwargs)
         self.latent_dim = latent_dim
         self.depth = depth
@@ -95,7 +107,7 @@ class SmallConvEncoder(Encoder):
         self.flatten = keras.layers.Flatten(dtype=self.dtype_policy, **CHANNELS_LAST)
         self.head = GaussianHead(latent_dim, scale, kernel_initializer=fan_in_normal())
 
-    def build(self, image_shape):
+    def build(self, image_shape: Shape) -> None:
         shape = tuple(image_shape)
         for layer in self.maps:
             layer.build(shape)
@@ -103,7 +115,7 @@ class SmallConvEncoder(Encoder):
         self.flatten.build(shape)
         self.head.build((None, shape[1] * shape[2] * shape[3]))
 
-    def call(self, x, training=False):
+    def call(self, x: Array, training: bool = False) -> dict[str, Array]:
         h = x
         for layer in self.maps:
             h = keras.ops.leaky_relu(layer(h), self.negative_slope)

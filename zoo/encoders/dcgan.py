@@ -1,5 +1,8 @@
 """The DCGAN encoder of `vimae`, appendix, after Tolstikhin et al., 2018."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -9,6 +12,7 @@ from zoo.layers.channels import CHANNELS_LAST
 from zoo.layers.dcgan import convolution, widths
 from zoo.layers.normalisation import apply_norm, normalisation
 from zoo.registry import ENCODERS
+from zoo.typing import Array, Shape
 
 
 @ENCODERS.register("dcgan")
@@ -33,13 +37,13 @@ class DCGANEncoder(Encoder):
 
     def __init__(
         self,
-        latent_dim=8,
-        filters=(128, 256, 512, 1024),
-        kernel_size=4,
-        width=1.0,
-        scale="log_variance",
-        norm="batch",
-        **kwargs,
+        latent_dim: int = 8,
+        filters: Sequence[int] = (128, 256, 512, 1024),
+        kernel_size: int = 4,
+        width: float = 1.0,
+        scale: str = "log_variance",
+        norm: str = "batch",
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
         self.latent_dim = latent_dim
@@ -57,7 +61,7 @@ class DCGANEncoder(Encoder):
         self.flatten = keras.layers.Flatten(**CHANNELS_LAST, **policy)
         self.head = GaussianHead(latent_dim, scale)
 
-    def build(self, image_shape):
+    def build(self, image_shape: Shape) -> None:
         shape = tuple(image_shape)
         for layer, norm in zip(self.maps, self.norms):
             layer.build(shape)
@@ -66,7 +70,7 @@ class DCGANEncoder(Encoder):
         self.flatten.build(shape)
         self.head.build((None, shape[1] * shape[2] * shape[3]))
 
-    def call(self, x, training=False):
+    def call(self, x: Array, training: bool = False) -> dict[str, Array]:
         h = x
         for layer, norm in zip(self.maps, self.norms):
             h = ops.relu(apply_norm(norm, layer(h), training))

@@ -1,5 +1,8 @@
 """What every encoder is: e(z|x), a stochastic map from images to latents."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
@@ -8,6 +11,7 @@ from zoo.backend import tfd
 from zoo.distributions import Deterministic, VolumePreserving, diagonal_normal
 from zoo.graph_spec import GraphSpec
 from zoo.part import Part, kind
+from zoo.typing import Array, Distribution
 
 
 class Encoder(Part):
@@ -29,21 +33,21 @@ class Encoder(Part):
     # A layer with `inverse` that preserves volume, the same for all x; see `zoo.layers.MeanFlow`.
     flow = None
 
-    def distribution(self, x, training=False):
+    def distribution(self, x: Array, training: bool = False) -> Distribution:
         """Returns e(z|x), batch shape [B], event shape [Z]."""
         return self.posterior(self(x, training=training))
 
     @property
-    def has_own_posterior(self):
+    def has_own_posterior(self) -> bool:
         """Whether the class writes a `posterior` of its own: neither a Gaussian nor its flow."""
         return type(self).posterior is not Encoder.posterior
 
     @property
-    def is_gaussian(self):
+    def is_gaussian(self) -> bool:
         """Whether e(z|x) is a diagonal Gaussian, or all its mass at one z."""
         return self.flow is None and not self.has_own_posterior
 
-    def check_gaussian(self, needed_by):
+    def check_gaussian(self, needed_by: str) -> None:
         """Raises ValueError unless `is_gaussian`.
 
         Args:
@@ -55,7 +59,7 @@ class Encoder(Part):
                 f"Received: encoder={type(self).__name__}"
             )
 
-    def gaussian(self, parameters):
+    def gaussian(self, parameters: Mapping[str, Array]) -> tuple[Array, Array]:
         """Returns loc and scale of the diagonal Gaussian, before the flow if there is one.
 
         Raises:
@@ -68,14 +72,14 @@ class Encoder(Part):
             )
         return tuple(_whole(parameters[name]) for name in self.gaussian_names)
 
-    def posterior(self, parameters):
+    def posterior(self, parameters: Mapping[str, Array]) -> Distribution:
         """Returns the distribution that `parameters`, the dict of `call`, stand for."""
         if self.gaussian_names[1] not in parameters:
             return Deterministic(_whole(parameters["loc"]))
         base = diagonal_normal(*self.gaussian(parameters))
         return base if self.flow is None else VolumePreserving(base, self.flow, self.name)
 
-    def family(self, x):
+    def family(self, x: Array) -> dict[str, Any]:
         """Returns what a card says of e(z|x): `{"family": ...}` and what describes it.
 
         "diagonal_normal", with the names of `loc` and `scale`; "deterministic", with that of
@@ -98,7 +102,7 @@ class Encoder(Part):
         sampler = {} if self.noise_shape is None else {"sampler": "posterior"}
         return {"family": kind(self), **sampler}
 
-    def graphs(self, model):
+    def graphs(self, model: Any) -> list[GraphSpec]:
         """Returns the graph "encoder", and "posterior", which draws z, where z needs one."""
         image = {"image": tuple(model.image_shape)}
         encoder = GraphSpec(
@@ -131,14 +135,14 @@ class Encoder(Part):
         return GraphSpec("posterior", inputs, sample, golden, "sample", ("encoder",))
 
     @property
-    def noise_shape(self):
+    def noise_shape(self) -> tuple[int, ...] | None:
         """Shape of the noise that a published graph must be given to sample e(z|x), or None.
 
         None where `loc + scale * noise` says all: a diagonal Gaussian needs no graph.
         """
         return None if self.flow is None else (self.latent_dim,)
 
-    def sample_from_noise(self, parameters, noise):
+    def sample_from_noise(self, parameters: Mapping[str, Array], noise: Array) -> Array:
         """Returns z ~ e(z|x), [B, Z], as a function of standard normal `noise` [B, Z]."""
         loc, scale = self.gaussian(parameters)
         z = loc + scale * noise

@@ -1,8 +1,12 @@
 """Inverse autoregressive flow around any Gaussian encoder: `broken_elbo`, F.1."""
 
+from collections.abc import Sequence
+from typing import Any
+
 from zoo.encoders.encoder import Encoder
 from zoo.layers import MeanFlow
 from zoo.registry import ENCODERS
+from zoo.typing import Array, PartLike, Shape
 
 
 @ENCODERS.register("iaf")
@@ -33,7 +37,12 @@ class IAFEncoder(Encoder):
     gaussian_names = ("base_loc", "base_scale")
 
     def __init__(
-        self, latent_dim=64, base="gated_conv", num_flows=4, hidden_units=(640, 640), **kwargs
+        self,
+        latent_dim: int = 64,
+        base: PartLike = "gated_conv",
+        num_flows: int = 4,
+        hidden_units: Sequence[int] = (640, 640),
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
         self.latent_dim = latent_dim
@@ -48,12 +57,12 @@ class IAFEncoder(Encoder):
         self.hidden_units = tuple(hidden_units)
         self.flow = MeanFlow(latent_dim, num_flows, hidden_units)
 
-    def build(self, image_shape):
+    def build(self, image_shape: Shape) -> None:
         if not self.base.built:
             self.base.build(image_shape)
         self.flow.build((None, self.latent_dim))
 
-    def call(self, x, training=False):
+    def call(self, x: Array, training: bool = False) -> dict[str, Array]:
         loc, scale = self.base.gaussian(self.base(x, training=training))
         return {"loc": self.flow(loc), "base_loc": loc, "base_scale": scale}
 

@@ -1,5 +1,8 @@
 """Dense encoder: `bilbo`, section 7; and, with other widths, the toys of the other papers."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 import numpy as np
 
@@ -7,6 +10,7 @@ from zoo.encoders.encoder import Encoder
 from zoo.layers import GaussianHead, hidden_layers
 from zoo.layers.channels import CHANNELS_LAST
 from zoo.registry import ENCODERS
+from zoo.typing import Array, Shape
 
 
 @ENCODERS.register("mlp")
@@ -26,12 +30,12 @@ class MLPEncoder(Encoder):
 
     def __init__(
         self,
-        latent_dim,
-        hidden_units=(200, 200, 200, 200),
-        activation="relu",
-        scale="softplus_scale",
-        kernel_initializer="glorot_uniform",
-        **kwargs,
+        latent_dim: int,
+        hidden_units: Sequence[int] = (200, 200, 200, 200),
+        activation: str = "relu",
+        scale: str = "softplus_scale",
+        kernel_initializer: Any = "glorot_uniform",
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
         self.latent_dim = latent_dim
@@ -45,7 +49,7 @@ class MLPEncoder(Encoder):
         )
         self.head = GaussianHead(latent_dim, scale, kernel_initializer)
 
-    def build(self, image_shape):
+    def build(self, image_shape: Shape) -> None:
         self.flatten.build(image_shape)
         width = int(np.prod(image_shape[1:]))
         for layer in self.hidden:
@@ -53,7 +57,7 @@ class MLPEncoder(Encoder):
             width = layer.units
         self.head.build((None, width))
 
-    def call(self, x, training=False):
+    def call(self, x: Array, training: bool = False) -> dict[str, Array]:
         h = self.flatten(x)
         for layer in self.hidden:
             h = layer(h)

@@ -1,10 +1,13 @@
 """An encoder made random by noise on its pixels: `vimae`, appendix."""
 
+from typing import Any
+
 import keras
 
 from zoo.backend import fold_in, next_seed, truncated_normal
 from zoo.encoders.encoder import Encoder
 from zoo.registry import ENCODERS
+from zoo.typing import Array, PartLike, Shape
 
 
 @ENCODERS.register("pixel_noise")
@@ -32,7 +35,14 @@ class PixelNoiseEncoder(Encoder):
         `vimae`, Further details on experiments.
     """
 
-    def __init__(self, latent_dim=8, base="mlp", limit=0.01, seed=17, **kwargs):
+    def __init__(
+        self,
+        latent_dim: int = 8,
+        base: PartLike = "mlp",
+        limit: float = 0.01,
+        seed: int = 17,
+        **kwargs: Any,
+    ):
         if not limit > 0:
             raise ValueError(f"`limit` must be a positive number. Received: limit={limit!r}")
         # Noise is added in float32; the encoder inside has its own policy.
@@ -52,20 +62,20 @@ class PixelNoiseEncoder(Encoder):
         self.seed_generator = keras.random.SeedGenerator(seed)
 
     @property
-    def gaussian_names(self):
+    def gaussian_names(self) -> tuple[str, str]:
         """Those of the encoder inside."""
         return self.base.gaussian_names
 
     @property
-    def flow(self):
+    def flow(self) -> Any:
         """That of the encoder inside, or None."""
         return self.base.flow
 
-    def build(self, image_shape):
+    def build(self, image_shape: Shape) -> None:
         if not self.base.built:
             self.base.build(image_shape)
 
-    def call(self, x, training=False):
+    def call(self, x: Array, training: bool = False) -> dict[str, Array]:
         if training:
             # Not the stream of an objective that has the same seed.
             seed = fold_in(next_seed(self.seed_generator), 1)

@@ -1,6 +1,8 @@
 """MADE: a masked dense network whose outputs each see only the inputs before them."""
 
 import warnings
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -8,6 +10,7 @@ from keras import ops
 
 from zoo.arguments import positive_int
 from zoo.part import Part
+from zoo.typing import Array, Shape
 
 ORDERS = ("left_to_right", "right_to_left")
 # So small that a flow made of it starts near the identity, and a density near the uniform one;
@@ -47,11 +50,11 @@ class MADE(Part):
 
     def __init__(
         self,
-        event_size,
-        hidden_units=(640, 640),
-        outputs_per_input=1,
-        order="left_to_right",
-        **kwargs,
+        event_size: int,
+        hidden_units: Sequence[int] = (640, 640),
+        outputs_per_input: int = 1,
+        order: str = "left_to_right",
+        **kwargs: Any,
     ):
         event_size = positive_int("event_size", event_size)
         outputs_per_input = positive_int("outputs_per_input", outputs_per_input)
@@ -75,7 +78,7 @@ class MADE(Part):
             )
 
     @property
-    def sees_all(self):
+    def sees_all(self) -> bool:
         """Whether every output has a path from each input before it: no layer lacks a degree."""
         return all(units >= self.event_size - 1 for units in self.hidden_units)
 
@@ -91,7 +94,7 @@ class MADE(Part):
         masks.append(degrees[:, None] < np.repeat(inputs, self.outputs_per_input))
         return [mask.astype("float32") for mask in masks]
 
-    def build(self, input_shape=None):
+    def build(self, input_shape: Shape | None = None) -> None:
         self.kernels, self.biases = [], []
         for i, mask in enumerate(self.masks):
             is_last = i == len(self.masks) - 1
@@ -103,18 +106,18 @@ class MADE(Part):
                 self.add_weight(name=f"bias_{i}", shape=mask.shape[1:], initializer="zeros")
             )
 
-    def call(self, x):
+    def call(self, x: Array) -> Array:
         """Returns float32 y [..., D], or [..., D, outputs_per_input] if that is more than 1."""
         return self.apply(x, self.masked_kernels())
 
-    def masked_kernels(self):
+    def masked_kernels(self) -> list[Array]:
         """Returns M * W of each layer, for `apply` in a loop: nothing in them depends on x."""
         return [
             kernel * ops.convert_to_tensor(mask, self.compute_dtype)
             for kernel, mask in zip(self.kernels, self.masks)
         ]
 
-    def apply(self, x, masked_kernels):
+    def apply(self, x: Array, masked_kernels: Sequence[Array]) -> Array:
         """Returns `call(x)` with the kernels that `masked_kernels` gave."""
         h = x if len(x.shape) == 2 else ops.reshape(x, (-1, self.event_size))
         for i, (kernel, bias) in enumerate(zip(masked_kernels, self.biases)):

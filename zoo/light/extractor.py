@@ -14,9 +14,13 @@ except ImportError as missing:
         "FeatureExtractor needs scikit-learn 1.6 or later: pip install scikit-learn"
     ) from missing
 
+from collections.abc import Sequence
+from typing import Any
+
 from zoo.light import runtime
 from zoo.light.axes import as_array
 from zoo.light.images import ROUNDING, check_values, remedy
+from zoo.typing import Array, ModelName
 
 # What `check_estimator` feeds is rows of any length and sign. Images of a model have its size and
 # values in [0, 1], so the checks that begin with other rows end with the message that says so.
@@ -83,7 +87,15 @@ class FeatureExtractor(TransformerMixin, BaseEstimator):
         n_features_in_: Number of columns, or of pixels of an image, seen by `fit`.
     """
 
-    def __init__(self, model, kind="mean", seed=None, resize=False, batch_size=256, bits=None):
+    def __init__(
+        self,
+        model: ModelName,
+        kind: str = "mean",
+        seed: int | None = None,
+        resize: bool = False,
+        batch_size: int = 256,
+        bits: bool | None = None,
+    ):
         self.model = model
         self.kind = kind
         self.seed = seed
@@ -91,7 +103,7 @@ class FeatureExtractor(TransformerMixin, BaseEstimator):
         self.batch_size = batch_size
         self.bits = bits
 
-    def fit(self, X, y=None):
+    def fit(self, X: Any, y: Array = None) -> "FeatureExtractor":
         """Checks that the images and the parameters fit the model; returns `self`.
 
         Args:
@@ -105,11 +117,11 @@ class FeatureExtractor(TransformerMixin, BaseEstimator):
         self._features(images[:1])
         return self
 
-    def transform(self, X):
+    def transform(self, X: Any) -> np.ndarray:
         """Returns the features of images as float32 [N, F]; X as in `fit`."""
         return self._features(self._images(X, reset=False))
 
-    def get_feature_names_out(self, input_features=None):
+    def get_feature_names_out(self, input_features: Sequence[str] | None = None) -> np.ndarray:
         """Returns the names of the columns: z0, z1, ..; of "params" loc0, .., scale0, ..
 
         Args:

@@ -10,6 +10,7 @@ from zoo.light.graph import Graph
 from zoo.light.images import prepare_blocks
 from zoo.releases import card as cards
 from zoo.releases import catalogue
+from zoo.typing import ModelName
 
 SEED = 17
 # Images decoded in one step, for which memory is set aside, and not results: such that a map of
@@ -22,7 +23,7 @@ def rows_for(image_shape):
     return min(MAX_ROWS, max(MIN_ROWS, MAX_PIXELS // math.prod(image_shape)))
 
 
-def load_probability(model):
+def load_probability(model: ModelName) -> "Probability":
     """Returns the `Probability` of a published model, checked against its SHA-256.
 
     Args:

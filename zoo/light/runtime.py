@@ -11,6 +11,7 @@ from zoo.light.graph import Graph
 from zoo.light.images import prepare_blocks, prepare_images, resize_images
 from zoo.releases import card as cards
 from zoo.releases import catalogue
+from zoo.typing import ModelName
 
 SEED = 17
 __all__ = [
@@ -18,7 +19,7 @@ __all__ = [
 ]
 
 
-def load_encoder(model):
+def load_encoder(model: ModelName) -> "Encoder":
     """Returns the `Encoder` of a published model, checked against its SHA-256.
 
     Args:
@@ -47,7 +48,7 @@ def _of_file(path, sha256):
     return Encoder(card, graph, _open_graph(path.parent, card, sampler) if has_sampler else None)
 
 
-def load_decoder(model):
+def load_decoder(model: ModelName) -> "Decoder":
     """Returns the `Decoder` of a published model; arguments and errors as `load_encoder`."""
     # Graphs that it opens later are of the same folder, wherever the process has gone then.
     folder, card = catalogue.open_artifact(model)

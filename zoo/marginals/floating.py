@@ -1,5 +1,7 @@
 """The floating prior: a Gaussian of the scale that the posteriors have together. `bilbo`, 4.3."""
 
+from typing import Any
+
 from keras import ops
 
 from zoo import aggregate
@@ -8,6 +10,7 @@ from zoo.distributions import aggregate_variance, diagonal_normal
 from zoo.estimates import Estimate
 from zoo.marginals.marginal import Marginal
 from zoo.registry import MARGINALS
+from zoo.typing import Array, Distribution, Seed, Shape
 
 
 @MARGINALS.register("floating")
@@ -31,13 +34,13 @@ class Floating(Marginal):
     adapts = True
     is_floating = True
 
-    def build(self, input_shape=None):
+    def build(self, input_shape: Shape | None = None) -> None:
         self.variance = Estimate(self, "variance", (self.latent_dim,), "prior variance S^2")
 
-    def batch_distribution(self, posterior, z):
+    def batch_distribution(self, posterior: Distribution, z: Array) -> Distribution:
         return self._normal(aggregate_variance(posterior, z))
 
-    def distribution(self):
+    def distribution(self) -> Distribution:
         """Returns N(0, S^2) as estimated over the training set.
 
         Raises:
@@ -45,11 +48,11 @@ class Floating(Marginal):
         """
         return self._normal(self.variance.value())
 
-    def family(self):
+    def family(self) -> dict[str, Any]:
         scale = to_numpy(self.distribution().stddev())
         return {"family": "diagonal_normal", "scale": [float(s) for s in scale]}
 
-    def adapt(self, images, model=None, seed=17):
+    def adapt(self, images: Array, model: Any = None, seed: Seed = 17) -> None:
         self.variance.assign(aggregate.prior_variance(model, images, seed))
 
     def _normal(self, variance):

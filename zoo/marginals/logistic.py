@@ -1,6 +1,7 @@
 """The logistic prior of `vimae`."""
 
 import math
+from typing import Any
 
 from keras import ops
 
@@ -8,6 +9,7 @@ from zoo import distributions
 from zoo.backend import tfd
 from zoo.marginals.marginal import Marginal
 from zoo.registry import MARGINALS
+from zoo.typing import Distribution, Shape
 
 # A logistic of scale s has the variance (s pi)^2 / 3: this one's is one.
 UNIT_VARIANCE_SCALE = math.sqrt(3.0) / math.pi
@@ -26,12 +28,12 @@ class Logistic(Marginal):
         `vimae`, 3.2: the marginal of VIMAE-l.
     """
 
-    def build(self, input_shape=None):
+    def build(self, input_shape: Shape | None = None) -> None:
         pass
 
-    def family(self):
+    def family(self) -> dict[str, Any]:
         return {**super().family(), "scale": [UNIT_VARIANCE_SCALE] * self.latent_dim}
 
-    def distribution(self):
+    def distribution(self) -> Distribution:
         loc = ops.zeros(self.latent_dim)
         return tfd.Independent(distributions.Logistic(loc, loc + UNIT_VARIANCE_SCALE), 1)

@@ -1,5 +1,8 @@
 """Masked autoregressive flow as a marginal: `broken_elbo`, F.3."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import numpy as np
 from keras import ops
 
@@ -9,6 +12,7 @@ from zoo.layers.flow import Inverted, MeanFlow
 from zoo.layers.made import ORDERS
 from zoo.marginals.marginal import Marginal
 from zoo.registry import MARGINALS
+from zoo.typing import Array, Distribution, Shape
 
 
 @MARGINALS.register("maf")
@@ -28,25 +32,31 @@ class MAFMarginal(Marginal):
         Papamakarios et al., 2017.
     """
 
-    def __init__(self, latent_dim=64, num_flows=4, hidden_units=(640, 640), **kwargs):
+    def __init__(
+        self,
+        latent_dim: int = 64,
+        num_flows: int = 4,
+        hidden_units: Sequence[int] = (640, 640),
+        **kwargs: Any,
+    ):
         super().__init__(latent_dim, **kwargs)
         self.num_flows = num_flows
         self.hidden_units = tuple(hidden_units)
         self.flow = MeanFlow(latent_dim, num_flows, hidden_units)
 
-    def build(self, input_shape=None):
+    def build(self, input_shape: Shape | None = None) -> None:
         self.flow.build((None, self.latent_dim))
 
     @property
-    def noise_shape(self):
+    def noise_shape(self) -> tuple[int, ...] | None:
         """(Z,), of the noise that `sample_from_noise` takes."""
         return (self.latent_dim,)
 
-    def sample_from_noise(self, parameters, noise):
+    def sample_from_noise(self, parameters: Mapping[str, Array], noise: Array) -> Array:
         """Returns f^-1(noise), draws of m(z) [B, Z]; `parameters()` of this part is empty."""
         return self.flow.inverse(noise)
 
-    def compose_draws(self, graph, noise):
+    def compose_draws(self, graph: Any, noise: Array) -> dict[str, Any]:
         """Writes f^-1 into a graph: a loop over the coordinates for each step of the flow.
 
         Args:
@@ -61,7 +71,7 @@ class MAFMarginal(Marginal):
             y = _solve(graph, made, y)
         return {"z": y}
 
-    def distribution(self):
+    def distribution(self) -> Distribution:
         base = diagonal_normal(ops.zeros(self.latent_dim), ops.ones(self.latent_dim))
         return VolumePreserving(base, Inverted(self.flow), self.name)
 

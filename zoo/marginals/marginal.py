@@ -1,10 +1,14 @@
 """The root of all marginals: m(z), the density over latents that samples are drawn from."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 from zoo.backend import to_numpy
 from zoo.graph_spec import GraphSpec
 from zoo.part import Part, kind
+from zoo.typing import Array, Distribution, Shape
 
 
 class Marginal(Part):
@@ -37,7 +41,7 @@ class Marginal(Part):
     # Whether the trainers call `adapt` with the training set before the first step.
     starts_from_images = False
 
-    def __init__(self, latent_dim, **kwargs):
+    def __init__(self, latent_dim: int, **kwargs: Any):
         super().__init__(**{**kwargs, "dtype": "float32"})
         self.latent_dim = latent_dim
 
@@ -46,10 +50,10 @@ class Marginal(Part):
         if "distribution" in vars(cls) and "family" not in vars(cls):
             cls.family = Marginal.family  # that of a class above describes another distribution
 
-    def connect(self, encoder, image_shape):
+    def connect(self, encoder: Any, image_shape: Shape) -> None:
         """Called with the encoder of the model before anything is built."""
 
-    def family(self):
+    def family(self) -> dict[str, Any]:
         """Returns what a card says of m(z): `{"family": ...}`, and its `scale` where it has one.
 
         "standard_normal"; "diagonal_normal", N(0, diag(scale)^2), or "logistic",
@@ -58,7 +62,7 @@ class Marginal(Part):
         """
         return {"family": kind(self)}
 
-    def graphs(self, model):
+    def graphs(self, model: Any) -> list[GraphSpec]:
         """Returns the graph "prior", which draws latents, where `family` does not say all."""
         if self.noise_shape is None:
             return []
@@ -81,7 +85,7 @@ class Marginal(Part):
             )
         ]
 
-    def batch_distribution(self, posterior, z):
+    def batch_distribution(self, posterior: Distribution, z: Array) -> Distribution:
         """Returns m(z) as an objective sees it, batch shape [], event shape [Z].
 
         `distribution()` for most marginals; one that floats (`bilbo`, section 4.3) is made anew
@@ -93,18 +97,18 @@ class Marginal(Part):
         """
         return self.distribution()
 
-    def distribution(self):
+    def distribution(self) -> Distribution:
         """Returns m(z), batch shape [], event shape [Z]."""
         raise NotImplementedError
 
-    def parameters(self):
+    def parameters(self) -> dict[str, Array]:
         """Returns a dict of tensors for `from_parameters`; empty for most marginals."""
         return {}
 
-    def from_parameters(self, parameters):
+    def from_parameters(self, parameters: Mapping[str, Array]) -> Distribution:
         """Returns `distribution()` from what `parameters` gave, while weights stay as they are."""
         return self.distribution()
 
-    def portable(self, parameters):
+    def portable(self, parameters: Mapping[str, Array]) -> Distribution:
         """Returns `from_parameters(parameters)` in ops that every runtime has."""
         return self.from_parameters(parameters)

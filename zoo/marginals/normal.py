@@ -1,10 +1,13 @@
 """The standard normal prior."""
 
+from typing import Any
+
 from keras import ops
 
 from zoo.distributions import diagonal_normal
 from zoo.marginals.marginal import Marginal
 from zoo.registry import MARGINALS
+from zoo.typing import Distribution, Shape
 
 
 @MARGINALS.register("normal")
@@ -15,11 +18,11 @@ class Normal(Marginal):
         latent_dim: Positive int, Z.
     """
 
-    def build(self, input_shape=None):
+    def build(self, input_shape: Shape | None = None) -> None:
         pass
 
-    def family(self):
+    def family(self) -> dict[str, Any]:
         return {"family": "standard_normal"}
 
-    def distribution(self):
+    def distribution(self) -> Distribution:
         return diagonal_normal(ops.zeros(self.latent_dim), ops.ones(self.latent_dim))

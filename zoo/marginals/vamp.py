@@ -1,5 +1,8 @@
 """VampPrior: a mixture of the encoder's own posteriors. `broken_elbo`, F.3."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
@@ -8,6 +11,7 @@ from zoo.arguments import positive_int
 from zoo.distributions import DiagonalNormalMixture, DirectMixture, VolumePreserving
 from zoo.marginals.marginal import Marginal
 from zoo.registry import MARGINALS
+from zoo.typing import Array, Distribution, Seed, Shape
 
 # How far `adapt` keeps pixels from 0 and 1, where the clip would stop their gradient.
 MARGIN = 0.01
@@ -40,12 +44,12 @@ class VampPrior(Marginal):
 
     def __init__(
         self,
-        latent_dim=64,
-        num_pseudo_inputs=500,
-        initial_mean=0.05,
-        initial_stddev=0.01,
-        start="normal",
-        **kwargs,
+        latent_dim: int = 64,
+        num_pseudo_inputs: int = 500,
+        initial_mean: float = 0.05,
+        initial_stddev: float = 0.01,
+        start: str = "normal",
+        **kwargs: Any,
     ):
         num_pseudo_inputs = positive_int("num_pseudo_inputs", num_pseudo_inputs)
         if start not in ("normal", "images"):
@@ -58,10 +62,10 @@ class VampPrior(Marginal):
         self._lender = None
 
     @property
-    def starts_from_images(self):
+    def starts_from_images(self) -> bool:
         return self.start == "images"
 
-    def connect(self, encoder, image_shape):
+    def connect(self, encoder: Any, image_shape: Shape) -> None:
         """Keeps the encoder to read, and the shape (H, W, C) of its images.
 
         Raises:
@@ -85,7 +89,7 @@ class VampPrior(Marginal):
             )
         self._lender = _Lender(encoder, tuple(image_shape))
 
-    def build(self, input_shape=None):
+    def build(self, input_shape: Shape | None = None) -> None:
         self._check_connected()
         self.raw_pseudo_inputs = self.add_weight(
             name="raw_pseudo_inputs",
@@ -96,14 +100,14 @@ class VampPrior(Marginal):
             name="logits", shape=(self.num_pseudo_inputs,), initializer="zeros"
         )
 
-    def get_build_config(self):
+    def get_build_config(self) -> None:
         """Returns None: a loaded part is built where its model is composed, and not before."""
 
-    def pseudo_inputs(self):
+    def pseudo_inputs(self) -> Array:
         """Returns phi, images [N, H, W, C] in [0, 1]."""
         return ops.clip(ops.convert_to_tensor(self.raw_pseudo_inputs), 0.0, 1.0)
 
-    def adapt(self, images, model=None, seed=17):
+    def adapt(self, images: Array, model: Any = None, seed: Seed = 17) -> None:
         """Starts the pseudo-inputs at N of `images`, drawn without repetition.
 
         Their pixels are brought into [0.01, 0.99], so that every one can still learn. For use
@@ -133,10 +137,10 @@ class VampPrior(Marginal):
             )
         self.raw_pseudo_inputs.assign(MARGIN + (1 - 2 * MARGIN) * chosen.astype("float32"))
 
-    def distribution(self):
+    def distribution(self) -> Distribution:
         return self.from_parameters(self.parameters())
 
-    def parameters(self):
+    def parameters(self) -> dict[str, Array]:
         """Returns `logits` [N], and `loc`, `scale` [N, Z] of e at the pseudo-inputs."""
         self._check_connected()
         encoder = self._lender.encoder
@@ -148,11 +152,11 @@ class VampPrior(Marginal):
         return {"logits": ops.convert_to_tensor(self.logits), "loc": loc, "scale": scale}
 
     @property
-    def noise_shape(self):
+    def noise_shape(self) -> tuple[int, ...] | None:
         """(1 + Z,), of the noise that `sample_from_noise` takes."""
         return (1 + self.latent_dim,)
 
-    def sample_from_noise(self, parameters, noise):
+    def sample_from_noise(self, parameters: Mapping[str, Array], noise: Array) -> Array:
         """Returns draws of m(z) [B, Z] from standard normal noise [B, 1 + Z].
 
             u = loc_i + scale_i noise_1..Z,  i by Phi(noise_0);   z = u, or f(u) over a flow
@@ -165,14 +169,14 @@ class VampPrior(Marginal):
         flow = self._lender.encoder.flow
         return u if flow is None else flow(u)
 
-    def from_parameters(self, parameters):
+    def from_parameters(self, parameters: Mapping[str, Array]) -> Distribution:
         return self._over_flow(DiagonalNormalMixture(**parameters, name=self.name))
 
-    def portable(self, parameters):
+    def portable(self, parameters: Mapping[str, Array]) -> Distribution:
         return self._over_flow(DirectMixture(**parameters))
 
     @property
-    def needs_inverse(self):
+    def needs_inverse(self) -> bool:
         """Whether the mixture is one over a flow."""
         return self._lender.encoder.flow is not None
 

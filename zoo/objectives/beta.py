@@ -1,11 +1,14 @@
 """The beta family: ELBO, beta-VAE and KL annealing."""
 
+from typing import Any
+
 from keras import ops
 
 from zoo.objectives.rate_distortion import RATE, RateDistortion
 from zoo.objectives.schedules import linear_ramp
 from zoo.registry import OBJECTIVES
 from zoo.term import Term
+from zoo.typing import Array
 
 
 @OBJECTIVES.register("beta")
@@ -32,7 +35,14 @@ class Beta(RateDistortion):
         Higgins et al., 2017, eq. 4; `broken_elbo`, F.4; Bowman et al., 2016, for annealing.
     """
 
-    def __init__(self, beta=1.0, anneal_steps=0, rate="auto", seed=17, **kwargs):
+    def __init__(
+        self,
+        beta: float = 1.0,
+        anneal_steps: int = 0,
+        rate: str = "auto",
+        seed: int = 17,
+        **kwargs: Any,
+    ):
         if not beta >= 0:
             raise ValueError(f"`beta` must be a number of at least 0. Received: beta={beta!r}")
         if not (isinstance(anneal_steps, int) and anneal_steps >= 0):
@@ -44,7 +54,7 @@ class Beta(RateDistortion):
         self.beta = beta
         self.anneal_steps = anneal_steps
 
-    def own_terms(self):
+    def own_terms(self) -> dict[str, Term]:
         if not self.anneal_steps:
             return {"rate": RATE.weighted(self.beta)}
         # A constant weight is in the config; only one that changes is worth a curve.
@@ -53,7 +63,15 @@ class Beta(RateDistortion):
             "weighted_rate": Term("nats", "The rate times its weight.", weight=1.0),
         }
 
-    def call(self, x, encoder=None, decoder=None, marginal=None, training=False, step=None):
+    def call(
+        self,
+        x: Array,
+        encoder: Any = None,
+        decoder: Any = None,
+        marginal: Any = None,
+        training: bool = False,
+        step: Array = None,
+    ) -> dict[str, Array]:
         """Returns `loss` [], `beta` [], `weighted_rate` [B] and what `terms` gives."""
         terms = self.terms(x, encoder, decoder, marginal, training)
         beta = self.beta * ops.ones(())

@@ -1,11 +1,14 @@
 """The batch information lower bound: `bilbo`, section 4.4."""
 
+from typing import Any
+
 from keras import ops
 
 from zoo.distributions import aggregate_variance, gaussian_of
 from zoo.objectives.rate_distortion import RATE, RateDistortion
 from zoo.registry import OBJECTIVES
 from zoo.term import Term
+from zoo.typing import Array
 
 
 @OBJECTIVES.register("bilbo")
@@ -26,14 +29,14 @@ class Bilbo(RateDistortion):
         seed: Int, seeds the posterior draws.
     """
 
-    def __init__(self, seed=17, **kwargs):
+    def __init__(self, seed: int = 17, **kwargs: Any):
         super().__init__(rate="analytic", seed=seed, **kwargs)
 
-    def own_terms(self):
+    def own_terms(self) -> dict[str, Term]:
         trace = Term("", "The variances of the prior of the batch, added up.", per="batch")
         return {"rate": RATE.weighted(1.0), "prior_trace": trace}
 
-    def check_parts(self, encoder, decoder, marginal):
+    def check_parts(self, encoder: Any, decoder: Any, marginal: Any) -> None:
         """Checks the parts.
 
         Raises:
@@ -46,7 +49,15 @@ class Bilbo(RateDistortion):
             )
         encoder.check_gaussian("BILBO")
 
-    def call(self, x, encoder=None, decoder=None, marginal=None, training=False, step=None):
+    def call(
+        self,
+        x: Array,
+        encoder: Any = None,
+        decoder: Any = None,
+        marginal: Any = None,
+        training: bool = False,
+        step: Array = None,
+    ) -> dict[str, Array]:
         """Returns `loss` [], `prior_trace` [] and what `terms` gives."""
         posterior, z, _ = self.draw(x, encoder, training)
         prior = marginal.batch_distribution(posterior, z)

@@ -1,5 +1,8 @@
 """A classifier that is trained jointly with the model, on its latents: `mu_vae`, section 5."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
@@ -8,6 +11,7 @@ from zoo.encoders.conv import fan_in_normal
 from zoo.objectives.objective import Objective
 from zoo.registry import OBJECTIVES
 from zoo.term import Term
+from zoo.typing import Array, PartLike, Shape
 
 
 @OBJECTIVES.register("classified")
@@ -40,12 +44,12 @@ class Classified(Objective):
 
     def __init__(
         self,
-        base="beta",
-        num_classes=10,
-        hidden_units=(1024, 1024, 1024),
-        negative_slope=0.2,
-        seed=17,
-        **kwargs,
+        base: PartLike = "beta",
+        num_classes: int = 10,
+        hidden_units: Sequence[int] = (1024, 1024, 1024),
+        negative_slope: float = 0.2,
+        seed: int = 17,
+        **kwargs: Any,
     ):
         super().__init__(seed=seed, **kwargs)
         if not isinstance(base, Objective):
@@ -60,7 +64,7 @@ class Classified(Objective):
             for units in (*self.hidden_units, num_classes)
         ]
 
-    def connect(self, encoder, image_shape):
+    def connect(self, encoder: Any, image_shape: Shape) -> None:
         """Builds the classifier for the encoder's number of latents."""
         self.base.connect(encoder, image_shape)
         width = encoder.latent_dim
@@ -69,10 +73,10 @@ class Classified(Objective):
                 layer.build((None, width))
             width = layer.units
 
-    def check_parts(self, encoder, decoder, marginal):
+    def check_parts(self, encoder: Any, decoder: Any, marginal: Any) -> None:
         self.base.check_parts(encoder, decoder, marginal)
 
-    def declared_terms(self, decoder):
+    def declared_terms(self, decoder: Any) -> dict[str, Term]:
         """Returns the terms of `base`, `accuracy` and `classifier_loss`."""
         return {
             **self.base.declared_terms(decoder),
@@ -80,7 +84,7 @@ class Classified(Objective):
             "classifier_loss": Term("nats", "Cross entropy of the classifier.", weight=1.0),
         }
 
-    def check_labels(self, labels, where):
+    def check_labels(self, labels: Array, where: str) -> None:
         """Raises ValueError if a label is not one of 0, ..., `num_classes` - 1."""
         classes = np.unique(labels)
         is_class = np.isin(classes, np.arange(self.num_classes))  # 0.5 is none, and no NaN
@@ -98,17 +102,24 @@ class Classified(Objective):
             f"of which outside: {_few(outside)}"
         )
 
-    def released(self):
+    def released(self) -> "Objective":
         """Returns the base: the classifier is a measure of the codes, not a part of the model."""
         return self.base.released()
 
-    def build(self, input_shape=None):
+    def build(self, input_shape: Shape | None = None) -> None:
         if not self.base.built:
             self.base.build(input_shape)
 
     def call(
-        self, x, encoder=None, decoder=None, marginal=None, training=False, step=None, labels=None
-    ):
+        self,
+        x: Array,
+        encoder: Any = None,
+        decoder: Any = None,
+        marginal: Any = None,
+        training: bool = False,
+        step: Array = None,
+        labels: Array = None,
+    ) -> dict[str, Array]:
         """Returns the terms of `base`, `loss` [], `accuracy` and `classifier_loss` [B]."""
         parts = {"encoder": encoder, "decoder": decoder, "marginal": marginal}
         terms = self.base(x, **parts, training=training, step=step)
@@ -129,7 +140,7 @@ class Classified(Objective):
         beside = {"accuracy": ops.cast(right, "float32"), "classifier_loss": cross_entropy}
         return {**terms, "loss": terms["loss"] + ops.mean(cross_entropy), **beside}
 
-    def classify(self, z):
+    def classify(self, z: Array) -> Array:
         """Returns the classifier's logits [B, num_classes] of latents [B, Z]."""
         *hidden, last = self.classifier
         for layer in hidden:

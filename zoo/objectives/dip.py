@@ -1,11 +1,14 @@
 """DIP-VAE: the ELBO, and a penalty on the covariance of the aggregated posterior."""
 
+from typing import Any
+
 from keras import ops
 
 from zoo.distributions import gaussian_of
 from zoo.objectives.rate_distortion import RATE, RateDistortion
 from zoo.registry import OBJECTIVES, nearest
 from zoo.term import Term
+from zoo.typing import Array
 
 VARIANTS = ("i", "ii")
 
@@ -40,7 +43,15 @@ class DIPVAE(RateDistortion):
         Concepts from Unlabeled Observations", eq. 6 and 7; arXiv:1711.00848.
     """
 
-    def __init__(self, lambda_od=10.0, lambda_d=10.0, variant="ii", rate="auto", seed=17, **kwargs):
+    def __init__(
+        self,
+        lambda_od: float = 10.0,
+        lambda_d: float = 10.0,
+        variant: str = "ii",
+        rate: str = "auto",
+        seed: int = 17,
+        **kwargs: Any,
+    ):
         for name, value in (("lambda_od", lambda_od), ("lambda_d", lambda_d)):
             if not value >= 0:
                 raise ValueError(
@@ -56,7 +67,7 @@ class DIPVAE(RateDistortion):
         self.lambda_d = lambda_d
         self.variant = variant
 
-    def own_terms(self):
+    def own_terms(self) -> dict[str, Term]:
         common = {"per": "batch", "smallest_batch": 2}
         texts = {
             "off_diagonal": "Squared covariances of different latents, added up.",
@@ -69,11 +80,19 @@ class DIPVAE(RateDistortion):
         }
         return {"rate": RATE.weighted(1.0), **sums}
 
-    def check_parts(self, encoder, decoder, marginal):
+    def check_parts(self, encoder: Any, decoder: Any, marginal: Any) -> None:
         """Raises ValueError if the posterior is no diagonal Gaussian."""
         encoder.check_gaussian("DIP-VAE")
 
-    def call(self, x, encoder=None, decoder=None, marginal=None, training=False, step=None):
+    def call(
+        self,
+        x: Array,
+        encoder: Any = None,
+        decoder: Any = None,
+        marginal: Any = None,
+        training: bool = False,
+        step: Array = None,
+    ) -> dict[str, Array]:
         """Returns `loss` and the two sums over the covariance [], and what `terms` gives."""
         posterior, z, _ = self.draw(x, encoder, training)
         prior = marginal.batch_distribution(posterior, z)

@@ -1,7 +1,10 @@
 """The variational InfoMax: reconstruction, and a q(z) that keeps to p(z)."""
 
+from typing import Any
+
 from zoo.objectives.infovae import InfoVAE
 from zoo.registry import OBJECTIVES
+from zoo.typing import PartLike
 
 
 @OBJECTIVES.register("infomax")
@@ -28,7 +31,9 @@ class Infomax(InfoVAE):
         `vimae`, eq. 7; the same loss is that of WAE: Tolstikhin et al., 2018, eq. 4.
     """
 
-    def __init__(self, lambda_=10.0, divergence="mmd", seed=17, **kwargs):
+    def __init__(
+        self, lambda_: float = 10.0, divergence: PartLike = "mmd", seed: int = 17, **kwargs: Any
+    ):
         if not lambda_ >= 0:
             raise ValueError(
                 f"`lambda_` must be a number of at least 0. Received: lambda_={lambda_!r}"

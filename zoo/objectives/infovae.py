@@ -1,6 +1,7 @@
 """InfoVAE: the information in z and the divergence of q(z) from p(z), each with its own weight."""
 
 import dataclasses
+from typing import Any
 
 from keras import ops
 
@@ -8,6 +9,7 @@ from zoo.backend import fold_in
 from zoo.objectives.rate_distortion import RATE, RATES, RateDistortion
 from zoo.registry import DIVERGENCES, OBJECTIVES
 from zoo.term import Term
+from zoo.typing import Array, PartLike, Shape
 
 ROUNDING = 1e-9  # of alpha + lambda = 1, where both are given in decimals
 
@@ -47,7 +49,15 @@ class InfoVAE(RateDistortion):
 
     rates = (*RATES, "none")
 
-    def __init__(self, alpha=0.0, lambda_=1000.0, divergence="mmd", rate="auto", seed=17, **kwargs):
+    def __init__(
+        self,
+        alpha: float = 0.0,
+        lambda_: float = 1000.0,
+        divergence: PartLike = "mmd",
+        rate: str = "auto",
+        seed: int = 17,
+        **kwargs: Any,
+    ):
         if not alpha <= 1:
             raise ValueError(f"`alpha` must be a number of at most 1. Received: alpha={alpha!r}")
         if not alpha + lambda_ >= 1 - ROUNDING:
@@ -67,7 +77,7 @@ class InfoVAE(RateDistortion):
     def _divergence_weight(self):
         return max(self.alpha + self.lambda_ - 1.0, 0.0)
 
-    def own_terms(self):
+    def own_terms(self) -> dict[str, Term]:
         rate = {} if self.rate == "none" else {"rate": RATE.weighted(1.0 - self.alpha)}
         estimate = Term(
             self.divergence.unit,
@@ -82,7 +92,7 @@ class InfoVAE(RateDistortion):
         followed = dataclasses.replace(estimate, text=text, weight=weight)
         return {**rate, "divergence": estimate, "divergence_loss": followed}
 
-    def check_parts(self, encoder, decoder, marginal):
+    def check_parts(self, encoder: Any, decoder: Any, marginal: Any) -> None:
         """Checks the parts.
 
         Raises:
@@ -94,12 +104,20 @@ class InfoVAE(RateDistortion):
                 f"weights, or alpha < 1. Received: marginal={type(marginal).__name__}"
             )
 
-    def connect(self, encoder, image_shape):
+    def connect(self, encoder: Any, image_shape: Shape) -> None:
         """Builds the divergence for the encoder's number of latents."""
         if not self.divergence.built:
             self.divergence.build((None, encoder.latent_dim))
 
-    def call(self, x, encoder=None, decoder=None, marginal=None, training=False, step=None):
+    def call(
+        self,
+        x: Array,
+        encoder: Any = None,
+        decoder: Any = None,
+        marginal: Any = None,
+        training: bool = False,
+        step: Array = None,
+    ) -> dict[str, Array]:
         """Returns `loss`, `divergence`, `divergence_loss` [], and what `terms` gives."""
         posterior, z, seed = self.draw(x, encoder, training)
         prior = marginal.batch_distribution(posterior, z)

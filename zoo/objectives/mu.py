@@ -1,11 +1,14 @@
 """The objective of mu-VAE: the KL term replaced by one that leaves samples apart."""
 
+from typing import Any
+
 from keras import ops
 
 from zoo.distributions import gaussian_of
 from zoo.objectives.rate_distortion import RateDistortion
 from zoo.registry import OBJECTIVES, nearest
 from zoo.term import Term
+from zoo.typing import Array
 
 MEAN_TERMS = ("batch", "example", "dimension")
 VARIANCE_TERMS = ("printed", "towards_one", "kl", "excess", "none")
@@ -47,7 +50,9 @@ class Mu(RateDistortion):
         `mu_vae`, section 4, eq. 4, and Table 3.
     """
 
-    def __init__(self, mean_term="dimension", variance_term="kl", seed=17, **kwargs):
+    def __init__(
+        self, mean_term: str = "dimension", variance_term: str = "kl", seed: int = 17, **kwargs: Any
+    ):
         for name, value, valid in (
             ("mean_term", mean_term, MEAN_TERMS),
             ("variance_term", variance_term, VARIANCE_TERMS),
@@ -61,11 +66,11 @@ class Mu(RateDistortion):
         self.mean_term = mean_term
         self.variance_term = variance_term
 
-    def own_terms(self):
+    def own_terms(self) -> dict[str, Term]:
         text = "The mean term and the variance term, added up; both stand in for the rate."
         return {"regulariser": Term("", text, per="batch", weight=1.0)}
 
-    def check_parts(self, encoder, decoder, marginal):
+    def check_parts(self, encoder: Any, decoder: Any, marginal: Any) -> None:
         """Checks the parts.
 
         Raises:
@@ -77,7 +82,15 @@ class Mu(RateDistortion):
                 f"weights. Received: marginal={type(marginal).__name__}"
             )
 
-    def call(self, x, encoder=None, decoder=None, marginal=None, training=False, step=None):
+    def call(
+        self,
+        x: Array,
+        encoder: Any = None,
+        decoder: Any = None,
+        marginal: Any = None,
+        training: bool = False,
+        step: Array = None,
+    ) -> dict[str, Array]:
         """Returns `loss` [], `regulariser` [] and what `terms` gives."""
         posterior, z, _ = self.draw(x, encoder, training)
         prior = marginal.batch_distribution(posterior, z)

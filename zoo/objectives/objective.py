@@ -1,8 +1,12 @@
 """The root of all objectives: a loss, and the named terms that it is made of."""
 
+from typing import Any
+
 import keras
 
 from zoo.part import Part
+from zoo.term import Term
+from zoo.typing import Array, Shape
 
 
 class Objective(Part):
@@ -21,18 +25,18 @@ class Objective(Part):
     # Whether `call` takes `labels`, integers [B], from `fit(images, labels)`.
     needs_labels = False
 
-    def __init__(self, seed=17, **kwargs):
+    def __init__(self, seed: int = 17, **kwargs: Any):
         super().__init__(**{**kwargs, "dtype": "float32"})
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
 
-    def build(self, input_shape=None):
+    def build(self, input_shape: Shape | None = None) -> None:
         pass
 
-    def check_parts(self, encoder, decoder, marginal):
+    def check_parts(self, encoder: Any, decoder: Any, marginal: Any) -> None:
         """Called when a model is composed; raises ValueError if this cannot train these parts."""
 
-    def check_labels(self, labels, where):
+    def check_labels(self, labels: Array, where: str) -> None:
         """Called before training with all labels; raises ValueError if this cannot train on them.
 
         Args:
@@ -40,10 +44,10 @@ class Objective(Part):
             where: The data that they belong to, for the message.
         """
 
-    def connect(self, encoder, image_shape):
+    def connect(self, encoder: Any, image_shape: Shape) -> None:
         """Called when a model is composed; builds layers of its own that need the parts' sizes."""
 
-    def declared_terms(self, decoder):
+    def declared_terms(self, decoder: Any) -> dict[str, Term]:
         """Returns name -> `zoo.term.Term` of all terms that are logged, in the order of the logs.
 
         Args:
@@ -59,6 +63,6 @@ class Objective(Part):
             )
         return {}
 
-    def released(self):
+    def released(self) -> "Objective":
         """Returns the objective of a published model, without networks that only measure."""
         return self

@@ -1,10 +1,13 @@
 """The target rate: a chosen point of the rate-distortion curve."""
 
+from typing import Any
+
 from keras import ops
 
 from zoo.objectives.rate_distortion import RateDistortion
 from zoo.registry import OBJECTIVES
 from zoo.term import Term
+from zoo.typing import Array
 
 
 @OBJECTIVES.register("target_rate")
@@ -31,7 +34,9 @@ class TargetRate(RateDistortion):
         `vimae`, eq. 4, and `broken_elbo`, E: the rate target of the toy model.
     """
 
-    def __init__(self, target, weight=1.0, rate="auto", seed=17, **kwargs):
+    def __init__(
+        self, target: float, weight: float = 1.0, rate: str = "auto", seed: int = 17, **kwargs: Any
+    ):
         for name, value in (("target", target), ("weight", weight)):
             if not value >= 0:
                 raise ValueError(
@@ -41,11 +46,19 @@ class TargetRate(RateDistortion):
         self.target = target
         self.weight = weight
 
-    def own_terms(self):
+    def own_terms(self) -> dict[str, Term]:
         text = "Distance of the mean rate of a batch from the target."
         return {"rate_gap": Term("nats", text, per="batch", weight=self.weight)}
 
-    def call(self, x, encoder=None, decoder=None, marginal=None, training=False, step=None):
+    def call(
+        self,
+        x: Array,
+        encoder: Any = None,
+        decoder: Any = None,
+        marginal: Any = None,
+        training: bool = False,
+        step: Array = None,
+    ) -> dict[str, Array]:
         """Returns `loss` [], `rate_gap` [] and what `terms` gives."""
         terms = self.terms(x, encoder, decoder, marginal, training)
         gap = ops.abs(self.target - ops.mean(terms["rate"]))

@@ -5,6 +5,7 @@ import importlib.util
 import math
 import os
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 from zoo import registry
@@ -161,7 +162,12 @@ def _index():
     return index
 
 
-def list_models(name=None, paper=None, data=None, latent_dim=None):
+def list_models(
+    name: str | Sequence[str] | None = None,
+    paper: str | Sequence[str] | None = None,
+    data: str | Sequence[str] | None = None,
+    latent_dim: int | tuple[int, int] | None = None,
+) -> summary.Models:
     """Lists the released models from their cards, without loading any; prints as a table.
 
     `name`, `paper` and `data` take a string or a list of strings. `*`, `?` and `[...]` are

@@ -3,17 +3,22 @@
 import os
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from zoo.releases import catalogue, keras_files
 from zoo.releases.card import read_file
 from zoo.releases.sizes import check_sizes
 from zoo.storage import hdf5
+from zoo.typing import ModelName
+
+if TYPE_CHECKING:
+    from zoo.vae import VAE
 
 WEIGHTS = "model.weights.h5"
 SAVED, WEIGHTS_ONLY = (".keras", ".h5", ".hdf5"), (".weights.h5",)
 
 
-def load(model):
+def load(model: ModelName) -> "VAE":
     """Returns the `zoo.VAE` of an artifact or of a file that `model.save` wrote.
 
     Of an artifact only names of the zoo's registries and arrays are read. Of a file only registered
