@@ -5,11 +5,13 @@ import sys
 import time
 from pathlib import Path
 
+import h5py
+import light_artifact
 import numpy as np
 import pytest
 
 import zoo
-from benchmarks import narrow, networks, rounds, soak, transposed
+from benchmarks import narrow, networks, rounds, shared_weights, soak, transposed
 from zoo.backend import to_numpy
 from zoo.divergences import kl
 from zoo.layers import MADE
@@ -319,3 +321,17 @@ def test_both_forms_of_a_convolution_to_few_maps_give_the_same(maps, rng):
     y = one(x=x)["y"]
     assert y.shape == (2, maps, 6, 6) and np.abs(y).max() > 1
     np.testing.assert_allclose(two(x=x)["y"], y, rtol=1e-4, atol=1e-4)
+
+
+def test_weights_that_are_stored_again_are_counted(tmp_path):
+    """The encoder's matrix [48, 9] is the decoder's too, and transposed in Keras's file."""
+    folder = light_artifact.make(tmp_path, latent_dim=9)
+    matrix = light_artifact.weights(latent_dim=9)
+    with h5py.File(folder / "model.weights.h5", "w") as file:
+        file["layers/kernel"], file["other"], file["bias"] = matrix.T, matrix + 1, matrix[0]
+    sizes = shared_weights.measure(folder)
+    size = 48 * 9 * 4
+    assert sizes.pop("files") > 4 * size
+    assert sizes == {
+        "graphs": 2 * size, "graphs_again": size, "keras": 2 * size, "keras_again": size
+    }  # fmt: skip
