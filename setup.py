@@ -49,7 +49,9 @@ JAX = ["jax>=0.4.36"]
 # Builds the documentation as a site: `mkdocs build --strict`.
 DOCS = [
     "latex2mathml>=3.77",
+    "ipykernel>=6",  # Runs the tutorials.
     "mkdocs>=1.6,<2",
+    "mkdocs-jupyter>=0.25",
     "mkdocs-material>=9.6",
     "mkdocstrings[python]>=0.30",
 ]

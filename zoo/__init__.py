@@ -4,8 +4,8 @@ Importing `zoo` loads neither TensorFlow nor Keras: each public name is loaded w
 used, and `load_encoder`, `load_decoder` and `list_models` never need them.
 
 `zoo.__all__`, `dir(zoo)` and `help(zoo)` list the names that this installation can load.
-`pip install "elbo-zoo[sklearn]"` adds `FeatureExtractor`; `pip install "elbo-zoo[train]"` adds the
-model and its parts, `zoo.VAE` for example.
+`pip install "elbo-zoo[sklearn]"` adds `FeatureExtractor` and `OutlierDetector`.
+`pip install "elbo-zoo[train]"` adds the model and its parts, `zoo.VAE` for example.
 """
 
 import importlib
@@ -23,6 +23,7 @@ _OTHERS = {
     "load_probability": "zoo.light.probability",
     # Light, with scikit-learn.
     "FeatureExtractor": "zoo.light.extractor",
+    "OutlierDetector": "zoo.light.outliers",
     # With Keras.
     "Adam": "zoo.optimizers",
     "AutoregressiveDecoder": "zoo.decoders",
@@ -46,6 +47,7 @@ _OTHERS = {
 _KERAS = ("keras", "tensorflow", "tensorflow_probability")
 _NEEDS = {
     "zoo.light.extractor": ("sklearn",),
+    "zoo.light.outliers": ("sklearn",),
     "zoo.light.probability": (),
     "zoo.releases": (),
     "zoo.light.runtime": (),
@@ -61,7 +63,13 @@ def __getattr__(name):
         raise AttributeError(f"module 'zoo' has no attribute {name!r}")
     if module not in _NEEDS:
         load_parts(needed_by=name)
-    return getattr(importlib.import_module(module), name)
+    try:
+        return getattr(importlib.import_module(module), name)
+    except ImportError as error:
+        if "sklearn" not in _NEEDS.get(module, ()):
+            raise
+        text = f"zoo.{name} needs scikit-learn 1.6 or later: pip install scikit-learn"
+        raise ImportError(text) from error
 
 
 def _public():

@@ -10,8 +10,11 @@ from zoo.decoders.deconv import SmallDeconvDecoder as SmallDeconvDecoder
 from zoo.decoders.likelihood import Bernoulli as Bernoulli
 from zoo.decoders.likelihood import Gaussian as Gaussian
 from zoo.decoders.likelihood import Likelihood as Likelihood
+from zoo.decoders.logistic_mixture import LogisticMixture as LogisticMixture
 from zoo.decoders.mlp import MLPDecoder as MLPDecoder
+from zoo.decoders.optimal_gaussian import OptimalGaussian as OptimalGaussian
 from zoo.decoders.pixelcnn import PixelCNNDecoder as PixelCNNDecoder
+from zoo.decoders.residual import ResidualDecoder as ResidualDecoder
 from zoo.decoders.scaled import ScaledDecoder as ScaledDecoder
 from zoo.divergences.adversarial import Adversarial as Adversarial
 from zoo.divergences.adversarial import WassersteinGP as WassersteinGP
@@ -28,8 +31,10 @@ from zoo.encoders.encoder import Encoder as Encoder
 from zoo.encoders.iaf import IAFEncoder as IAFEncoder
 from zoo.encoders.mlp import MLPEncoder as MLPEncoder
 from zoo.encoders.pixel_noise import PixelNoiseEncoder as PixelNoiseEncoder
+from zoo.encoders.residual import ResidualEncoder as ResidualEncoder
 from zoo.layers.made import MADE as MADE
 from zoo.light.extractor import FeatureExtractor as FeatureExtractor
+from zoo.light.outliers import OutlierDetector as OutlierDetector
 from zoo.light.probability import load_probability as load_probability
 from zoo.light.runtime import load_decoder as load_decoder
 from zoo.light.runtime import load_encoder as load_encoder
@@ -92,6 +97,7 @@ __all__ = [
     "Infomax",
     "Likelihood",
     "Logistic",
+    "LogisticMixture",
     "MAFMarginal",
     "MLPDecoder",
     "MLPEncoder",
@@ -101,8 +107,12 @@ __all__ = [
     "Normal",
     "NormalizedAdam",
     "Objective",
+    "OptimalGaussian",
+    "OutlierDetector",
     "PixelCNNDecoder",
     "PixelNoiseEncoder",
+    "ResidualDecoder",
+    "ResidualEncoder",
     "ScaledDecoder",
     "ScaledEncoder",
     "SmallConvEncoder",

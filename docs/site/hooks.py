@@ -22,7 +22,10 @@ ROOT_PAGES = ("SECURITY.md", "CONTRIBUTING.md", "CHANGELOG.md")
 PAGES = {
     "light": (
         "Light runtime",
-        ("zoo.light.runtime", "zoo.light.probability", "zoo.light.extractor", "zoo.releases"),
+        (
+            *("zoo.light.runtime", "zoo.light.probability", "zoo.releases"),
+            *("zoo.light.extractor", "zoo.light.outliers"),
+        ),
         "These names need NumPy and ONNX Runtime alone; `zoo.load` needs Keras, and scikit-learn's "
         "classes need scikit-learn.",
     ),

@@ -73,7 +73,7 @@ _LIGHT_NAMES = ["list_models", "load", "load_decoder", "load_encoder", "load_pro
 @pytest.mark.parametrize("sklearn", [True, False])
 def test_a_light_install_lists_what_it_can_load(sklearn):
     blocked = _FRAMEWORKS if sklearn else _FRAMEWORKS | {"sklearn"}
-    expected = ["FeatureExtractor", *_LIGHT_NAMES] if sklearn else _LIGHT_NAMES
+    expected = ["FeatureExtractor", "OutlierDetector", *_LIGHT_NAMES] if sklearn else _LIGHT_NAMES
     said = _run(
         _BLOCK.format(blocked=blocked) + "names = {}\n"
         "exec('from zoo import *', names)\n"

@@ -1,6 +1,8 @@
 """A mixture of discretised logistics: exact probabilities of pixels of 256 levels."""
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 from keras import ops
 
@@ -11,6 +13,7 @@ from zoo.decoders.likelihood import Likelihood
 from zoo.distributions import SMALLEST
 from zoo.inputs import PIXEL_SLACK
 from zoo.registry import LIKELIHOODS
+from zoo.typing import Array, Distribution
 
 # Smallest scale of a logistic for pixels in [-1, 1], a ninth of a level of 256: exp(-7).
 SCALE_FLOOR = math.exp(-7)
@@ -43,17 +46,17 @@ class LogisticMixture(Likelihood):
     pixel_range = (0.0, 1.0)
     bits_per_dimension = True
 
-    def __init__(self, num_components=10, levels=256, **kwargs):
+    def __init__(self, num_components: int = 10, levels: int = 256, **kwargs: Any):
         super().__init__(**kwargs)
         self.num_components = positive_int("num_components", num_components)
         self.levels = positive_int("levels", levels)
         if levels < 2:
             raise ValueError(f"`levels` must be an int of at least 2. Received: levels={levels!r}")
 
-    def raw_channels(self, channels):
+    def raw_channels(self, channels: int) -> int:
         return self.num_components * (1 + 2 * channels + channels * (channels - 1) // 2)
 
-    def call(self, raw):
+    def call(self, raw: Array) -> dict[str, Array]:
         """Returns `{"logits", "loc", "scale"}`, and `"coefficients"` of more than one channel.
 
         Shapes: logits [..., H, W, K]; loc and scale [..., H, W, C K], channel after channel;
@@ -72,10 +75,10 @@ class LogisticMixture(Likelihood):
     def _channels(self, maps):
         return next(c for c in range(1, 5) if self.raw_channels(c) == maps)
 
-    def distribution(self, parameters):
+    def distribution(self, parameters: Mapping[str, Array]) -> Distribution:
         return DiscretizedLogistics(parameters, self.num_components, self.levels)
 
-    def mean(self, parameters):
+    def mean(self, parameters: Mapping[str, Array]) -> Array:
         """Returns the mean of each pixel, in [0, 1]; see `DiscretizedLogistics.mean`."""
         return self.distribution(parameters).mean()
 

@@ -1,6 +1,8 @@
 """A Gaussian likelihood whose one scale is the best one, in closed form: sigma-VAE."""
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 from keras import ops
 
@@ -9,6 +11,7 @@ from zoo.decoders.likelihood import PIXEL_SCALE_FLOOR, Gaussian
 from zoo.distributions import squared_residual
 from zoo.estimates import Estimate
 from zoo.registry import LIKELIHOODS
+from zoo.typing import Array, Distribution, Seed, Shape
 
 
 @LIKELIHOODS.register("optimal_gaussian")
@@ -35,18 +38,18 @@ class OptimalGaussian(Gaussian):
     adapts = True
     location = "mean"
 
-    def __init__(self, mean_activation="sigmoid", **kwargs):
+    def __init__(self, mean_activation: str = "sigmoid", **kwargs: Any):
         super().__init__(mean_activation=mean_activation, **kwargs)
 
-    def build(self, input_shape=None):
+    def build(self, input_shape: Shape | None = None) -> None:
         self.variance = Estimate(self, "variance", (), "likelihood variance sigma^2")
 
-    def call(self, raw):
+    def call(self, raw: Array) -> dict[str, Array]:
         """Returns `{"mean": [..., H, W, C], "scale": the same shape}`; scale NaN till adapted."""
         scale = ops.sqrt(self.variance.variable)
         return {**super().call(raw), "scale": ops.ones_like(raw) * scale}
 
-    def distribution(self, parameters):
+    def distribution(self, parameters: Mapping[str, Array]) -> Distribution:
         """Returns p(x|z) with the variance estimated over the training set.
 
         Raises:
@@ -55,7 +58,9 @@ class OptimalGaussian(Gaussian):
         self.check_adapted()
         return super().distribution(parameters)
 
-    def distortion_and_cost(self, decoder, z, x, posterior, training):
+    def distortion_and_cost(
+        self, decoder: Any, z: Array, x: Array, posterior: Distribution, training: bool
+    ) -> tuple[Array, Array]:
         """Returns -log p(x|z) with the best sigma of the batch, [B] in nats, twice.
 
         D_i = |x_i - mean_i|^2 / (2 sigma^2) + (H W C / 2) log(2 pi sigma^2)
@@ -66,6 +71,6 @@ class OptimalGaussian(Gaussian):
         distortion = 0.5 * (squared / variance + pixels * ops.log(2 * math.pi * variance))
         return distortion, distortion
 
-    def adapt(self, images, model=None, seed=17):
+    def adapt(self, images: Array, model: Any = None, seed: Seed = 17) -> None:
         residual = aggregate.residual(model, images, seed) / math.prod(model.image_shape)
         self.variance.assign(max(residual, PIXEL_SCALE_FLOOR**2))

@@ -1,5 +1,8 @@
 """A residual convolutional decoder for images of any size."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -14,6 +17,7 @@ from zoo.layers.residual import (
     scales_of,
 )
 from zoo.registry import DECODERS
+from zoo.typing import Array, PartLike, Shape
 
 
 @DECODERS.register("residual")
@@ -38,16 +42,16 @@ class ResidualDecoder(Decoder):
 
     def __init__(
         self,
-        latent_dim=64,
-        image_shape=(32, 32, 3),
-        depth=32,
-        num_blocks=1,
-        halvings=0,
-        smallest=4,
-        norm="group",
-        code="vector",
-        likelihood="optimal_gaussian",
-        **kwargs,
+        latent_dim: int = 64,
+        image_shape: Sequence[int] = (32, 32, 3),
+        depth: int = 32,
+        num_blocks: int = 1,
+        halvings: int = 0,
+        smallest: int = 4,
+        norm: str = "group",
+        code: str = "vector",
+        likelihood: PartLike = "optimal_gaussian",
+        **kwargs: Any,
     ):
         super().__init__(latent_dim, image_shape, likelihood, **kwargs)
         check_arguments(num_blocks, code)
@@ -77,7 +81,7 @@ class ResidualDecoder(Decoder):
         ]
         self.pixels = convolution(self.raw_channels, dtype="float32")
 
-    def build(self, latent_shape):
+    def build(self, latent_shape: Shape) -> None:
         self.first.build((None, *self.code_shape))
         shape = (None, *self.first_shape)
         for i, layer in enumerate(self.maps):
@@ -89,7 +93,7 @@ class ResidualDecoder(Decoder):
         height, width = shape[1:3]
         self.margin = (height - self.image_shape[0]) // 2, (width - self.image_shape[1]) // 2
 
-    def network(self, z, training=False):
+    def network(self, z: Array, training: bool = False) -> Array:
         h = self.first(ops.reshape(z, (-1, *self.code_shape)))
         h = ops.reshape(h, (-1, *self.first_shape))
         for i, layer in enumerate(self.maps):

@@ -1,5 +1,7 @@
 """A residual convolutional encoder for images of any size."""
 
+from typing import Any
+
 import keras
 
 from zoo.encoders.encoder import Encoder
@@ -15,6 +17,7 @@ from zoo.layers.residual import (
     scales_of,
 )
 from zoo.registry import ENCODERS
+from zoo.typing import Array, Shape
 
 
 @ENCODERS.register("residual")
@@ -48,15 +51,15 @@ class ResidualEncoder(Encoder):
 
     def __init__(
         self,
-        latent_dim=64,
-        depth=32,
-        num_blocks=1,
-        halvings=0,
-        smallest=4,
-        norm="group",
-        code="vector",
-        scale="softplus_scale",
-        **kwargs,
+        latent_dim: int = 64,
+        depth: int = 32,
+        num_blocks: int = 1,
+        halvings: int = 0,
+        smallest: int = 4,
+        norm: str = "group",
+        code: str = "vector",
+        scale: str = "softplus_scale",
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
         check_arguments(num_blocks, code)
@@ -70,7 +73,7 @@ class ResidualEncoder(Encoder):
         self.scale = scale
         self.last_norm = normalisation(norm, dtype=self.dtype_policy)
 
-    def build(self, image_shape):
+    def build(self, image_shape: Shape) -> None:
         policy = {"dtype": self.dtype_policy}
         scales = scales_of(image_shape[1:], self.depth, self.halvings, self.smallest)
         is_vector = self.code == "vector"
@@ -93,7 +96,7 @@ class ResidualEncoder(Encoder):
         _, height, width, channels = shape
         self.head.build((None, height * width * channels if is_vector else channels))
 
-    def call(self, x, training=False):
+    def call(self, x: Array, training: bool = False) -> dict[str, Array]:
         h = x
         for i, layer in enumerate(self.maps):
             h = layer(h)

@@ -1,25 +1,15 @@
 """A published encoder as a scikit-learn transformer; ONNX Runtime is all that it runs on."""
 
-import numpy as np
-
-try:
-    from sklearn.base import BaseEstimator, TransformerMixin
-    from sklearn.utils.validation import (
-        _check_feature_names_in,
-        check_array,
-        validate_data,
-    )
-except ImportError as missing:
-    raise ImportError(
-        "FeatureExtractor needs scikit-learn 1.6 or later: pip install scikit-learn"
-    ) from missing
-
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+from sklearn.base import TransformerMixin
+from sklearn.utils.validation import _check_feature_names_in
+
 from zoo.light import runtime
-from zoo.light.axes import as_array
-from zoo.light.images import ROUNDING, check_values, remedy
+from zoo.light.estimator import ImageEstimator
+from zoo.light.images import check_values
 from zoo.typing import Array, ModelName
 
 # What `check_estimator` feeds is rows of any length and sign. Images of a model have its size and
@@ -55,7 +45,7 @@ EXPECTED_FAILED_CHECKS = dict.fromkeys(
 )
 
 
-class FeatureExtractor(TransformerMixin, BaseEstimator):
+class FeatureExtractor(TransformerMixin, ImageEstimator):
     """Features of a published encoder in scikit-learn's pipelines and searches.
 
         make_pipeline(zoo.FeatureExtractor("bilbo-mnist-z2"), LogisticRegression())
@@ -146,59 +136,11 @@ class FeatureExtractor(TransformerMixin, BaseEstimator):
             return features
         return np.concatenate([features[k].reshape(len(images), -1) for k in sorted(features)], 1)
 
-    def _images(self, X, reset):
-        """Returns X as images [N, H, W, C]; what is no image of the model is refused there."""
-        X = as_array(X) if isinstance(X, np.ndarray) or not hasattr(X, "ndim") else X
-        if X.ndim > 2:
-            X = check_array(X, dtype=None, allow_nd=True)
-            self._check_pixels(int(np.prod(X.shape[1:])), reset)
-        else:
-            X = validate_data(self, X, reset=reset, dtype=None)
-            X = check_array(X, dtype=np.float64) if X.dtype == object else X
-        if X.min() < -ROUNDING:  # `features` clips a rounding; scikit-learn's checks ask for words
-            raise ValueError(
-                f"Negative values in data passed to {type(self).__name__}. "
-                f"Received: values from {X.min()} to {X.max()}{remedy(X.min(), X.max())}"
-            )
-        return X if X.ndim > 2 else self._unflatten(X)
-
-    def _check_pixels(self, pixels, reset):
-        """Images, too, have to agree with what `fit` saw, unless they are resized."""
-        seen = getattr(self, "n_features_in_", pixels)
-        if reset:
-            self.n_features_in_ = pixels
-        elif pixels != seen and not self.resize:
-            raise ValueError(
-                f"X has {pixels} pixels an image, but {type(self).__name__} is expecting {seen}"
-            )
-
-    def _unflatten(self, X):
-        shape = self._open().image_shape
-        if X.shape[1] != np.prod(shape):
-            raise ValueError(
-                f"Expected rows of {' x '.join(map(str, shape))} = {np.prod(shape)} pixels, or "
-                f"images [N, H, W] or [N, H, W, C]. Received: n_samples = {X.shape[0]}, "
-                f"n_features = {X.shape[1]}; X.reshape(-1, H, W) and resize=True if these are "
-                "images of another size"
-            )
-        return X.reshape(-1, *shape)
-
-    def _open(self):
-        """Returns the encoder of `model`, opened once."""
-        opened = getattr(self, "_encoder", None)
-        if opened is None or opened[0] != self.model:
-            self._encoder = (self.model, runtime.load_encoder(self.model))
-        return self._encoder[1]
-
-    def __getstate__(self):
-        state = dict(super().__getstate__())
-        state.pop("_encoder", None)
-        return state
+    def _load(self, model):
+        return runtime.load_encoder(model)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.requires_fit = False
-        tags.input_tags.three_d_array = True
-        tags.input_tags.positive_only = True
         tags.transformer_tags.preserves_dtype = ["float32"]
         return tags
