@@ -1,4 +1,4 @@
-"""Encodes any number of images to features, in constant memory, through the light encoder.
+"""Encodes images of any number to features, in constant memory.
 
 python -m export.encode --model=NAME --images=FOLDER_OR_FILE --out=features.npz [--resize]
 """

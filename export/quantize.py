@@ -1,4 +1,4 @@
-"""Writes an encoder with weights and activations of 8 bits, and what that costs.
+"""Writes an encoder with 8-bit weights and activations, and reports what that costs.
 
 python -m export.quantize MODEL --images=FOLDER_OR_FILE --out=FILE.onnx
 

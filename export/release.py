@@ -1,10 +1,11 @@
-"""Publishes the catalogue from a folder of runs: evaluated, rounded where that may be, verified.
+"""Publishes all released models again from a folder of runs.
 
 python -m export.release --runs=RUNS [--names=NAME,NAME] [--out=artifacts]
 
-`export/catalogue.py` says which run becomes which model. A model whose run is not there is
-published anew from the artifact that is there; without one it is left out and named. One that
-fails stops no other, and ends the command with exit code 1.
+`export/catalogue.py` says which run becomes which model. Each model is evaluated, stored in float16
+where that changes no metric by more than its standard error, and verified. A model without a run is
+published again from its artifact; without an artifact it is left out, and the command names it. A
+model that fails does not stop the others; the command then ends with exit code 1.
 """
 
 import copy

@@ -1,4 +1,4 @@
-"""Measures metrics of published models again and writes them into their cards and READMEs.
+"""Measures metrics of published models again, and updates their cards and READMEs.
 
 python -m export.remeasure --models=NAME,NAME --metrics=linear_probe,knn_probe [--data_dir=DIR]
 python -m export.remeasure --models=NAME,NAME --errors

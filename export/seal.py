@@ -1,8 +1,9 @@
-"""Writes into cards the hash of their content, by which `export.verify` notices every later edit.
+"""Writes the hash of a card into the card, after an intended edit.
 
 python -m export.seal FOLDER [FOLDER ...]
 
-`export.publish` writes this hash itself. This command is for artifacts of earlier versions, and for
+`export.verify` then notices every later edit. `export.publish` writes this hash itself. This
+command is for artifacts of earlier versions, and for
 a card that was edited on purpose. Weights and graphs stay as they are.
 """
 

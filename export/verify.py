@@ -1,4 +1,4 @@
-"""Proves that an artifact is whole and gives the published numbers on this machine.
+"""Verifies that an artifact is complete and gives its published numbers on this machine.
 
     python -m export.verify FOLDER_OR_NAME [--runtime=NAME]
     python -m export.verify --all [--matrix=FILE [--models=NAME,NAME | --runtimes=NAME,NAME]]
