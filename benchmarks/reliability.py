@@ -1,8 +1,8 @@
 """Writes the tables of docs/reliability.md from what runs of faults and a soak measured.
 
     python -m pytest -m "faults and not slow" --fault-report=docs/faults.json
-    python -m pytest -m faults tests/faults/test_fuzz.py tests/faults/test_mutations.py \\
-        --fault-report=docs/faults-files.json
+    python -m pytest -m faults tests/faults/test_mutations.py --fault-report=docs/faults-files.json
+    python -m pytest -m faults tests/faults/test_fuzz.py --fault-report=docs/faults-fuzz.json
     python -m pytest -m faults tests/faults/test_mutations.py -k card --fault-count=9500 \\
         --fault-report=docs/faults-cards.json
     python -m pytest -m faults tests/faults/test_kills.py --fault-report=docs/faults-kills.json
@@ -24,7 +24,13 @@ from zoo.storage import files
 
 COMMAND = "python -m benchmarks.reliability"
 DOCS = Path(__file__).resolve().parents[1] / "docs"
-REPORTS = ("faults.json", "faults-files.json", "faults-cards.json", "faults-kills.json")
+REPORTS = (
+    "faults.json",
+    "faults-files.json",
+    "faults-fuzz.json",
+    "faults-cards.json",
+    "faults-kills.json",
+)
 # Counts of what must not happen; all must be 0.
 WRONG = ("different", "undetected", "other errors", "code executed", "not as promised")
 # Kinds of faults that are summed: those whose names start so.
