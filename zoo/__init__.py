@@ -18,6 +18,7 @@ from zoo import registry as registry  # `@zoo.registry.ENCODERS.register(...)` o
 _OTHERS = {
     # Light: NumPy and ONNX Runtime alone.
     "list_models": "zoo.releases",
+    "load_autoencoder": "zoo.light.autoencoder",
     "load_decoder": "zoo.light.runtime",
     "load_encoder": "zoo.light.runtime",
     "load_probability": "zoo.light.probability",
@@ -48,6 +49,7 @@ _KERAS = ("keras", "tensorflow", "tensorflow_probability")
 _NEEDS = {
     "zoo.light.extractor": ("sklearn",),
     "zoo.light.outliers": ("sklearn",),
+    "zoo.light.autoencoder": (),
     "zoo.light.probability": (),
     "zoo.releases": (),
     "zoo.light.runtime": (),

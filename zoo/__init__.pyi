@@ -33,6 +33,7 @@ from zoo.encoders.mlp import MLPEncoder as MLPEncoder
 from zoo.encoders.pixel_noise import PixelNoiseEncoder as PixelNoiseEncoder
 from zoo.encoders.residual import ResidualEncoder as ResidualEncoder
 from zoo.layers.made import MADE as MADE
+from zoo.light.autoencoder import load_autoencoder as load_autoencoder
 from zoo.light.extractor import FeatureExtractor as FeatureExtractor
 from zoo.light.outliers import OutlierDetector as OutlierDetector
 from zoo.light.probability import load_probability as load_probability
@@ -124,6 +125,7 @@ __all__ = [
     "build",
     "list_models",
     "load",
+    "load_autoencoder",
     "load_decoder",
     "load_encoder",
     "load_probability",

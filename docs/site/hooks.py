@@ -23,7 +23,8 @@ PAGES = {
     "light": (
         "Light runtime",
         (
-            *("zoo.light.runtime", "zoo.light.probability", "zoo.releases"),
+            *("zoo.light.runtime", "zoo.light.probability", "zoo.light.autoencoder"),
+            "zoo.releases",
             *("zoo.light.extractor", "zoo.light.outliers"),
         ),
         "These names need NumPy and ONNX Runtime alone; `zoo.load` needs Keras, and scikit-learn's "

@@ -161,7 +161,7 @@ SHAPE = (2, 8, 6, 1)
         (np.zeros((2, 6, 8, 1)), ValueError, r"8 x 6 with 1 channel.*shape=\(2, 6, 8, 1\)"),
         (np.zeros((2, 8, 6, 3)), ValueError, r"8 x 6 with 1 channel.*shape=\(2, 8, 6, 3\)"),
         (np.zeros(48), ValueError, r"Received: shape=\(48,\)"),
-        ("images", ValueError, r"Received: shape=\(\)"),
+        ("images", ValueError, "readable image. Received: path='images'"),
     ],
 )
 def test_images_that_are_refused(encoder, images, error, text):

@@ -1,8 +1,8 @@
 """ONNX graphs in ONNX Runtime, called by names."""
 
-import os
 import tempfile
 
+from zoo.light.session import Session
 from zoo.storage.protobuf import require_self_contained
 
 FOLDER_OPTION = "session.model_external_initializers_file_folder_path"
@@ -14,6 +14,7 @@ class Graph:
     Args:
         content: The bytes of the ONNX file.
         name: What to call it in messages.
+        session: The `Session`: execution providers and threads; by default the CPU.
 
     Attributes:
         name: As given.
@@ -21,26 +22,21 @@ class Graph:
         metadata: Key -> text, what the file says of itself.
     """
 
-    def __init__(self, content, name):
+    def __init__(self, content, name, session=None):
         try:
             import onnxruntime
         except ImportError as error:
             raise ImportError("ONNX Runtime is needed: pip install onnxruntime") from error
+        self.session = session or Session()
         self.name, self._content = name, require_self_contained(content, name)
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3  # errors only
-        options.intra_op_num_threads = _threads()
         options.add_session_config_entry("session.load_model_format", "ONNX")
         try:
             with tempfile.TemporaryDirectory() as empty:
                 # A second wall: files that a graph may name are looked for in here alone.
                 options.add_session_config_entry(FOLDER_OPTION, empty)
-                self._runtime = onnxruntime.InferenceSession(
-                    self._content,
-                    options,
-                    providers=["CPUExecutionProvider"],
-                    enable_fallback=0,  # it prints, and tries the same provider again
-                )
+                self._runtime = self.session.open(self._content, options)
             self.metadata = dict(self._runtime.get_modelmeta().custom_metadata_map)
             self.inputs = {item.name: list(item.shape) for item in self._runtime.get_inputs()}
             self.outputs = {item.name: list(item.shape) for item in self._runtime.get_outputs()}
@@ -49,7 +45,7 @@ class Graph:
 
     def __reduce__(self):
         """Copies and pickles carry the file, and open it where they are needed."""
-        return Graph, (self._content, self.name)
+        return Graph, (self._content, self.name, self.session)
 
     def require(self, expected):
         """Raises unless inputs and outputs have the names and shapes that a card promises.
@@ -72,14 +68,3 @@ class Graph:
         """Returns all outputs, name -> array, for float32 arrays given by input name."""
         values = self._runtime.run(list(self.outputs), arrays)
         return dict(zip(self.outputs, values))
-
-
-def _threads():
-    """Returns the processors that this process may use where it may not use all; 0: all cores.
-
-    ONNX Runtime counts the cores of the machine.
-    """
-    if not hasattr(os, "sched_getaffinity"):
-        return 0
-    allowed = len(os.sched_getaffinity(0))
-    return allowed if allowed < (os.cpu_count() or 1) else 0

@@ -1,6 +1,7 @@
 """Log-densities of published models through ONNX Runtime and NumPy alone: images in, nats out."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -8,6 +9,7 @@ from zoo.arguments import positive_int
 from zoo.light.axes import as_batch
 from zoo.light.graph import Graph
 from zoo.light.images import prepare_blocks
+from zoo.light.session import Session
 from zoo.releases import card as cards
 from zoo.releases import catalogue
 from zoo.typing import ModelName
@@ -23,18 +25,22 @@ def rows_for(image_shape):
     return min(MAX_ROWS, max(MIN_ROWS, MAX_PIXELS // math.prod(image_shape)))
 
 
-def load_probability(model: ModelName) -> "Probability":
+def load_probability(
+    model: ModelName, providers: Sequence[str] | None = None, num_threads: int | None = None
+) -> "Probability":
     """Returns the `Probability` of a published model, checked against its SHA-256.
 
     Args:
         model: A released name, an artifact's folder, or a URL with its hash; see
             `zoo.releases.resolve`.
+        providers, num_threads: As `zoo.load_encoder` takes them.
 
     Raises:
         FileNotFoundError: If there is no such model, or a graph of it is absent.
         ValueError: If the model was published without these graphs, or a file is not the one
             that was published.
     """
+    session = Session(providers, num_threads)
     folder, card = catalogue.open_artifact(model)
     if "probability" not in card["graphs"]:
         raise ValueError(
@@ -44,7 +50,7 @@ def load_probability(model: ModelName) -> "Probability":
         )
     for part in ("probability", "density"):
         cards.check_file(folder, card, card["graphs"][part]["file"])
-    return Probability(folder.absolute(), card)  # its graphs are opened when they are used
+    return Probability(folder.absolute(), card, session)  # its graphs are opened when they are used
 
 
 class Probability:
@@ -63,11 +69,11 @@ class Probability:
         card: The artifact's card, a dict.
     """
 
-    def __init__(self, folder, card):
+    def __init__(self, folder, card, session=None):
         self.card = card
         self.image_shape = tuple(card["image_shape"])
         self.latent_dim = card["latent_dim"]
-        self._folder, self._graphs = folder, {}
+        self._folder, self._graphs, self._session = folder, {}, session
 
     def __repr__(self):
         return (
@@ -157,7 +163,7 @@ class Probability:
         if part not in self._graphs:
             entry = self.card["graphs"][part]
             content = cards.read_file(self._folder, self.card, entry["file"])
-            self._graphs[part] = Graph(content, entry["file"])
+            self._graphs[part] = Graph(content, entry["file"], self._session)
             self._graphs[part].require(entry)
         return self._graphs[part]
 

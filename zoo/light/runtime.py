@@ -1,14 +1,18 @@
 """Encoders and decoders of published models through ONNX Runtime and NumPy alone."""
 
 import functools
+import os
+from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
 from zoo.arguments import positive_int
-from zoo.light import standalone, streaming
+from zoo.light import pictures, standalone, streaming
 from zoo.light.axes import as_array, as_batch
 from zoo.light.graph import Graph
 from zoo.light.images import prepare_blocks, prepare_images, resize_images
+from zoo.light.session import Session
 from zoo.releases import card as cards
 from zoo.releases import catalogue
 from zoo.typing import ModelName
@@ -19,44 +23,57 @@ __all__ = [
 ]
 
 
-def load_encoder(model: ModelName) -> "Encoder":
+def load_encoder(
+    model: ModelName, providers: Sequence[str] | None = None, num_threads: int | None = None
+) -> "Encoder":
     """Returns the `Encoder` of a published model, checked against its SHA-256.
 
     Args:
         model: A released name, an artifact's folder, or a URL with its hash; see
             `zoo.releases.resolve`. Or an encoder's ONNX file, `#sha256=HEX` after it or not: one
             that `python -m export.quantize` wrote, or one in its artifact's folder.
+        providers: Execution providers of ONNX Runtime, the preferred one first: "cuda",
+            "openvino", "coreml", "directml", "cpu", or its own names. What none of them computes
+            runs on the CPU. None means the CPU alone.
+        num_threads: Threads of one operation; None means all processors that this process may use.
 
     Raises:
         FileNotFoundError: If there is no such model, or its encoder is absent.
-        ValueError: If the encoder is not the file that was published.
+        ValueError: If the encoder is not the file that was published, or an execution provider is
+            not installed.
     """
+    session = Session(providers, num_threads)
     file = standalone.split(model)
     if file is not None:
-        return _of_file(*file)
+        return _of_file(*file, session)
     folder, card = catalogue.open_artifact(model)
     sampler = card["posterior"].get("sampler")
-    graph = _open_graph(folder, card, "encoder")
-    return Encoder(card, graph, _open_graph(folder, card, sampler) if sampler else None)
+    graph = _open_graph(folder, card, session, "encoder")
+    return Encoder(card, graph, _open_graph(folder, card, session, sampler) if sampler else None)
 
 
-def _of_file(path, sha256):
+def _of_file(path, sha256, session):
     """Returns the encoder of an ONNX file; a flow's samples need its artifact's folder."""
-    card, graph = standalone.read(path, sha256)
+    card, graph = standalone.read(path, sha256, session)
     sampler = card["posterior"].get("sampler")
     has_sampler = sampler in card["graphs"]
-    return Encoder(card, graph, _open_graph(path.parent, card, sampler) if has_sampler else None)
+    others = _open_graph(path.parent, card, session, sampler) if has_sampler else None
+    return Encoder(card, graph, others)
 
 
-def load_decoder(model: ModelName) -> "Decoder":
+def load_decoder(
+    model: ModelName, providers: Sequence[str] | None = None, num_threads: int | None = None
+) -> "Decoder":
     """Returns the `Decoder` of a published model; arguments and errors as `load_encoder`."""
     # Graphs that it opens later are of the same folder, wherever the process has gone then.
     folder, card = catalogue.open_artifact(model)
-    open_graph = functools.partial(_open_graph, folder.absolute(), card)
+    open_graph = functools.partial(
+        _open_graph, folder.absolute(), card, Session(providers, num_threads)
+    )
     return Decoder(card, open_graph("decoder"), open_graph)
 
 
-def _open_graph(folder, card, part):
+def _open_graph(folder, card, session, part):
     """Returns the `Graph` of a part, checked against the card."""
     entry = card["graphs"].get(part)
     if entry is None:
@@ -64,7 +81,7 @@ def _open_graph(folder, card, part):
             f"Expected a model with the graph {part!r}. Received: {card['name']!r}, which has "
             f"{sorted(card['graphs'])}"
         )
-    graph = Graph(cards.read_file(folder, card, entry["file"]), entry["file"])
+    graph = Graph(cards.read_file(folder, card, entry["file"]), entry["file"], session)
     graph.require(entry)
     return graph
 
@@ -104,7 +121,9 @@ class Encoder(_Model):
         Args:
             images: [N, H, W, C], [H, W, C], and [N, H, W] or [H, W] of one channel; see
                 `zoo.light.axes.as_batch` for axes and `zoo.light.images.prepare_images` for
-                dtypes. The card's preprocessing is applied.
+                dtypes. Or Pillow images, the path of a picture, of a folder of pictures (all below
+                it, sorted by path), or a list of paths, which need Pillow. The card's
+                preprocessing is applied.
             kind: "mean", `loc`: the posterior's mean, or the code of a flow or a deterministic
                 encoder; "sample", a draw of the posterior; "params", all that the encoder
                 publishes.
@@ -125,9 +144,12 @@ class Encoder(_Model):
         """
         self._check(kind, seed)
         size = positive_int("batch_size", batch_size)
-        batch = as_batch(images, self.image_shape, resize)
-        blocks = (x for _, x in prepare_blocks(batch, self.card, size, resize, bits))
-        encoded = list(self._encode(blocks, kind, seed))
+        if _are_paths(images):
+            encoded = list(self.stream(images, kind, seed, size, resize, bits=bits))
+        else:
+            batch = as_batch(images, self.image_shape, resize)
+            blocks = (x for _, x in prepare_blocks(batch, self.card, size, resize, bits))
+            encoded = list(self._encode(blocks, kind, seed))
         return _concatenate(encoded) if kind == "params" else np.concatenate(encoded)
 
     def stream(
@@ -147,7 +169,7 @@ class Encoder(_Model):
 
         Args:
             images: An iterable of images or of batches of them, each as `features` takes it: a
-                generator, a list, a memory-mapped array.
+                generator, a list, a memory-mapped array; paths too. Or the path of a folder.
             kind, seed, batch_size, resize: As in `features`.
             progress: Whether to show a bar, where standard error is a terminal (needs tqdm).
             bits: As in `features`; None means, as later items are not known, where the largest of
@@ -172,9 +194,10 @@ class Encoder(_Model):
 
     def _items(self, images, resize, bits):
         """Yields batches as the graph takes them; an error says which item it was."""
-        for number, item in enumerate(images):
+        for number, item in enumerate(_files(images)):
             try:
-                item = as_array(item)
+                is_path = isinstance(item, (str, os.PathLike))
+                item = pictures.read_image(item) if is_path else as_array(item)
                 if bits is None and item.dtype.kind in "iu" and item.max(initial=0) > 1:
                     bits = False
                 yield self._prepare(item, resize, bits)
@@ -397,6 +420,21 @@ class Decoder(_Model):
         if not np.isfinite(batch).all():
             raise ValueError("Expected finite float32 latents. Received: NaN or an infinity")
         return batch
+
+
+def _are_paths(images):
+    """Returns whether images are the path of a picture or of a folder, or a list of paths."""
+    if isinstance(images, (list, tuple)):
+        return bool(images) and all(isinstance(image, (str, os.PathLike)) for image in images)
+    return isinstance(images, (str, os.PathLike))
+
+
+def _files(images):
+    """Returns what to go through: the pictures of a folder, a picture, or `images` itself."""
+    if not isinstance(images, (str, os.PathLike)):
+        return images
+    path = Path(images).expanduser()
+    return pictures.listed(path)[0] if path.is_dir() else [path]
 
 
 def _concatenate(blocks):

@@ -51,7 +51,7 @@ def embed(card, content):
     return json.dumps(json_text.seal({**kept, **_EMPTY, "graphs": {"encoder": entry}}))
 
 
-def read(path, sha256=None):
+def read(path, sha256=None, session=None):
     """Returns (card, graph) of an encoder's file.
 
     The card is that of the artifact's folder in which the file lies, or that of the file's
@@ -79,7 +79,7 @@ def read(path, sha256=None):
             f"{path} is not the file that was published. Expected: sha256={sha256.lower()}. "
             f"Received: sha256={received}"
         )
-    graph = Graph(content, path.name)
+    graph = Graph(content, path.name, session)
     card = _card(path, graph)
     if path.name in card["files"]:
         cards.check_file(path.parent, card, path.name)
