@@ -187,8 +187,14 @@ def test_scoreboard_has_a_line_for_every_item(counted, tmp_path):
     lines = [line for line in text.splitlines() if line.startswith("| ")]
     assert len(lines) == total + len(catalogue.papers()), "and a head for each paper"
     (toy,) = [line for line in lines if line.startswith("| [toy](broken_elbo/toy/) |")]
-    assert "| tiny | half \\| of it | 1 disagrees | a, rate: 0.500 ± 0.010 (paper 0.7) |" in toy
-    assert "| table1 | Negative log likelihood of four objectives | not run yet |  |  |  |" in text
+    assert (
+        "| tiny | half \\| of it | 1 disagrees; 3 open | a, rate: 0.500 ± 0.010 (paper 0.7) |"
+        in toy
+    )
+    assert (
+        "| table1 | Negative log likelihood of four objectives | not run yet |  | 3 open |  |"
+        in text
+    )
     assert "## broken_elbo: 1 of 9" in text
 
 

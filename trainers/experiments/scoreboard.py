@@ -16,8 +16,9 @@ One line for each figure and table of the five papers, written from the results'
 where it gives one; bounds and costs are in nats. Each folder holds `result.json` (command, seeds,
 data, and hardware, time and versions of its last call, which trains only what is missing) and the
 pictures. "Differs" says how the runs differ from the paper's; it is empty where they do not. The
-verdict compares each number of the paper by one rule ([verdicts.md](verdicts.md) has the rule and
-each number), and says which of its conclusions hold.
+verdict counts the numbers of the paper that agree, that have the paper's order, and that disagree;
+then the conclusions of the paper that hold, that fail, that are open and that are judged by eye.
+[verdicts.md](verdicts.md) has the rule, each number and each conclusion.
 """
 NUMBERS = 4  # the most with a number of the paper on a line; the folder has all
 
@@ -51,9 +52,10 @@ def write(out="results"):
 def _judged(item, result):
     """Returns `(rows with their verdicts, claims with theirs)` of an item."""
     if result is None:
-        return [], []
+        not_run = verdicts.Verdict(verdicts.OPEN, "the item was not run")
+        return [], [(claim, not_run) for claim in item.claims]
     rows = verdicts.of_rows(result["rows"], item.unlike)
-    return rows, [(claim, verdicts.of_claim(claim, result["rows"])) for claim in item.claims]
+    return rows, [(claim, claim.verdict(result["rows"])) for claim in item.claims]
 
 
 def _summary(judged):
@@ -67,11 +69,11 @@ def _summary(judged):
 
 
 def _line(item, result, judged):
+    words = "; ".join(filter(None, (verdicts.count(v for _, v in part) for part in judged)))
     if result is None:
-        cells = (item.name, item.title, "not run yet", "", "", "")
+        cells = (item.name, item.title, "not run yet", "", words, "")
     else:
         link = f"[{item.name}]({item.paper}/{item.name}/)"
-        words = "; ".join(filter(None, (verdicts.count(v for _, v in part) for part in judged)))
         cells = (link, item.title, result["scale"], result["cut"], words, _numbers(result))
     return _row(*cells)
 

@@ -102,7 +102,7 @@ class Item:
         substitute: Data sets that may take the place of one that is absent.
         unlike: dict metric, or "*" for all, -> `verdicts.Unlike`, where its numbers are not those
             that the paper prints.
-        claims: Tuple of `verdicts.Claim`, what the paper concludes, as orders of rows.
+        claims: Tuple of what the paper concludes, as rules on the rows: see `claims`.
     """
 
     paper: str

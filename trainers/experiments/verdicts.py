@@ -15,10 +15,16 @@ Every row with a number of the paper gets one of four verdicts. The first that a
    differs from it by more than two errors, no order was found; the row is "not comparable", and the
    reason says so.
 
-A number without a standard error counts as exact. What a paper concludes from a figure without
-numbers is a claim of its item: an order of rows. It "holds" if all pairs are in that order by
-more than two standard errors, "fails" if a pair is the other way round by more than that, and is
-"open" else.
+A number without a standard error counts as exact.
+
+An item also states what the paper concludes from it as rules on its rows, its claims: an order of
+rows, rows that are alike, rows above or below a number. A claim "holds" if it is true of all rows
+by more than two standard errors. It "fails" if it is false of some rows by more than that. It is
+"open" otherwise, or if a measurement is missing, which the reason names. "one run each" means that
+the errors are over test examples alone, and "no errors" that there are none: another seed may
+change such a verdict. Where the paper names no number for "alike" or "near", the claim's is a
+choice. A conclusion about a picture alone is judged "by eye". Claims are compared at the scale of
+the result: one that fails on shortened runs may hold on the paper's.
 """
 
 import collections
@@ -29,8 +35,8 @@ from trainers.experiments.study import MEAN_OF_RUNS
 
 AGREES, ORDER, DISAGREES, INCOMPARABLE = "agrees", "order agrees", "disagrees", "not comparable"
 KINDS = (AGREES, ORDER, DISAGREES, INCOMPARABLE)
-HOLDS, FAILS, OPEN = "holds", "fails", "open"
-OUTCOMES = (HOLDS, FAILS, OPEN)
+HOLDS, FAILS, OPEN, BY_EYE = "holds", "fails", "open", "by eye"
+OUTCOMES = (HOLDS, FAILS, OPEN, BY_EYE)
 ERRORS = 2  # How many standard errors apart two numbers still agree.
 
 
@@ -45,25 +51,6 @@ class Unlike:
 
     reason: str
     order: bool = False
-
-
-@dataclasses.dataclass(frozen=True)
-class Claim:
-    """What a paper concludes from an item, as an order of its rows.
-
-    Attributes:
-        text: The conclusion, a sentence.
-        metric: Of the rows that are compared.
-        lower: Names of rows that are below all of `upper`.
-        upper: Names of rows.
-        data: Of the rows; any if empty.
-    """
-
-    text: str
-    metric: str
-    lower: tuple
-    upper: tuple
-    data: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,29 +86,6 @@ def of_rows(rows, unlike=None):
     return [(row, judged[id(row)]) for row in rows if id(row) in judged]
 
 
-def of_claim(claim, rows):
-    """Returns the `Verdict` of a `Claim` on the rows of a `result.json`.
-
-    Rows of a name that stand several times, as runs of several seeds do, are all compared.
-    """
-    chosen = [
-        row for row in rows if row["metric"] == claim.metric and claim.data in ("", row["data"])
-    ]
-    lower, upper = ([row for row in chosen if row["name"] in n] for n in (claim.lower, claim.upper))
-    names = {row["name"] for row in lower + upper if row["ours"] is not None}
-    if absent := [name for name in (*claim.lower, *claim.upper) if name not in names]:
-        return Verdict(OPEN, f"not measured: {', '.join(absent)}")
-    pairs = [(a, b) for a in lower for b in upper if None not in (a["ours"], b["ours"])]
-    sides = [_side(a, b) for a, b in pairs]
-    wrong = [f"{a['name']} and {b['name']}" for (a, b), side in zip(pairs, sides) if side > 0]
-    if wrong:
-        return Verdict(FAILS, f"the other way round: {'; '.join(dict.fromkeys(wrong))}")
-    even = [f"{a['name']} and {b['name']}" for (a, b), side in zip(pairs, sides) if side == 0]
-    if even:
-        return Verdict(OPEN, f"within {ERRORS} errors: {'; '.join(dict.fromkeys(even))}")
-    return Verdict(HOLDS)
-
-
 def count(verdicts):
     """Returns verdicts in words: "2 agree, 1 disagrees"; "" for none."""
     kinds = collections.Counter(verdict.kind for verdict in verdicts)
@@ -130,7 +94,7 @@ def count(verdicts):
 
 def _plural(kind, number):
     verb, _, rest = kind.rpartition(" ")
-    if number == 1 or rest in ("comparable", OPEN):
+    if number == 1 or kind in (INCOMPARABLE, OPEN, BY_EYE):
         return kind
     return f"{verb} {rest[:-1]}".strip()
 
@@ -159,7 +123,7 @@ def _verdict(row, column, unlike):
 
 def _order(row, others, why):
     """Returns the verdict by the order of a row among other settings of its column."""
-    sides = [_side(row, other) * _sign(row["paper"] - other["paper"]) for other in others]
+    sides = [side(row, other) * _sign(row["paper"] - other["paper"]) for other in others]
     against = [other["name"] for other, side in zip(others, sides) if side < 0]
     if against:
         return Verdict(
@@ -179,7 +143,7 @@ def _sign(number):
     return int(math.copysign(1, number))
 
 
-def _side(row, other):
+def side(row, other):
     """Returns -1, 0 or 1: below, within the errors of, or above another row."""
     difference = row["ours"] - other["ours"]
     error = math.hypot(row["stderr"] or 0, other["stderr"] or 0)

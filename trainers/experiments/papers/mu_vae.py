@@ -7,6 +7,7 @@ from matplotlib.ticker import MaxNLocator
 
 from trainers import grids
 from trainers.experiments import figures
+from trainers.experiments.claims import Bound, ByEye, Claim, Near
 from trainers.experiments.study import Outcome, Study, joined, lazy, row
 
 backend = lazy("zoo.backend")
@@ -77,8 +78,76 @@ _TRAVERSALS = (
     "of one latent as well."
 )
 
+BETA_VAE, VAE, MU_1, MU_2 = ((NAMES[f],) for f in ("beta_vae", "vae", "mu_vae_1", "mu_vae_2"))
+# Metric -> config -> data of the rows.
+TEST_SETS = {
+    "accuracy_percent": {"mnist": "mnist, test", "fashion": "fashion_mnist, test"},
+    "same_class_neighbours, t-SNE": {
+        "mnist": "mnist, test, 10000 images",
+        "fashion": "fashion_mnist, test, 10000 images",
+    },
+}
+CURVE_CLAIMS = (
+    Claim(
+        "mu-VAE has the lowest reconstruction loss, beta-VAE the highest.",
+        "reconstruction_loss, test",
+        MU_1 + MU_2,
+        VAE,
+        then=(BETA_VAE,),
+    ),
+    Claim("mu-VAE has the highest KL divergence.", "rate, test", BETA_VAE + VAE, MU_1 + MU_2),
+    Claim(
+        "mu-VAE has the highest accuracy, beta-VAE the lowest.",
+        "accuracy_percent, test",
+        BETA_VAE,
+        VAE,
+        then=(MU_1 + MU_2,),
+    ),
+)
+SPREAD_CLAIM = Claim(
+    "mu-VAE's codes are spread wider, with the larger bound on their length more so.",
+    "spread",
+    BETA_VAE + VAE,
+    MU_1,
+    then=(MU_2,),
+)
+HISTOGRAM_CLAIMS = (
+    Bound(
+        "The codes of VAE and beta-VAE are spread like N(0, 1): by 0.95 to 1.05.",
+        "spread",
+        BETA_VAE + VAE,
+        above=0.95,
+        below=1.05,
+    ),
+    Bound(
+        "mu-VAE's codes have a mean near zero: below 0.3, a tenth of a spread of 3.",
+        "offset",
+        MU_1 + MU_2,
+        below=0.3,
+    ),
+    SPREAD_CLAIM,
+)
+SAMPLE_CLAIMS = (SPREAD_CLAIM, ByEye("Some of mu-VAE's samples have dark spots."))
+TRAVERSAL_CLAIMS = (
+    Claim(
+        "The two ends of beta-VAE's latents are the least apart, those of mu-VAE the most.",
+        "ends_apart",
+        BETA_VAE,
+        VAE,
+        then=(MU_1 + MU_2,),
+    ),
+    ByEye("The two ends of one of mu-VAE's latents show different classes."),
+)
 MEAN, VARIANCE = "objective.base.mean_term", "objective.base.variance_term"
 study = Study("mu_vae", label=NAMES)
+
+
+def _ordered(text, metric):
+    """Returns the claims, one for each data set, that models are in the paper's order."""
+    return tuple(
+        Claim(f"{DATA[config]}: {text}", metric, BETA_VAE, VAE, data, then=(MU_1, MU_2))
+        for config, data in TEST_SETS[metric].items()
+    )
 
 
 def models(context, config, families=tuple(NAMES), **axes):
@@ -98,6 +167,18 @@ def measured_on(run, split):
     "Toy networks in the plane: objectives, activations, clipping",
     shows="Clipping might make the latent space smoother, with the ELBO as well; mu-VAE's "
     "objective works well.",
+    claims=(
+        *(
+            Near(
+                f"{words}: the accuracy of mu-VAE is within 0.02 of the ELBO's.",
+                "knn_probe",
+                (f"vae_{activation}", f"mu_vae_{activation}"),
+                0.02,
+            )
+            for activation, words in ACTIVATIONS.items()
+        ),
+        ByEye("Clipping might make the latent space smoother."),
+    ),
 )
 def toys(context):
     """Posterior means of test images, nine panels; the circle is where means are clipped."""
@@ -147,8 +228,15 @@ def share_clipped(codes, radius):
     "Training curves of the four objectives, Fashion-MNIST",
     shows=_CURVES,
     config="fashion",
+    claims=CURVE_CLAIMS,
 )
-@study.item("fig8", "Training curves of the four objectives, MNIST", shows=_CURVES, config="mnist")
+@study.item(
+    "fig8",
+    "Training curves of the four objectives, MNIST",
+    shows=_CURVES,
+    config="mnist",
+    claims=CURVE_CLAIMS,
+)
 def training(context, config):
     """The terms of the four models, epoch by epoch."""
     runs, rows = models(context, config), []
@@ -212,6 +300,14 @@ def draw_curves(histories, title):
     "t-SNE of the codes",
     shows="mu-VAE's codes lie in clusters of a class; a larger bound on their length pulls the "
     "clusters apart. beta-VAE's lie close together.",
+    claims=(
+        *_ordered(
+            "mu-VAE's codes have the most neighbours of their class, with the larger bound more "
+            "so; beta-VAE's the fewest.",
+            "same_class_neighbours, t-SNE",
+        ),
+        ByEye("A larger bound on the length of codes pulls clusters apart."),
+    ),
 )
 def neighbours(context):
     """t-SNE of samples of e(z|x), of the four models on both data sets."""
@@ -266,8 +362,20 @@ def same_class(points, labels, count=NEIGHBOURS):
     return share, float(shares.std(ddof=1) / np.sqrt(len(shares)))
 
 
-@study.item("fig4", "Histograms of each latent", shows=_HISTOGRAMS, config="fashion")
-@study.item("fig11", "Histograms of each latent, MNIST", shows=_HISTOGRAMS, config="mnist")
+@study.item(
+    "fig4",
+    "Histograms of each latent",
+    shows=_HISTOGRAMS,
+    config="fashion",
+    claims=HISTOGRAM_CLAIMS,
+)
+@study.item(
+    "fig11",
+    "Histograms of each latent, MNIST",
+    shows=_HISTOGRAMS,
+    config="mnist",
+    claims=HISTOGRAM_CLAIMS,
+)
 def histograms(context, config):
     """Samples of each latent over the test set."""
     runs = models(context, config)
@@ -321,6 +429,15 @@ def spread_rows(run, codes, about):
     "fig5",
     "Reconstructions, Fashion-MNIST",
     shows="beta-VAE's reconstructions are blurred or wrong, VAE's better, mu-VAE's best.",
+    claims=(
+        Claim(
+            "mu-VAE reconstructs best, beta-VAE worst.",
+            "reconstruction_l2",
+            MU_1 + MU_2,
+            VAE,
+            then=(BETA_VAE,),
+        ),
+    ),
 )
 def reconstructions(context):
     """Test images above their reconstructions from the posterior mean."""
@@ -341,8 +458,20 @@ def reconstructions(context):
     return Outcome(rows, {"reconstructions": figure}, runs.cut)
 
 
-@study.item("fig6", "Samples from N(0, sigma)", shows=_SAMPLES, config="fashion")
-@study.item("fig10", "Samples, MNIST", shows=_SAMPLES, config="mnist")
+@study.item(
+    "fig6",
+    "Samples from N(0, sigma)",
+    shows=_SAMPLES,
+    config="fashion",
+    claims=SAMPLE_CLAIMS,
+)
+@study.item(
+    "fig10",
+    "Samples, MNIST",
+    shows=_SAMPLES,
+    config="mnist",
+    claims=SAMPLE_CLAIMS,
+)
 def samples(context, config):
     """Decoded draws of N(0, sigma^2 I)."""
     runs = models(context, config)
@@ -364,8 +493,20 @@ def samples(context, config):
     return Outcome(rows, {"samples": figure}, runs.cut)
 
 
-@study.item("fig7", "Traversals of each latent", shows=_TRAVERSALS, config="fashion")
-@study.item("fig9", "Traversals of each latent, MNIST", shows=_TRAVERSALS, config="mnist")
+@study.item(
+    "fig7",
+    "Traversals of each latent",
+    shows=_TRAVERSALS,
+    config="fashion",
+    claims=TRAVERSAL_CLAIMS,
+)
+@study.item(
+    "fig9",
+    "Traversals of each latent, MNIST",
+    shows=_TRAVERSALS,
+    config="mnist",
+    claims=TRAVERSAL_CLAIMS,
+)
 def traversals(context, config):
     """Each latent alone moved in 40 steps."""
     runs, count = models(context, config), 10
@@ -414,6 +555,11 @@ def draw_traversal(panel, label, images, reach):
     "Accuracy of a classifier on the codes",
     shows="The classifier is most accurate on mu-VAE's codes, with the larger bound on their "
     "length more so; on beta-VAE's it is worst.",
+    claims=_ordered(
+        "the classifier is most accurate on mu-VAE's codes, with the larger bound more so; least "
+        "on beta-VAE's.",
+        "accuracy_percent",
+    ),
 )
 def accuracies(context):
     """The four models on both data sets."""
@@ -431,6 +577,16 @@ def accuracies(context):
     "readings",
     "mu-VAE's accuracy by reading of its objective (not of the paper)",
     shows="Not in the paper, whose text has several: which reading of mu-VAE's objective is meant.",
+    claims=(
+        Claim(
+            "With the default interpretation mu-VAE is more accurate than the VAE, with the larger "
+            "bound more so.",
+            "accuracy_percent",
+            VAE,
+            ("mu-VAE #1, dimension / kl",),
+            then=(("mu-VAE #2, dimension / kl",),),
+        ),
+    ),
 )
 def readings(context):
     """mu-VAE on MNIST by readings of its objective, and the two models without one.

@@ -6,6 +6,7 @@ The last epoch of a bound that jumps is a random draw, so rows have means over m
 import numpy as np
 
 from trainers.experiments import figures
+from trainers.experiments.claims import ByEye, Claim, Near, Unmeasured
 from trainers.experiments.papers.bilbo.models import (
     APART,
     DATA,
@@ -16,11 +17,22 @@ from trainers.experiments.papers.bilbo.models import (
     samples,
     study,
 )
-from trainers.experiments.study import Outcome
+from trainers.experiments.study import MEAN_OF_RUNS, Outcome
 
 PAPER_RUNS = {"learned": "the mean of three", "constant": "one run", "bilbo": "one run"}
 FALL = 2.0  # nats that the bound of training images loses from one epoch to the next
 YLABEL = "ELBO of the test set (nats)"
+# Rows of Figures 4 and 8, means over seeds: latents -> (learned Sigma, the proposed methods).
+MEANS = {
+    size: [
+        tuple(f"{name}{MEAN_OF_RUNS}" for name in names)
+        for names in (
+            (f"learned z{size}",),
+            (f"constant z{size} sigma=1", f"bilbo z{size} sigma=1"),
+        )
+    ]
+    for size in (2, 100)
+}
 
 
 def curve(run):
@@ -115,11 +127,46 @@ def fluctuation_row(run):
     return run.row("elbo_change", float(np.std(changes)), note=note)
 
 
+def matching(factor):
+    """Returns the claims of Figure 8 at a hard-coded scale of the latents."""
+    learned, bilbo = "learned z2", "bilbo z2"
+    if factor != 1:
+        learned, bilbo = (f"{n}_scaled z2 factor={factor:g}" for n in ("learned", "bilbo"))
+    names = {s: f"{bilbo} sigma={s:g}{MEAN_OF_RUNS}" for s in (0.1, 1, 10)}
+    others = tuple(name for sigma, name in names.items() if sigma != factor)
+    at = f"Latents scaled by {factor:g}: "
+    return (
+        Claim(at + f"sigma = {factor:g} is best.", "elbo_first_quarter", others, (names[factor],)),
+        Near(
+            at + "learned Sigma is like sigma = 1, within 2 nats.",
+            "elbo_first_quarter",
+            (learned + MEAN_OF_RUNS, names[1]),
+            2.0,
+        ),
+    )
+
+
 @study.item(
     "fig4",
     "Bound during training, and samples, of three methods",
     shows="Constant Sigma and BILBO reach a better bound than learned Sigma, and sooner; samples "
     "look alike.",
+    claims=(
+        *(
+            Claim(
+                f"{size} latents: constant Sigma and BILBO reach a better bound than learned.",
+                "elbo",
+                *MEANS[size],
+            )
+            for size in MEANS
+        ),
+        Claim(
+            "They reach it sooner: their bounds are better in the first quarter of training.",
+            "elbo_first_quarter",
+            *MEANS[2],
+        ),
+        ByEye("Samples of the three methods look alike."),
+    ),
 )
 def training(context):
     """Bounds during training, the mean of runs, and samples of three methods."""
@@ -163,6 +210,7 @@ def scaled_plan(size):
     "Hard-coded latent scaling against sigma",
     shows="Best is the sigma that matches the hard-coded scale; learned Sigma is most like sigma "
     "1: the difference is one of initial weights.",
+    claims=(*matching(0.1), *matching(1), *matching(10)),
 )
 def scaled(context):
     """Bounds during training with hard-coded latent scaling, by sigma."""
@@ -195,6 +243,12 @@ def _sigma(run):
     "Learned scales that send no gradient into the shared layers (not of the paper)",
     shows="Not in the paper, which says that learned Sigma is most like sigma 1: whether the "
     "gradient of the scales in the hidden layers is why it falls behind.",
+    claims=(
+        Unmeasured(
+            "Learned Sigma falls behind because its scales send gradients into the hidden layers.",
+            "learned Sigma with that gradient at 50 epochs, of the same seeds",
+        ),
+    ),
 )
 def apart(context):
     """Bounds of learned scales whose gradient stops at the head, by the factor of Figure 8.

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 
 from trainers.experiments import figures
+from trainers.experiments.claims import ByEye, Claim
 from trainers.experiments.papers.bilbo.models import METRICS, in_unit_range, samples, study
 from trainers.experiments.study import Outcome, lazy
 
@@ -93,6 +94,7 @@ def both_priors(loaded, seed):
     shows="On CelebA ELBO and BILBO are alike.",
     sigmas=(0.1,),
     kinds=("reconstructions", "samples"),
+    claims=(ByEye("Reconstructions and samples of ELBO and BILBO look alike."),),
 )
 @study.item(
     "fig16",
@@ -100,6 +102,7 @@ def both_priors(loaded, seed):
     shows="Reconstructions by ELBO and BILBO are alike.",
     sigmas=(0.1,),
     kinds=("reconstructions",),
+    claims=(ByEye("Reconstructions by ELBO and BILBO look alike."),),
 )
 @study.item(
     "fig17",
@@ -108,6 +111,15 @@ def both_priors(loaded, seed):
     "exaggerates them, I/100 does not.",
     sigmas=(1.0, 0.1),
     kinds=("both_priors",),
+    claims=(
+        Claim(
+            "Sigma = I makes the variance of the optimal prior larger than I/100 does.",
+            "prior_trace",
+            (NAMES[0.1],),
+            (NAMES[1.0],),
+        ),
+        ByEye("Samples of N(0, I) vary less than those of the optimal prior."),
+    ),
 )
 def faces(context, sigmas, kinds):
     """Rows of ELBO and BILBO, their reconstructions and samples."""

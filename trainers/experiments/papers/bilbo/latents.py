@@ -8,6 +8,7 @@ from matplotlib.lines import Line2D
 
 from trainers import grids, plots
 from trainers.experiments import figures
+from trainers.experiments.claims import Bound, ByEye, Claim, Near
 from trainers.experiments.papers.bilbo.models import (
     METHODS,
     PAPER,
@@ -74,6 +75,15 @@ def draw_plane(panel, codes, labels):
     "fig2",
     "Latents by label for three seeds",
     shows="Runs differ in their clusters, not in kind: their bounds are comparable.",
+    claims=(
+        Near(
+            "The bounds of three seeds are alike: within 2.1 nats, as the paper's are.",
+            "elbo",
+            ("learned z2",),
+            2.1,
+        ),
+        ByEye("Runs differ in their clusters, not in kind."),
+    ),
 )
 def seeds(context):
     """Posterior means of three runs of learned variances, with their bounds."""
@@ -90,6 +100,20 @@ def seeds(context):
     "Learned variances against means: the U shape",
     shows="Learned variances grow towards the fringes of their own unit and follow no other: they "
     "inflate the posterior and reveal nothing of the data.",
+    claims=(
+        Claim(
+            "A learned variance follows the mean of its own unit more than that of the other.",
+            ("variance_and_other_mean", "variance_and_own_mean"),
+            ("learned z2",),
+            ("learned z2",),
+        ),
+        Bound(
+            "It does not follow the mean of the other unit: rank correlation below 0.1.",
+            "variance_and_other_mean",
+            ("learned z2",),
+            below=0.1,
+        ),
+    ),
 )
 def variances(context):
     """Learned variances against means, and against those that the decoder's Jacobian predicts."""
@@ -195,7 +219,12 @@ def draw_predicted(panels):
     return figure
 
 
-@study.item("fig5", "Latents of three methods", shows="The three methods arrange latents alike.")
+@study.item(
+    "fig5",
+    "Latents of three methods",
+    shows="The three methods arrange latents alike.",
+    claims=(ByEye("The three methods arrange latents alike."),),
+)
 def methods(context):
     """Posterior means of the three methods."""
     runs = models(context, lambda size: [{"family": METHODS}])
@@ -212,6 +241,7 @@ def methods(context):
     shows="The distribution of latents does not depend on Sigma.",
     family="bilbo",
     key="sigma",
+    claims=(ByEye("The distributions for three values of Sigma look alike."),),
 )
 @study.item(
     "fig10",
@@ -219,6 +249,7 @@ def methods(context):
     shows="Latents pinch towards the origin as lambda increases.",
     family="constant_t",
     key="lambda",
+    claims=(ByEye("Latents pinch towards the origin as lambda increases."),),
 )
 @study.item(
     "fig11",
@@ -226,6 +257,7 @@ def methods(context):
     shows="Gaps between clusters tighten as tau increases.",
     family="baggins",
     key="tau",
+    claims=(ByEye("Gaps between clusters tighten as tau increases."),),
 )
 def over_values(context, family, key):
     """Posterior means against Sigma, lambda or tau."""
@@ -240,6 +272,7 @@ def over_values(context, family, key):
     shows="The plane of a standard VAE.",
     plan={"family": ["learned"]},
     caption="Bernoulli, learned Sigma",
+    claims=(ByEye("The plane is that of a standard VAE."),),
 )
 @study.item(
     "fig13",
@@ -247,6 +280,7 @@ def over_values(context, family, key):
     shows="BILBO's plane is much the same.",
     plan={"family": ["bilbo"]},
     caption="Bernoulli, BILBO with Sigma = I",
+    claims=(ByEye("BILBO's plane is much like that of learned variances."),),
 )
 @study.item(
     "fig14",
@@ -254,6 +288,7 @@ def over_values(context, family, key):
     shows="With T = I digits blur and run into one another.",
     plan={"family": ["constant_t"]},
     caption="Gaussian with T = I, BILBO",
+    claims=(ByEye("With T = I digits blur and run into one another."),),
 )
 @study.item(
     "fig15",
@@ -261,6 +296,7 @@ def over_values(context, family, key):
     shows="BAGGINS gives the plane of sharper digits.",
     plan={"family": ["baggins"], "tau": [1.0]},
     caption="Gaussian with BAGGINS, tau = 1",
+    claims=(ByEye("BAGGINS gives the plane of sharper digits."),),
 )
 def manifold(context, plan, caption):
     """Images along the latent plane, and the scatter of mu and z."""

@@ -3,6 +3,7 @@
 import numpy as np
 
 from trainers.experiments import figures
+from trainers.experiments.claims import ByEye, Claim
 from trainers.experiments.papers.bilbo.bounds import YLABEL, curve, fluctuation_row
 from trainers.experiments.papers.bilbo.models import bound_rows, models, samples, study
 from trainers.experiments.study import Outcome, lazy
@@ -13,12 +14,48 @@ stats = lazy("scipy.stats")
 EPOCHS = 400  # of Gaussian likelihoods with 100 latents, section 7.2
 QUIET = 0.02  # standard deviation over the test set, below which a pixel carries no information
 
+# Names of rows of 100 latents, over lambda and over tau.
+CONSTANT = tuple(f"constant_t z100 lambda={value}" for value in (1, 4, 16, 64))
+SCALED = tuple(f"baggins z100 lambda={value} tau=0.2" for value in (1, 4, 16, 64))
+BY_TAU = tuple(f"baggins z100 lambda=1 tau={value}" for value in (0.05, 0.2, 1, 5))
+
 
 @study.item(
     "fig6",
     "Scale of the likelihood: learned, constant, BAGGINS",
     shows="Learned T fails, constant T depends on the data's scale, BAGGINS does not; tau moves "
     "samples from blurry to broken.",
+    claims=(
+        Claim(
+            "With learned T the bound goes up and down more than with BAGGINS' T.",
+            "elbo_change",
+            SCALED,
+            ("learned_t z100",),
+        ),
+        Claim(
+            "With constant T the rate rises with the scale of the data.",
+            "rate",
+            CONSTANT[:1],
+            CONSTANT[1:2],
+            then=(CONSTANT[2:3], CONSTANT[3:]),
+        ),
+        Claim(
+            "BAGGINS' rate depends on that scale less: at all four scales it is between those of "
+            "constant T at 1 and 16.",
+            "rate",
+            CONSTANT[:1],
+            SCALED,
+            then=(CONSTANT[2:3],),
+        ),
+        Claim(
+            "The rate rises with tau.",
+            "rate",
+            BY_TAU[:1],
+            BY_TAU[1:2],
+            then=(BY_TAU[2:3], BY_TAU[3:]),
+        ),
+        ByEye("BAGGINS' samples do not depend on the scale; low tau blurs them, high breaks them."),
+    ),
 )
 def likelihoods(context):
     """Samples under learned T, constant T over lambda, BAGGINS over lambda and over tau."""

@@ -6,6 +6,7 @@ import numpy as np
 
 from trainers import grids
 from trainers.experiments import figures
+from trainers.experiments.claims import Bound, ByEye, Claim, Near, Unmeasured
 from trainers.experiments.papers.broken_elbo import toy, toy_picture
 from trainers.experiments.study import Outcome, Study, joined, lazy, row
 from trainers.experiments.verdicts import Unlike
@@ -67,6 +68,28 @@ TOY_FITS = {
     "target rate, form position": ("position", False, toy.TARGET_RATE),
 }
 
+
+def named(families, *betas):
+    """Returns the names of the rows of some families at some betas."""
+    return tuple(f"family={family}_beta={beta}" for family in families for beta in betas)
+
+
+STRONG, WEAK = ([f for f in FAMILIES if f[1] == sign] for sign in "+-")
+ALL_BETAS = BETAS["reduced"]["+"]
+DOMINATE = (
+    Claim(
+        "Strong decoders have the better ELBO at every beta.",
+        "elbo",
+        named(WEAK, *ALL_BETAS),
+        named(STRONG, *ALL_BETAS),
+    ),
+    Claim(
+        "Strong decoders have the lower distortion at every beta.",
+        "distortion",
+        named(STRONG, *ALL_BETAS),
+        named(WEAK, *ALL_BETAS),
+    ),
+)
 BETA, TARGET, STEPS = "objective.beta", "objective.target", "objective.anneal_steps"
 START = "marginal.start"
 study = Study(
@@ -81,6 +104,26 @@ study = Study(
     "Toy model: true joint, ELBO optimum, target-rate optimum",
     shows="The ELBO alone does not say how much a code carries; a target rate of 0.5 nats does, "
     "and recovers the two clusters.",
+    claims=(
+        Bound(
+            "Every optimum's ELBO is within 0.001 nats of the entropy of the data.",
+            "elbo_gap",
+            tuple(TOY_FITS),
+            below=0.001,
+        ),
+        Claim(
+            "The code of the ELBO's optimum carries less than that of the target rate's.",
+            "information",
+            ("ELBO", "ELBO, unordered start"),
+            ("target rate", "target rate, unordered start"),
+        ),
+        Claim(
+            "The code of the target rate knows more of the true cluster.",
+            "cluster_information",
+            ("ELBO", "ELBO, unordered start"),
+            ("target rate", "target rate, unordered start"),
+        ),
+    ),
 )
 def toy_model(context):
     """The model of section E: true joint, ELBO optimum and target-rate optimum, exactly."""
@@ -172,6 +215,7 @@ def measured(run, metrics=METRICS, paper=(), note=""):
     shows="On Omniglot strong decoders dominate weak ones.",
     unlike=OTHER_OMNIGLOT,
     data="omniglot",
+    claims=DOMINATE,
 )
 @study.item(
     "rd_omniglot",
@@ -179,6 +223,13 @@ def measured(run, metrics=METRICS, paper=(), note=""):
     shows="Strong decoders dominate, most at very low rates; annealing moves them off rate zero.",
     unlike=OTHER_OMNIGLOT,
     data="omniglot",
+    claims=(
+        *DOMINATE,
+        Unmeasured(
+            "KL annealing moves strong decoders off rate zero on Omniglot.",
+            "the families of strong decoders with KL annealing",
+        ),
+    ),
 )
 @study.item(
     "rd_mnist",
@@ -186,6 +237,30 @@ def measured(run, metrics=METRICS, paper=(), note=""):
     shows="Strong decoders rule at low rates, weak ones at high rates; equal ELBOs hide rates far "
     "apart.",
     data="mnist",
+    claims=(
+        Claim(
+            "At beta 1, where rates are lowest, strong decoders have the better ELBO.",
+            "elbo",
+            named(WEAK, 1.0),
+            named(STRONG, 1.0),
+        ),
+        Unmeasured(
+            "At high rates weak decoders have the lower distortion.",
+            "distortions of converged weak and strong decoders at equal rates",
+        ),
+        Near(
+            "Some ELBOs are equal, within 2 nats: ---, beta 1 and +--, beta 0.5.",
+            "elbo",
+            named(("---",), 1.0) + named(("+--",), 0.5),
+            2.0,
+        ),
+        Claim(
+            "The rates behind these equal ELBOs differ.",
+            "rate",
+            named(("---",), 1.0),
+            named(("+--",), 0.5),
+        ),
+    ),
 )
 def planes(context, data):
     """The rate-distortion plane of the twelve families over beta."""
@@ -215,6 +290,21 @@ def point(run):
     shows="At beta 1 models are syntactic encoders or autodecoders; none is a semantic encoder.",
     data="mnist",
     betas=dict.fromkeys(BETAS, dict.fromkeys("-+", (1.0,))),
+    claims=(
+        Bound(
+            "At beta 1 strong decoders are autodecoders: their rates are below 1 nat.",
+            "rate",
+            named(STRONG, 1.0),
+            below=1.0,
+        ),
+        Bound(
+            "At beta 1 weak decoders encode: their rates are above 1 nat.",
+            "rate",
+            named(WEAK, 1.0),
+            above=1.0,
+        ),
+        ByEye("The models that encode are syntactic encoders; none is a semantic one."),
+    ),
 )
 @study.item(
     "fig6",
@@ -222,6 +312,9 @@ def point(run):
     shows="Many architectures share the frontier, from autodecoding to syntactic encoding.",
     data="mnist",
     is_frontier=True,
+    claims=(
+        ByEye("Many architectures share the frontier, from autodecoding to syntactic encoding."),
+    ),
 )
 @study.item(
     "fig8",
@@ -231,6 +324,15 @@ def point(run):
     families=("-+v",),
     betas=ALONG,
     is_annealed=True,
+    claims=(
+        Claim(
+            "The rate of -+v falls at every step of beta.",
+            "rate",
+            *(named(("-+v",), beta) for beta in (1.0, 0.5)),
+            then=tuple(named(("-+v",), beta) for beta in (0.3, 0.2, 0.1)),
+        ),
+        ByEye("Images go smoothly from autodecoding to autoencoding."),
+    ),
 )
 @study.item(
     "fig9",
@@ -238,6 +340,7 @@ def point(run):
     shows="The frontier of Omniglot, from generative models to those that encode much.",
     data="omniglot",
     is_frontier=True,
+    claims=(ByEye("The frontier goes from generative models to those that encode much."),),
 )
 def pictures(context, data, is_frontier=False, **plan):
     """Reconstructions and generations of several models: a single draw and the mean of five."""
@@ -340,6 +443,21 @@ def draw_grid(panels):
     "A strong decoder off rate zero: annealing, target rate, pseudo-inputs (not of the paper)",
     shows="Not an item of the paper, whose text says that annealing moves strong decoders off rate "
     "zero.",
+    claims=(
+        *(
+            Claim(
+                f"{family} has a higher rate {words}.",
+                "rate",
+                (f"{family}, beta 1.0",),
+                (f"{family}, {other}",),
+            )
+            for family in ("++-", "-+v")
+            for words, other in (
+                ("with KL annealing", "beta 1.0, annealed over 300 steps"),
+                ("with a target rate of 5 nats", "target rate 5"),
+            )
+        ),
+    ),
 )
 def off_rate_zero(context):
     """Two families with the strong decoder: at beta 1, annealed, with a target rate; VampPriors."""

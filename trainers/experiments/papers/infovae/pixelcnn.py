@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 
 from trainers.experiments import figures
+from trainers.experiments.claims import Bound, Claim, Near
 from trainers.experiments.papers.infovae.shared import (
     LOOKS,
     PIXELCNN,
@@ -121,6 +122,34 @@ def svm_error(context, runs, run):
     return 1.0 - svm["accuracy"], svm["stderr"], joined(f"{len(rows)} labels", means)
 
 
+def sized(sizes, *names):
+    """Returns the names of the rows of some models over sizes of the latent."""
+    return tuple(f"{name}, {size} latents" for name in names for size in sizes)
+
+
+def _best(metric, distance_to=None):
+    """Returns the claims of Figure 6 (A) and (B)."""
+    others = ("Stein-VAE", "Adversarial VAE", "Unregularised")
+    return (
+        *(
+            Claim(
+                f"{size} latents: MMD is best but for the ELBO.",
+                metric,
+                sized([size], "MMD-VAE"),
+                sized([size], *others),
+                distance_to=distance_to,
+            )
+            for size in LATENTS["reduced"]
+        ),
+        Bound(
+            "The ELBO's codes hold nothing of the images: rates below 0.1 nats.",
+            "rate",
+            sized(LATENTS["reduced"], "ELBO"),
+            below=0.1,
+        ),
+    )
+
+
 _DIVERGENCES = (
     "MMD regularisation is best but for the ELBO, whose codes hold nothing of the images."
 )
@@ -135,6 +164,7 @@ _DIVERGENCES = (
     heading="(A) Distance of q(z) from the prior",
     ylabel="MMD$^2$(q(z), p(z)), test images",
     log_y=True,
+    claims=_best("mmd"),
 )
 @study.item(
     "fig6b",
@@ -145,6 +175,7 @@ _DIVERGENCES = (
     heading="(B) Variance of q(z)",
     ylabel="log det Cov[q(z)] / dim, nats",
     reference=(0.0, "prior N(0, I)"),
+    claims=_best("log_det_cov per dimension", distance_to=0.0),
 )
 @study.item(
     "fig6c",
@@ -154,6 +185,29 @@ _DIVERGENCES = (
     metric="class_cross_entropy",
     heading="(C) Classes of generated images",
     ylabel="$-c^T(\\log \\hat c - \\log c)$, nats",
+    claims=(
+        Claim(
+            "2 latents: Stein does better than adversarial training.",
+            "class_cross_entropy",
+            sized([2], "Stein-VAE"),
+            sized([2], "Adversarial VAE"),
+        ),
+        Claim(
+            "20 latents: adversarial training does better than Stein.",
+            "class_cross_entropy",
+            sized([20], "Adversarial VAE"),
+            sized([20], "Stein-VAE"),
+        ),
+        *(
+            Claim(
+                f"{size} latents: MMD does better than no regularisation.",
+                "class_cross_entropy",
+                sized([size], "MMD-VAE"),
+                sized([size], "Unregularised"),
+            )
+            for size in LATENTS["reduced"]
+        ),
+    ),
 )
 @study.item(
     "fig6e",
@@ -165,6 +219,26 @@ _DIVERGENCES = (
     heading="(E) SVM on 1000 labelled codes",
     ylabel="test error of an SVM, share",
     reference=(0.9, "random guess"),
+    claims=(
+        Claim(
+            "2 latents: the unregularised autoencoder has the lowest error.",
+            "svm_1000 error",
+            sized([2], "Unregularised"),
+            sized([2], "ELBO", "MMD-VAE", "Stein-VAE", "Adversarial VAE"),
+        ),
+        Near(
+            "20 latents: MMD's error is within 0.02 of it.",
+            "svm_1000 error",
+            sized([20], "MMD-VAE", "Unregularised"),
+            0.02,
+        ),
+        Bound(
+            "The ELBO's codes are no better than a random guess: errors above 0.85.",
+            "svm_1000 error",
+            sized(LATENTS["reduced"], "ELBO"),
+            above=0.85,
+        ),
+    ),
 )
 def over_latents(context, measure, metric, heading, ylabel, reference=None, log_y=False):
     """A number of each PixelCNN model over latent sizes."""
@@ -193,6 +267,20 @@ def over_latents(context, measure, metric, heading, ylabel, reference=None, log_
     "fig6d",
     "MMD against iterations: stability of training",
     shows="Adversarial training takes longer to converge, and sometimes converges to poor results.",
+    claims=(
+        Claim(
+            "Adversarial training is slower: its MMD is higher halfway, at step 200.",
+            "mmd at step 200",
+            ("MMD-VAE",),
+            ("Adversarial VAE",),
+        ),
+        Claim(
+            "It converges to a higher MMD.",
+            "mmd at the end",
+            ("MMD-VAE",),
+            ("Adversarial VAE",),
+        ),
+    ),
 )
 def stability(context):
     """MMD of validation images at checkpoints, three seeds."""
@@ -263,6 +351,26 @@ def draw_stability(curves, title):
     "table1",
     "Negative log likelihood of four objectives",
     shows="All objectives are on par with the ELBO or better; MMD-VAE is best.",
+    claims=(
+        Claim(
+            "All objectives have a lower NLL than the ELBO.",
+            "nll",
+            ("MMD-VAE", "Stein-VAE", "Adversarial VAE"),
+            ("ELBO",),
+        ),
+        Claim(
+            "MMD-VAE has the lowest NLL.",
+            "nll",
+            ("MMD-VAE",),
+            ("ELBO", "Stein-VAE", "Adversarial VAE"),
+        ),
+        Claim(
+            "MMD-VAE has the lowest NLL by annealed importance sampling.",
+            "nll_ais",
+            ("MMD-VAE",),
+            ("ELBO", "Stein-VAE", "Adversarial VAE"),
+        ),
+    ),
 )
 def likelihoods(context):
     """-log p(x) by importance sampling and by annealing, of runs that Figure 6 has as well.

@@ -5,6 +5,7 @@ from matplotlib.colors import LogNorm
 
 from trainers import grids
 from trainers.experiments import figures
+from trainers.experiments.claims import Bound, ByEye, Claim
 from trainers.experiments.papers.infovae.shared import (
     COLOURS,
     LOOKS,
@@ -68,11 +69,33 @@ def _of_size(scale, size):
     return {"data.limit": [size], **{f"train.{key}": [value] for key, value in train.items()}}
 
 
+POINTS = {name: tuple(f"{name}, x = {x}" for x in ("-1", "+1")) for name in ("ELBO", "InfoVAE")}
+
+
+def sized(name, *sizes):
+    """Returns the names of the rows of a model over sizes of the training set."""
+    return tuple(f"{name}, {size} images" for size in sizes)
+
+
 @study.item(
     "fig1",
     "Two-point toy: the ELBO pushes posteriors apart, InfoVAE does not",
     shows="The ELBO pushes the posteriors of the two points away from 0, and far from the true "
     "ones; InfoVAE does not.",
+    claims=(
+        Claim(
+            "The ELBO pushes posteriors away from the prior: their rates are higher.",
+            "rate",
+            POINTS["InfoVAE"],
+            POINTS["ELBO"],
+        ),
+        Claim(
+            "The ELBO's posteriors are further from the true ones: KL(q(z|x) || p(z|x)).",
+            "gap",
+            POINTS["InfoVAE"],
+            POINTS["ELBO"],
+        ),
+    ),
 )
 def two_points(context):
     """The two-point toy, by the ELBO and by InfoVAE."""
@@ -110,6 +133,33 @@ def _toy_rows(name, last, seed):
     "log det Cov[q(z)] against the size of the training set",
     shows="The ELBO over-estimates the variance of q(z), most with few training images; InfoVAE "
     "does not.",
+    claims=(
+        Bound(
+            "The ELBO over-estimates the variance of q(z): its log determinant is above 0.",
+            "log_det_cov",
+            sized("ELBO", 500, 2000, 5000, 20000, 50000),
+            above=0.0,
+        ),
+        Claim(
+            "It does so most with 500 images.",
+            "log_det_cov",
+            sized("ELBO", 5000, 20000, 50000),
+            sized("ELBO", 500),
+        ),
+        Bound(
+            "InfoVAE does not over-estimate it: its log determinant is below 0.",
+            "log_det_cov",
+            sized("MMD-VAE", 500, 2000, 5000, 20000, 50000),
+            below=0.0,
+        ),
+        Claim(
+            "InfoVAE's log determinant is nearer to 0 than the ELBO's.",
+            "log_det_cov",
+            sized("MMD-VAE", 500, 2000, 5000, 20000, 50000),
+            sized("ELBO", 500, 2000, 5000, 20000, 50000),
+            distance_to=0.0,
+        ),
+    ),
 )
 def variances(context):
     """log det Cov[q(z)] of test and training images, of models trained on sets of some sizes."""
@@ -138,6 +188,14 @@ def variances(context):
     "fig3",
     "Contours of q(z) in the plane from 500 examples",
     shows="After 500 examples InfoVAE's q(z) is almost the prior; the ELBO's is far off.",
+    claims=(
+        Claim(
+            "InfoVAE's q(z) is nearer to the prior than the ELBO's.",
+            "KL(q(z) || p(z))",
+            ("MMD-VAE",),
+            ("ELBO",),
+        ),
+    ),
 )
 def contours(context):
     """q(z) in the plane after training on 500 examples, and the prior."""
@@ -190,6 +248,20 @@ def draw_contours(densities, reach, captions):
     "fig4",
     "Samples of q(z|x) and the true posterior",
     shows="The ELBO's approximate posteriors are further from the true ones than InfoVAE's.",
+    claims=(
+        Claim(
+            "The ELBO's posteriors are further from the true ones: KL(q(z|x) || p(z|x)).",
+            "gap",
+            ("MMD-VAE",),
+            ("ELBO",),
+        ),
+        Claim(
+            "The ELBO's posterior means are further from the true ones.",
+            "posterior distance",
+            ("MMD-VAE",),
+            ("ELBO",),
+        ),
+    ),
 )
 def true_posteriors(context):
     """Draws of q(z|x) and of the true p(z|x), test images."""
@@ -247,6 +319,21 @@ def draw_posteriors(panels, columns, label):
     "Reconstructions and samples",
     shows="The ELBO reconstructs 500 training images sharply and samples badly; InfoVAE's samples "
     "are like its reconstructions.",
+    claims=(
+        Claim(
+            "The ELBO reconstructs training images better.",
+            "distortion, training images",
+            ("ELBO",),
+            ("MMD-VAE",),
+        ),
+        Claim(
+            "InfoVAE's samples have the lower NLL.",
+            "generated_nll",
+            ("MMD-VAE",),
+            ("ELBO",),
+        ),
+        ByEye("The ELBO's reconstructions are sharp and its samples bad; InfoVAE's are alike."),
+    ),
 )
 def samples(context):
     """Reconstructions and samples after training on 500 examples, means of p(x|z)."""
