@@ -19,6 +19,7 @@ pictures. "Differs" says how the runs differ from the paper's; it is empty where
 verdict counts the numbers of the paper that agree, that have the paper's order, and that disagree;
 then the conclusions of the paper that hold, that fail, that are open and that are judged by eye.
 [verdicts.md](verdicts.md) has the rule, each number and each conclusion.
+[PLAN.md](PLAN.md) says what the runs that are still reduced would cost.
 """
 NUMBERS = 4  # the most with a number of the paper on a line; the folder has all
 
