@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+import signal
 import time
 
 import keras
@@ -9,7 +10,7 @@ import numpy as np
 from absl import logging
 from tqdm import tqdm
 
-from trainers import checkpoints, grids, stopping
+from trainers import checkpoints, devices, grids, processes, stopping
 from trainers import history as histories
 from zoo.backend import to_numpy
 from zoo.metrics import NEVER
@@ -78,19 +79,19 @@ class Validation(keras.callbacks.Callback):
         batch_size: Int.
         every: Epochs between two validations; the last epoch always has one.
         labels: Integers [N] where the objective needs them.
+        evaluate: Function of the model, images, labels and batch size; returns name -> value.
     """
 
-    def __init__(self, images, batch_size, every, labels=None):
+    def __init__(self, images, batch_size, every, labels=None, evaluate=None):
         super().__init__()
         self.images, self.batch_size, self.every = images, batch_size, every
         self.labels = labels
+        self.evaluate = evaluate or devices.Devices().evaluate
 
     def on_epoch_end(self, epoch, logs=None):
         if (epoch + 1) % self.every and epoch + 1 != self.params["epochs"]:
             return
-        results = self.model.evaluate(
-            self.images, self.labels, batch_size=self.batch_size, verbose=0, return_dict=True
-        )
+        results = self.evaluate(self.model, self.images, self.labels, self.batch_size)
         logs.update({f"val_{name}": value for name, value in results.items()})
 
 
@@ -140,13 +141,15 @@ class Recorder(keras.callbacks.Callback):
         row = {"epoch": epoch + 1, "step": step}
         row.update({name: float(value) for name, value in logs.items()})
         self.history.append(row)
-        histories.write(self.workdir, self.history)
+        if processes.is_first():
+            histories.write(self.workdir, self.history)
         terms = {name: value for name, value in row.items() if name not in ("epoch", "step")}
         self.writer.scalars(terms, step)
         if self.pictures_every and (epoch + 1) % self.pictures_every == 0:
             self._pictures(step)
         shown = "  ".join(f"{name} {value:.4g}{self._unit(name)}" for name, value in terms.items())
-        logging.info("epoch %d of %d  %s", epoch + 1, self.params["epochs"], shown)
+        if processes.is_first():
+            logging.info("epoch %d of %d  %s", epoch + 1, self.params["epochs"], shown)
 
     def _unit(self, name):
         term = self.model.declared_terms().get(name.removeprefix("val_"))
@@ -201,24 +204,32 @@ class Checkpoints(keras.callbacks.Callback):
         self.folder, self.recorder, self.every, self.keep = folder, recorder, every, keep
         self.clock, self.minutes = clock, minutes
         self.request = request or stopping.Request()
+        self.agreement = processes.Agreement()
         self.saved_at = time.monotonic()
 
     def on_train_batch_end(self, batch, logs=None):
         # The last step of an epoch is saved with the epoch's end.
-        if batch + 1 < self.params["steps"] and self._is_due():
-            self._save(seconds=self.clock.seconds())
-            self._stop_if_asked()
+        if batch + 1 < self.params["steps"]:
+            is_last = self._is_last()
+            if is_last or self._is_late():
+                self._save(seconds=self.clock.seconds())
+            self._stop_if(is_last)
 
     def on_epoch_end(self, epoch, logs=None):
+        is_last = self._is_last()
         if (epoch + 1) % self.every == 0 or epoch + 1 == self.params["epochs"]:
             self._save()
-        elif self._is_due():
+        elif is_last or self._is_late():
             self._save(seconds=0.0)
-        self._stop_if_asked()
+        self._stop_if(is_last)
 
-    def _is_due(self):
-        late = self.minutes and time.monotonic() - self.saved_at >= 60 * self.minutes
-        return late or self.request.number is not None
+    def _is_late(self):
+        return self.minutes and time.monotonic() - self.saved_at >= 60 * self.minutes
+
+    def _is_last(self):
+        """Returns whether training ends after the present step, in all processes."""
+        is_asked = self.request.number is not None
+        return self.agreement.is_due(int(self.model.step), is_asked)
 
     def _save(self, seconds=None):
         step = int(self.model.step)
@@ -227,16 +238,17 @@ class Checkpoints(keras.callbacks.Callback):
                 raise NonFiniteError(
                     f"A weight stopped being a finite number by step {step}: {weight.path}."
                 )
-        with self.clock.paused() if self.clock else contextlib.nullcontext():
-            checkpoints.save(
-                self.folder, self.model, step, self.recorder.history, self.keep, seconds
-            )
+        if processes.is_first():
+            with self.clock.paused() if self.clock else contextlib.nullcontext(), processes.alone():
+                checkpoints.save(
+                    self.folder, self.model, step, self.recorder.history, self.keep, seconds
+                )
         self.saved_at = time.monotonic()
 
-    def _stop_if_asked(self):
-        if self.request.number is not None:
+    def _stop_if(self, is_last):
+        if is_last:
             raise stopping.Stopped(
-                self.request.number,
+                self.request.number or signal.SIGTERM,  # another process was asked
                 f"Step {int(self.model.step)} is saved; the same command resumes.",
             )
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from trainers import run_files
 from zoo import weights
+from zoo.backend import assign_metric_state, metric_state
 from zoo.storage import arrays, files, json_text
 
 WEIGHTS, RANDOM, METRICS, META = "state.weights.h5", "random.npz", "metrics.npz", "meta.json"
@@ -56,7 +57,7 @@ def save(folder, model, step, history, keep=2, seconds=None):
         weights.save_weights(model, temporary / WEIGHTS)
         _save_states(temporary / RANDOM, random_variables(model))
         if is_temporary:
-            _save_states(temporary / METRICS, model.metrics_variables)
+            _save_states(temporary / METRICS, map(metric_state, model.metrics_variables))
         hashes = {path.name: files.sha256(path) for path in sorted(temporary.iterdir())}
         meta = {"step": step, "history": [_as_json(row) for row in history], "sha256": hashes}
         meta["seconds"] = seconds or 0.0
@@ -141,7 +142,7 @@ def restore(checkpoint, model):
 
 def restore_metrics(checkpoint, model):
     """Puts the metrics of the epoch in which a temporary checkpoint was made into `model`."""
-    _load_states(checkpoint.folder / METRICS, model.metrics_variables)
+    _load_states(checkpoint.folder / METRICS, model.metrics_variables, assign_metric_state)
 
 
 def _save_states(path, variables):
@@ -149,12 +150,12 @@ def _save_states(path, variables):
     np.savez(path, **{f"state_{i}": state for i, state in enumerate(states)})
 
 
-def _load_states(path, variables):
+def _load_states(path, variables, assign=lambda variable, value: variable.assign(value)):
     states = arrays.read_npz(path)
     if states.keys() != {f"state_{i}" for i in range(len(variables))}:
         raise ValueError(f"Expected {len(variables)} states. Received: {list(states)} in {path}")
     for i, variable in enumerate(variables):
-        variable.assign(states[f"state_{i}"])
+        assign(variable, states[f"state_{i}"])
 
 
 def random_variables(model):

@@ -24,7 +24,7 @@ __all__ = ["flat", "model_config", "plain"]
 # value it is still the same run.
 NOT_IDENTITY = (
     *("data.data_dir", "data.download", "evaluation.classifier"),
-    "train.checkpoint_minutes",
+    *("train.checkpoint_minutes", "train.devices"),
 )
 # What is said about a run: its author's words, and the paper's values.
 ABOUT = ("cut", "paper_run")
@@ -102,6 +102,7 @@ DEFAULTS = {
         "batch_size": 100,
         "dtype_policy": "float32",
         "jit_compile": "auto",
+        "devices": "1",  # of each process: a number or "all"
         "steps_per_execution": 0,
         "validation_every": 1,
         "validation_examples": 10000,
@@ -207,6 +208,7 @@ def check_numbers(config):
     Or if a metric or the dtype policy is unknown. Before anything is trained: a run keeps the
     config that it was begun with.
     """
+    from trainers import devices
     from zoo.arguments import check_names
     from zoo.evaluation import ALL_METRICS
 
@@ -226,6 +228,7 @@ def check_numbers(config):
         )
     if not 0 <= config["seed"] < 2**31:
         raise ValueError(f"`seed` must be in [0, 2**31). Received: seed={config['seed']!r}")
+    devices.parse(config["train"].get("devices", 1))
     check_names(config["evaluation"]["metrics"], ALL_METRICS, "evaluation.metrics")
     check_names([config["train"]["dtype_policy"]], DTYPE_POLICIES, "train.dtype_policy")
 

@@ -1,5 +1,6 @@
 """The loop: from a config to a trained, evaluated and reported run; killed, it resumes."""
 
+import contextlib
 import dataclasses
 import math
 from pathlib import Path
@@ -12,15 +13,17 @@ from trainers import (
     callbacks,
     checkpoints,
     data,
+    devices,
     memory,
+    processes,
     profiling,
     run_lock,
     runs,
     stopping,
 )
 from trainers import config as configs
-from trainers.tensorboard import Writer
-from zoo import backend, executions, inputs
+from trainers.tensorboard import Silent, Writer
+from zoo import backend, executions
 from zoo.part import kind
 from zoo.term import described
 
@@ -43,15 +46,23 @@ def train_and_evaluate(config, workdir, progress=True, profile=0):
             config, if its data has changed, or if a checkpoint is damaged.
         NonFiniteError: If training diverges; the last good checkpoint stays.
         FolderInUse: If another process works in `workdir`.
+        ProcessLost: If another process of the same training ended early.
         Stopped: If SIGTERM or Ctrl-C asked the process to end.
+
+    Of several processes that train together the first one evaluates and reports. The others return
+    None once training is done.
     """
     workdir = Path(workdir)
     configs.check_numbers(config)
-    with run_lock.hold(workdir, make=True):
+    with run_lock.hold(workdir, make=True) if processes.is_first() else contextlib.nullcontext():
         runs.check_folder(workdir, config)
         splits = data.load_splits(config.data)
         runs.check_data(workdir, splits)
-        train(config, workdir, splits, progress, profile)
+        with processes.watched():
+            train(config, workdir, splits, progress and processes.is_first(), profile)
+        processes.leave()
+        if not processes.is_first():
+            return None
         run = runs.load_run(workdir)
         missing = runs.unmeasured(run)
         if missing or run.last_evaluation is None:
@@ -75,12 +86,17 @@ def train(config, workdir, splits, progress=True, profile=0):
     batch_size, epochs = config.train.batch_size, config.train.epochs
     steps = data.steps_per_epoch(train_set, batch_size)
     checkpoint = checkpoints.newest(workdir / "checkpoints")
-    checkpoints.drop_old(workdir / "checkpoints", config.train.keep_checkpoints)
+    if processes.is_first():
+        checkpoints.drop_old(workdir / "checkpoints", config.train.keep_checkpoints)
     first_step = checkpoint.step if checkpoint else 0
+    processes.check_same("step of the last checkpoint", first_step)
     if first_step >= epochs * steps:
         logging.info("%s has all its %d epochs.", workdir, epochs)
         return
-    with runs.dtype_policy(config.train.dtype_policy):
+    with (
+        runs.dtype_policy(config.train.dtype_policy),
+        devices.scope(config.train.get("devices", 1)) as spread,
+    ):
         keras.utils.set_random_seed(config.seed)
         model = zoo.build(configs.model_config(config, train_set.image_shape))
         check_likelihood(model, train_set)
@@ -91,24 +107,29 @@ def train(config, workdir, splits, progress=True, profile=0):
                 where = f"data.name={dataset.name!r}, split {dataset.split!r}"
                 model.objective.check_labels(dataset.labels, where)
         check_batch_size(model, train_set, batch_size)
-        _compile(model, config, steps, first_step)
+        _compile(model, config, steps, first_step, spread.count)
         if checkpoint:
             checkpoints.restore(checkpoint, model)
             logging.info("Resuming at step %d (epoch %d).", first_step, first_step // steps)
         elif model.marginal.starts_from_images:
             model.marginal.adapt(train_set, seed=config.seed)
         terms = described(model.declared_terms())
-        runs.claim(workdir, config, splits, terms)  # not before all of it could be built
-        writer = Writer(workdir / "tensorboard", terms)
+        if processes.is_first():
+            runs.claim(workdir, config, splits, terms)  # not before all of it could be built
+            writer = Writer(workdir / "tensorboard", terms)
+        else:
+            writer = Silent()
         bar = callbacks.Progress(first_step, epochs * steps, disable=not progress)
+        profile = profile if processes.is_first() else 0
         profiled = profiling.Profile(workdir / "tensorboard", profile)
         try:
             with memory.explained(batch_size), stopping.deferred() as request:
                 listed = _callbacks(
-                    config, workdir, model, train_set, watched, checkpoint, steps, writer, request
+                    *(config, workdir, model, train_set, watched, checkpoint, steps, writer),
+                    *(request, spread),
                 )
                 listed = [*([profiled] if profile else []), *listed, bar]
-                _fit(model, config, train_set, first_step, steps, listed)
+                _fit(model, config, train_set, first_step, steps, listed, spread)
         except callbacks.NonFiniteError as error:
             last = checkpoints.newest(workdir / "checkpoints")
             kept = f"The last good checkpoint is {last.folder}." if last else "No checkpoint yet."
@@ -119,9 +140,9 @@ def train(config, workdir, splits, progress=True, profile=0):
             writer.close()
 
 
-def _compile(model, config, steps, first_step):
+def _compile(model, config, steps, first_step, count):
     """Sets the optimiser, XLA or not, and how many steps run in one execution."""
-    jit_compile = resolve_jit(config.train.jit_compile, model)
+    jit_compile = resolve_jit(config.train.jit_compile, model, count)
     is_one_program = executions.suits(model, jit_compile)
     most = executions.most_steps(model, config.train.batch_size) if is_one_program else 0
     model.compile(
@@ -133,7 +154,9 @@ def _compile(model, config, steps, first_step):
     )
 
 
-def _callbacks(config, workdir, model, train_set, watched, checkpoint, steps, writer, request):
+def _callbacks(
+    config, workdir, model, train_set, watched, checkpoint, steps, writer, request, spread
+):
     """Returns the callbacks of a run in the order in which they act."""
     settings = config.train
     rows = watched.rows(settings.validation_examples)
@@ -148,7 +171,7 @@ def _callbacks(config, workdir, model, train_set, watched, checkpoint, steps, wr
         watched.pixel_scale,
     )
     validation = callbacks.Validation(
-        images, settings.batch_size, settings.validation_every, labels
+        images, settings.batch_size, settings.validation_every, labels, spread.evaluate
     )
     is_within = checkpoint is not None and checkpoint.step % steps != 0
     clock = callbacks.Clock(checkpoint.seconds if is_within else 0.0)
@@ -172,20 +195,19 @@ def _callbacks(config, workdir, model, train_set, watched, checkpoint, steps, wr
     ]
 
 
-def _fit(model, config, train_set, first_step, steps, listed):
+def _fit(model, config, train_set, first_step, steps, listed, spread):
     """Fits from `first_step` to the last epoch: first what is left of an epoch that was begun."""
     epochs, batch_size = config.train.epochs, config.train.batch_size
-    labelled = {"labels": True} if model.objective.needs_labels else {}
     begun, position = divmod(first_step, steps)
     parts = [(first_step, begun + 1, steps - position)] if position else []
     whole = begun + bool(position)  # the first whole epoch
     parts += [(whole * steps, epochs, steps)] if whole < epochs else []
     for start, last_epoch, count in parts:
-        stream = data.training_batches(train_set, batch_size, config.seed, start, **labelled)
-        if backend.BACKEND == "jax" and not labelled:
-            stream = ((batch,) for batch in stream)
         model.fit(
-            inputs.trusted(stream),  # a data set's pixels are checked when it is read
+            # A data set's pixels are checked when it is read.
+            spread.training_batches(
+                train_set, batch_size, config.seed, start, model.objective.needs_labels
+            ),
             epochs=last_epoch,
             initial_epoch=start // steps,
             steps_per_epoch=count,
@@ -229,15 +251,26 @@ def check_batch_size(model, dataset, batch_size):
             )
 
 
-def resolve_jit(setting, model):
+def resolve_jit(setting, model, count=1):
     """Returns whether to compile with XLA: `auto` follows the measured rule, or a forced choice.
 
+    Args:
+        setting: "auto", "on" or "off".
+        model: A `zoo.VAE`.
+        count: The number of devices. TensorFlow cannot compile a step of several with XLA.
+
     Raises:
-        ValueError: If `setting` is not "auto", "on" or "off".
+        ValueError: If `setting` is none of these, or "on" for several devices of TensorFlow.
     """
     choices = {"on": True, "off": False}
+    can = count == 1 or backend.BACKEND == "jax"
     if setting == "auto":
-        return backend.prefer_xla(model)
+        return can and backend.prefer_xla(model)
+    if setting == "on" and not can:
+        raise ValueError(
+            "Expected train.jit_compile 'auto' or 'off' with several devices of TensorFlow. "
+            f"Received: train.jit_compile={setting!r} with {count} devices"
+        )
     if setting not in choices:
         raise ValueError(
             "`train.jit_compile` must be 'auto', 'on' or 'off'. "

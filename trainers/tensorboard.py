@@ -73,6 +73,19 @@ class Writer:
         self._file.close()
 
 
+class Silent(Writer):
+    """A writer that writes nothing: that of all processes but the first."""
+
+    def __init__(self):
+        self._terms = {}
+
+    def _write(self, event):
+        pass
+
+    def close(self):
+        pass
+
+
 class _WholeFile:
     """A file without a buffer: what could not be written raises now, and nothing at its end."""
 

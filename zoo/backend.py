@@ -393,6 +393,100 @@ def stop_profile():
         tf.profiler.experimental.stop()
 
 
+def local_devices():
+    """Returns the accelerators of this process, or its CPU devices where it has none."""
+    if BACKEND == "jax":
+        return jax.local_devices()
+    gpus = tf.config.list_logical_devices("GPU")
+    return [device.name for device in gpus or tf.config.list_logical_devices("CPU")]
+
+
+@functools.cache
+def _mirrored(devices):
+    """Returns the strategy of some devices, the same one in each call.
+
+    A second one in a process would use the collective operations of the first again, whose shapes
+    TensorFlow (2.21) remembers.
+    """
+    is_cpu = all("CPU" in device.upper() for device in devices)
+    operations = tf.distribute.ReductionToOneDevice() if is_cpu else None
+    return tf.distribute.MirroredStrategy(devices, operations)
+
+
+@contextlib.contextmanager
+def data_parallel(devices, processes=1):
+    """Makes Keras build and fit models on several devices, each of which has a part of a batch.
+
+    Args:
+        devices: Some of `local_devices`.
+        processes: How many processes train together, each with as many devices; JAX alone.
+    """
+    if BACKEND == "tensorflow":
+        with _mirrored(tuple(devices)).scope():
+            yield
+        return
+    positions = [jax.local_devices().index(device) for device in devices]
+    of_process = [[] for _ in range(processes)]
+    for device in jax.devices():
+        of_process[device.process_index].append(device)
+    every = [local[i] for local in of_process for i in positions]
+    names = [f"{device.platform}:{device.id}" for device in every]
+    with keras.distribution.DataParallel(devices=names, auto_shard_dataset=False).scope():
+        yield
+
+
+def scope_of(model):
+    """Returns a context in which variables are made as those of a Keras model: on all replicas."""
+    if BACKEND == "tensorflow" and model.distribute_strategy.num_replicas_in_sync > 1:
+        return model.distribute_strategy.scope()
+    return contextlib.nullcontext()
+
+
+def replicas():
+    """Returns how many replicas of a `tf.distribute.Strategy` take the present step; else 1."""
+    if BACKEND != "tensorflow" or tf.distribute.in_cross_replica_context():
+        return 1
+    return tf.distribute.get_strategy().num_replicas_in_sync
+
+
+def scope_replicas():
+    """Returns how many replicas the strategy has in whose scope this is called; else 1."""
+    return tf.distribute.get_strategy().num_replicas_in_sync if BACKEND == "tensorflow" else 1
+
+
+def replica_index():
+    """Returns the index [] of the present replica."""
+    return tf.distribute.get_replica_context().replica_id_in_sync_group
+
+
+def gather_replicas(tensor):
+    """Returns the rows of all replicas, in their order; the numbers of rows may differ.
+
+    The gradient is that of the sum of the losses of all replicas.
+    """
+    rows = tf.distribute.get_replica_context().all_gather(tensor, axis=0)
+    return tf.ensure_shape(rows, [None, *tensor.shape[1:]])
+
+
+def metric_state(variable):
+    """Returns what a variable of a metric holds on each replica, as NumPy.
+
+    Outside of a step Keras reads the sum over replicas, which depends on their number.
+    """
+    return to_numpy(variable) / _copies(variable) if _copies(variable) > 1 else to_numpy(variable)
+
+
+def assign_metric_state(variable, value):
+    """Sets a variable of a metric to `value` on each replica."""
+    variable.assign(value * _copies(variable) if _copies(variable) > 1 else value)
+
+
+def _copies(variable):
+    """Returns how many times a variable of a metric holds what each replica does, when read."""
+    is_sum = BACKEND == "tensorflow" and variable.aggregation == "sum"
+    return len(getattr(variable.value, "values", [0])) if is_sum else 1
+
+
 def accelerator():
     """Returns `True` where the backend sees a GPU or TPU."""
     if BACKEND == "jax":

@@ -63,7 +63,11 @@ class FirstNonFinite(keras.metrics.Metric):
     def __init__(self, name="first_non_finite", **kwargs):
         super().__init__(name=name, **kwargs)
         self.first = self.add_variable(
-            shape=(), initializer=keras.initializers.Constant(NEVER), dtype="int32", name="first"
+            shape=(),
+            initializer=keras.initializers.Constant(NEVER),
+            dtype="int32",
+            aggregation="only_first_replica",  # all replicas hold the same
+            name="first",
         )
 
     def update_state(self, values, step=0, sample_weight=None):

@@ -1,5 +1,6 @@
 """The one model: an encoder, a decoder, a marginal and an objective, composed."""
 
+import contextlib
 import math
 import os
 from collections.abc import Mapping
@@ -9,13 +10,14 @@ import keras
 import numpy as np
 from keras import ops
 
-from zoo import executions, inputs, registry
+from zoo import executions, inputs, registry, replicas
 from zoo.backend import (
     fold_in,
     is_traced,
     kept_variables,
     name_scope,
     prefer_xla,
+    scope_of,
     tfp_seed,
     to_numpy,
 )
@@ -38,12 +40,12 @@ class VAE(keras.Model):
     A `keras.Model`: `compile(optimizer)`, `fit(images)`, `evaluate`, `predict` (reconstructions),
     `save` and `keras.saving.load_model` work as usual (in a new process `import zoo` before it, so
     that Keras knows the classes). Images are float32 [B, H, W, C] in [0, 1]; latents
-    [B, Z]; every bound is in nats. Under `tf.distribute` with several replicas Keras adds up what
-    each gives for a batch's mean loss: the loss is then as many times too large. The model is
-    float32 under every policy, only its parts' layers follow it: with `mixed_float16` compile with
-    a `keras.optimizers.LossScaleOptimizer`, as Keras adds none of itself. Images are checked
-    wherever their values are at hand, in `fit` before the step that reads them; of a PyTorch
-    `DataLoader` or a Grain data set only shape and dtype are.
+    [B, Z]; every bound is in nats. Under a `tf.distribute.MirroredStrategy` or a
+    `keras.distribution.DataParallel` a step is that of one device with the whole batch: see
+    docs/scaling.md. The model is float32 under every policy, only its parts' layers follow it:
+    with `mixed_float16` compile with a `keras.optimizers.LossScaleOptimizer`, as Keras adds none of
+    itself. Images are checked wherever their values are at hand, in `fit` before the step that
+    reads them; of a PyTorch `DataLoader` or a Grain data set only shape and dtype are.
 
     Args:
         encoder: A `zoo.Encoder`, its registered name, or a mapping `{"name": ..., **arguments}`.
@@ -97,6 +99,7 @@ class VAE(keras.Model):
         self.pixel_range = self.decoder.likelihood.pixel_range
         self.epoch = executions.Epoch()  # of the present `fit`
         self.build((None, *self.image_shape))
+        replicas.synchronise(self)
 
     def _make_marginal(self, spec):
         spec = {"name": spec} if isinstance(spec, str) else spec
@@ -204,8 +207,8 @@ class VAE(keras.Model):
     def _score(self, images, training, **labels):
         return self.objective(
             self.check_images(images),
-            encoder=self.encoder,
-            decoder=self.decoder,
+            encoder=replicas.split(self.encoder),
+            decoder=replicas.split(self.decoder),
             marginal=self.marginal,
             training=training,
             step=ops.convert_to_tensor(self.step),
@@ -243,7 +246,8 @@ class VAE(keras.Model):
 
     def compile_from_config(self, config: Config) -> None:
         self.compile(**keras.saving.deserialize_keras_object(config))
-        self.optimizer.build(self.trainable_variables)
+        with scope_of(self):
+            self.optimizer.build(self.trainable_variables)
 
     # Images are checked where their values are at hand. The arguments are Keras's own.
 
@@ -285,13 +289,19 @@ class VAE(keras.Model):
                 raise
             raise named from None
 
-    def _to_score(self, data):
-        """Returns a batch of Keras, `(x, y, weights)`, whose `x` makes `call` return the terms."""
+    @contextlib.contextmanager
+    def _whole_batch(self, data):
+        """Yields a batch of Keras, `(x, y, weights)`, whose `x` makes `call` return the terms.
+
+        It is the whole batch on every replica.
+        """
         x, y, weights = keras.utils.unpack_x_y_sample_weight(data)
-        batch = {"images": x}
-        if self.objective.needs_labels:
-            batch["labels"] = self._checked_labels(y)
-        return keras.utils.pack_x_y_sample_weight(batch, y, weights)
+        x, y = replicas.unpadded(x, y)
+        with replicas.step(x) as images:
+            batch = {"images": images}
+            if self.objective.needs_labels:
+                batch["labels"] = replicas.whole(self._checked_labels(y))
+            yield keras.utils.pack_x_y_sample_weight(batch, y, weights)
 
     def _checked_labels(self, labels):
         if labels is None:
@@ -306,7 +316,8 @@ class VAE(keras.Model):
         # not before all weights are: a part of a user's own may leave them to its first call.
         built = all(layer.built for layer in self._flatten_layers())
         if built and self.optimizer is not None and not self.optimizer.built:
-            self.optimizer.build(self.trainable_variables)
+            with scope_of(self):
+                self.optimizer.build(self.trainable_variables)
 
     def make_train_function(self, force: bool = False) -> Any:
         self._build_optimizer()
@@ -315,13 +326,21 @@ class VAE(keras.Model):
             self.train_function = executions.train_function(self, self.train_function)
         return self.train_function
 
+    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
+        # Keras (3.15) would average the first images of all replicas, whose numbers may differ, to
+        # know their shape. A model whose layers are built needs no shape.
+        if not all(layer.built for layer in self._flatten_layers()):
+            super()._maybe_symbolic_build(iterator, data_batch)
+
     # Keras's own steps are kept. Their arguments differ by backend; the data is the last.
 
     def train_step(self, *arguments: Any) -> Any:
-        return super().train_step(*arguments[:-1], self._to_score(arguments[-1]))
+        with self._whole_batch(arguments[-1]) as batch:
+            return super().train_step(*arguments[:-1], batch)
 
     def test_step(self, *arguments: Any) -> Any:
-        return super().test_step(*arguments[:-1], self._to_score(arguments[-1]))
+        with self._whole_batch(arguments[-1]) as batch:
+            return super().test_step(*arguments[:-1], batch)
 
     def compute_loss(
         self,
@@ -335,6 +354,7 @@ class VAE(keras.Model):
 
         Raises:
             ValueError: If examples have weights: an objective's loss is of the batch as a whole.
+                If there are several replicas, and this is not called by the class's own steps.
                 If the model was compiled with another loss; if `y_pred` is not what `call` gives
                 inside the class's own steps; if the objective's loss is no scalar.
         """
@@ -363,6 +383,7 @@ class VAE(keras.Model):
                 f"mean. Received: shape={tuple(loss.shape)}"
             )
         self._check_terms(y_pred)
+        replicas.check_losses(self)
         extras = self.losses
         with name_scope("metrics"):
             self._update_terms(y_pred, extras, examples)
@@ -373,7 +394,7 @@ class VAE(keras.Model):
             self.step.assign(self.step + 1)
             for part in self._adapting:
                 part.forget()
-        return loss
+        return replicas.share(loss)
 
     def _update_terms(self, y_pred, layer_losses, examples):
         for name, metric in self.terms.items():

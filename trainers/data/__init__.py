@@ -12,6 +12,7 @@ from trainers.data.from_config import load_splits
 from trainers.data.loading import binarisation_of, load
 from trainers.data.pipeline import (
     evaluation_batches,
+    part_of,
     steps_per_epoch,
     training_batch,
     training_batches,
@@ -27,6 +28,7 @@ __all__ = [
     "fingerprint",
     "load",
     "load_splits",
+    "part_of",
     "steps_per_epoch",
     "training_batch",
     "training_batches",

@@ -17,6 +17,8 @@ import itertools
 import queue
 import threading
 
+import numpy as np
+
 from trainers.data.dataset import (
     AUGMENTATION,
     ORDER,
@@ -58,7 +60,9 @@ def training_batch(dataset, batch_size, seed, step, labels=False):
     return (images, dataset.labels[indices]) if labels else images
 
 
-def training_batches(dataset, batch_size, seed, first_step=0, framework=None, labels=False):
+def training_batches(
+    dataset, batch_size, seed, first_step=0, framework=None, labels=False, part=None
+):
     """Returns the endless stream of training batches from global step `first_step` on.
 
     Args:
@@ -68,6 +72,9 @@ def training_batches(dataset, batch_size, seed, first_step=0, framework=None, la
         first_step: Global step of the first batch, to resume.
         framework: "tensorflow" or "numpy"; None takes TensorFlow where it is Keras's backend.
         labels: Whether batches are `(images, labels)`, with int64 [B].
+        part: None for whole batches. Otherwise `(process, processes, devices)`: the stream is the
+            part of each batch that one of several processes reads, in tuples for `fit`;
+            see `part_of`. NumPy alone.
 
     Returns:
         Batches float32 [B, H, W, C]: a `tf.data.Dataset` of unlimited length under TensorFlow,
@@ -90,10 +97,46 @@ def training_batches(dataset, batch_size, seed, first_step=0, framework=None, la
         raise ValueError(
             f"Expected framework among {list(FRAMEWORKS)}. Received: framework={framework!r}"
         )
+    if part is not None:
+        produce = functools.partial(_part_of_batch, dataset, batch_size, seed, labels, part)
+        return _ahead(produce, first_step)
     if framework == "tensorflow":
         return _tensorflow_stream(dataset, batch_size, seed, first_step, labels)
     produce = functools.partial(training_batch, dataset, batch_size, seed, labels=labels)
     return _ahead(produce, first_step)
+
+
+def part_of(count, devices, process=0, processes=1):
+    """Returns the rows of a batch that one process reads, and the marker of their filling.
+
+    JAX cuts no array into unequal parts. The batch is filled up by its first row, again and again,
+    to a multiple of the number of devices. `zoo.VAE` leaves the filling out inside the step.
+
+    Args:
+        count: Positive int, B, the examples of the batch.
+        devices: Positive int, the devices of all processes.
+        process: The number of the process.
+        processes: How many processes there are.
+
+    Returns:
+        The rows, integers [b], and zeros [devices / processes, 1 + filling], whose shape says how
+        many rows are filling.
+    """
+    filling = -count % devices
+    size = (count + filling) // processes
+    rows = np.arange(process * size, (process + 1) * size)
+    marker = np.zeros((devices // processes, 1 + filling), "float32")
+    return np.where(rows < count, rows, 0), marker
+
+
+def _part_of_batch(dataset, batch_size, seed, with_labels, part, step):
+    """Returns one process's part of a batch, `(x,)` or `(x, labels)`; see `training_batches`."""
+    process, processes, devices = part
+    indices = _training_indices(dataset, batch_size, seed, step)
+    rows, marker = part_of(len(indices), devices, process, processes)
+    pixels = _training_pixels(dataset, indices, seed, step, rows)
+    x = {"images": as_float(pixels, dataset.pixel_scale), "padding": marker}
+    return (x, dataset.labels[indices[rows]]) if with_labels else (x,)
 
 
 def evaluation_batches(dataset, batch_size, seed=None):
@@ -132,16 +175,17 @@ def _training_indices(dataset, batch_size, seed, step):
     return order[position * batch_size : (position + 1) * batch_size]
 
 
-def _training_pixels(dataset, indices, seed, step):
-    """The batch in the stored type: a quarter of the bytes while it is uint8."""
+def _training_pixels(dataset, indices, seed, step, rows=slice(None)):
+    """The batch, or some of its rows, in the stored type: a quarter of the bytes while uint8."""
     noise = None
     if dataset.binarisation == "dynamic":
         shape = (len(indices), *dataset.image_shape)
         noise = uniform_noise(shape, dataset.images.dtype, seed, TRAINING_NOISE, int(step))
-    pixels = dataset.pixels(indices, noise)
     if dataset.augmentation is None:
-        return pixels
-    return dataset.augmentation(pixels, random_generator(seed, AUGMENTATION, int(step)))
+        return dataset.pixels(indices[rows], None if noise is None else noise[rows])
+    # An augmentation draws for the whole batch, whichever rows of it are wanted.
+    pixels = dataset.pixels(indices, noise)
+    return dataset.augmentation(pixels, random_generator(seed, AUGMENTATION, int(step)))[rows]
 
 
 def _keras_framework():
