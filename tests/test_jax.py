@@ -11,7 +11,7 @@ import pytest
 HERE = pathlib.Path(__file__).parent
 SAME_TESTS = [
     "test_conformance.py",
-    "zoo/test_likelihood.py",
+    "zoo/test_likelihood.py zoo/test_cuda.py",
     "trainers/test_resume.py::test_a_run_killed_within_an_epoch_is_the_same_run[12]",
 ]
 # Each about a minute, most of it compilation; every part takes its step in the conformance tests.
@@ -28,6 +28,7 @@ SLOW_TESTS = [
     "zoo/test_mu.py",
     "zoo/test_objectives.py",
     "zoo/test_pixelcnn.py",
+    "zoo/test_replicas.py",
     "zoo/test_terms.py",
     "zoo/test_vae.py",
     "zoo/test_vamp.py",
@@ -35,12 +36,18 @@ SLOW_TESTS = [
     "zoo/evaluation/test_posterior.py",
 ]
 SAME_TESTS += [pytest.param(path, marks=pytest.mark.slow) for path in SLOW_TESTS]
+# Their slow parts, of minutes each.
+SAME_TESTS += [
+    pytest.param(f"{path} -m slow", marks=pytest.mark.slow)
+    for path in ("zoo/test_cuda.py", "zoo/test_replicas.py")
+]
 
 
 @pytest.mark.skipif(not importlib.util.find_spec("jax"), reason="needs jax: pip install jax")
 @pytest.mark.parametrize("path", SAME_TESTS)
 def test_passes_on_jax(path, request):
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "-n", "0", str(HERE / path)]
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-n", "0"]
+    command += [str(HERE / word) if ".py" in word else word for word in path.split()]
     if request.config.getoption("--vary-seed"):
         command.append("--vary-seed")
     environment = {**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
