@@ -59,6 +59,8 @@ DOCS = [
 RAY = ["ray>=2.40"]
 # What `python -m benchmarks.train_speed` compares with.
 BENCHMARK = ["torch>=2.6", "pythae>=0.1.2"]
+# The wheels of CUDA and cuDNN; both frameworks agree on CUDA 12.
+CUDA = ["tensorflow[and-cuda]>=2.20", "jax[cuda12]>=0.4.36"]
 TEST = [
     "hypothesis>=6.100",
     "pandas>=2.2",
@@ -129,6 +131,7 @@ setup(
         "train": TRAIN,
         "jax": JAX,
         "ray": RAY,
+        "cuda": CUDA,
         "browser": BROWSER,
         "docs": DOCS,
         "benchmark": BENCHMARK,

@@ -112,6 +112,39 @@ def family(name, batch_size, pseudo_inputs=500):
     return total
 
 
+def mlp_decoder(pixels=784, hidden=(200, 200, 200, 200), latents=2):
+    """Returns the multiply-adds of the dense decoder for one image."""
+    inner = sum(dense(a, b) for a, b in itertools.pairwise(hidden))
+    return dense(latents, hidden[0]) + inner + dense(hidden[-1], pixels)
+
+
+def dcgan_encoder(latents=8, depths=(128, 256, 512, 1024)):
+    """Returns the multiply-adds of the encoder `dcgan` for one image of 28 x 28."""
+    maps = zip((14, 7, 4, 2), itertools.pairwise((1, *depths)))
+    head = 2 * dense(2 * 2 * depths[-1], latents)
+    return sum(convolution(side, 4, a, b) for side, (a, b) in maps) + head
+
+
+def dcgan_decoder(latents=8, depths=(1024, 512, 256)):
+    """Returns the multiply-adds of the decoder `dcgan` for one image of 28 x 28.
+
+    Transposed convolutions are counted at their input, where each kernel is applied once.
+    """
+    first, second, third = depths
+    maps = convolution(_QUARTER, 4, first, second) + convolution(_HALF, 4, second, third)
+    return dense(latents, _QUARTER**2 * first) + maps + convolution(_FULL, 4, third, 1)
+
+
+def halves(network):
+    """Returns the multiply-adds of encoder and decoder of a network for one image."""
+    return {
+        "mlp": (mlp() - mlp_decoder(), mlp_decoder()),
+        "gated_conv": (gated_conv_encoder(), gated_deconv()),
+        "dcgan": (dcgan_encoder(), dcgan_decoder()),
+        "pixelcnn": (gated_conv_encoder(), pixelcnn()),
+    }[network]
+
+
 MULTIPLY_ADDS = {"mlp": mlp, "gated_conv": gated_conv}
 
 

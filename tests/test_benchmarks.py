@@ -1,5 +1,7 @@
 """The benchmarks measure what they say: arithmetic counted, networks alike, turns alternated."""
 
+import json
+import os
 import subprocess
 import sys
 import time
@@ -48,6 +50,41 @@ def test_multiply_adds_of_the_gated_network():
     counts = [int(np.prod(layer.kernel.shape)) for layer in ordered]
     assert sorted(counts) == sizes
     assert networks.gated_conv() == sum(c * side**2 for c, side in zip(counts, sides))
+
+
+def test_multiply_adds_of_dcgan():
+    # Kernel weights times the places each is used at: output side, or input side if transposed.
+    encoder, decoder = zoo.DCGANEncoder(8, width=1 / 32), zoo.DCGANDecoder(8, width=1 / 32)
+    encoder.build((None, 28, 28, 1))
+    decoder.build((None, 8))
+
+    def work(part, sides):
+        kernels = [w for w in part.trainable_weights if w.name == "kernel"]
+        assert len(kernels) == len(sides)
+        return sum(side**2 * int(np.prod(w.shape)) for w, side in zip(kernels, sides))
+
+    depths = (4, 8, 16, 32)
+    assert networks.dcgan_encoder(8, depths) == work(encoder, (14, 7, 4, 2, 1, 1))
+    assert networks.dcgan_decoder(8, depths[:0:-1]) == work(decoder, (1, 7, 14, 28))
+
+
+def test_the_halves_of_a_network_are_the_whole():
+    for network, whole in networks.MULTIPLY_ADDS.items():
+        assert sum(networks.halves(network)) == whole()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("network", ["mlp", "gated_conv", "dcgan", "pixelcnn"])
+def test_the_gpu_benchmark_runs_on_a_processor(network, tmp_path):
+    out = tmp_path / "gpu.json"
+    command = [sys.executable, "-m", "benchmarks.gpu", "--tiny", f"--out={out}"]
+    command += [f"--networks={network}", "--dtypes=float32"]
+    environment = {**os.environ, "JAX_PLATFORMS": "cpu"}
+    result = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert result.returncode == 0, result.stderr[-2000:]
+    rows = json.loads(out.read_text(encoding="utf-8"))["rows"]
+    assert {row["task"] for row in rows} == {"train", "sample", "nll"}
+    assert all(row["median"] > 0 and row["shares"]["tf32"] > 0 for row in rows)
 
 
 def test_multiply_adds_of_the_autoregressive_decoder():
