@@ -11,7 +11,7 @@ import pytest
 HERE = pathlib.Path(__file__).parent
 SAME_TESTS = [
     "test_conformance.py",
-    "zoo/test_likelihood.py zoo/test_cuda.py",
+    "zoo/test_likelihood.py",
     "trainers/test_resume.py::test_a_run_killed_within_an_epoch_is_the_same_run[12]",
 ]
 # Each about a minute, most of it compilation; every part takes its step in the conformance tests.
@@ -28,7 +28,7 @@ SLOW_TESTS = [
     "zoo/test_mu.py",
     "zoo/test_objectives.py",
     "zoo/test_pixelcnn.py",
-    "zoo/test_replicas.py",
+    "zoo/on_two_devices.py",
     "zoo/test_terms.py",
     "zoo/test_vae.py",
     "zoo/test_vamp.py",
@@ -39,7 +39,7 @@ SAME_TESTS += [pytest.param(path, marks=pytest.mark.slow) for path in SLOW_TESTS
 # Their slow parts, of minutes each.
 SAME_TESTS += [
     pytest.param(f"{path} -m slow", marks=pytest.mark.slow)
-    for path in ("zoo/test_cuda.py", "zoo/test_replicas.py")
+    for path in ("zoo/test_cuda.py", "zoo/on_two_devices.py")
 ]
 
 

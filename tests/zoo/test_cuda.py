@@ -15,15 +15,11 @@ from zoo.backend import BACKEND, tfp_seed
 zoo.load_parts()
 ARTIFACTS = pathlib.Path(__file__).parents[2] / "artifacts"
 RELEASED = sorted(path.parent.name for path in ARTIFACTS.glob("*/card.json"))
-QUICK = ("beta, DCGAN with batch normalisation",)
-NAMES = [
-    *(
-        name if name in QUICK else pytest.param(name, marks=pytest.mark.slow)
-        for name in cases.cases()
-    ),
-    *(pytest.param(name, marks=pytest.mark.slow) for name in RELEASED),
+NAMES = [*cases.cases(), *RELEASED]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(BACKEND != "jax", reason="what is lowered is JAX's program"),
 ]
-pytestmark = pytest.mark.skipif(BACKEND != "jax", reason="what is lowered is JAX's program")
 
 
 def _model(name):

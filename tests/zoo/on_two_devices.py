@@ -1,4 +1,7 @@
-"""Two devices take the steps of one: terms, gradients, weights and noise, for every objective."""
+"""Two devices take the steps of one: terms, gradients, weights and noise, for every objective.
+
+The process of these tests has two CPU devices: `tests/test_two_devices.py` starts it.
+"""
 
 import os
 
@@ -12,23 +15,38 @@ from trainers import devices
 from zoo import backend, optimizers
 from zoo.term import Term
 
-# Before either framework computes anything: every process of the tests imports this file.
+# Before either framework computes anything.
 os.environ.setdefault("XLA_FLAGS", "--xla_force_host_platform_device_count=2")
 if backend.BACKEND == "tensorflow":
     cases.two_logical_devices()
 
 zoo.load_parts()
-# Half a minute a case under load. This one has noise, a statistic of the batch and uneven parts.
-QUICK = ("infovae",)
-NAMES = [
-    name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in cases.cases()
-]
 on_tensorflow = pytest.mark.skipif(
     backend.BACKEND != "tensorflow", reason="replicas are TensorFlow's; JAX computes on the whole"
 )
 
 
-@pytest.mark.parametrize("name", NAMES)
+def _step(count, images):
+    """Returns the terms and weights of a step that is not compiled, on a number of devices."""
+    with devices.scope(count):
+        model = cases.build("infovae")
+        model.compile("sgd", run_eagerly=True)
+    logs = model.fit(images, batch_size=len(images), shuffle=False, verbose=0).history
+    return logs, model.get_weights()
+
+
+@on_tensorflow
+def test_a_step_of_two_replicas_is_that_of_one(rng):
+    images = rng.random((5, *cases.SHAPE), "float32")  # parts of 3 and 2
+    (terms_one, weights_one), (terms_two, weights_two) = (_step(n, images) for n in (1, 2))
+    for key, value in terms_one.items():
+        np.testing.assert_allclose(terms_two[key], value, rtol=1e-4, err_msg=key)
+    for ours, theirs in zip(weights_two, weights_one, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", cases.cases())
 def test_two_devices_train_as_one(name):
     results = cases.compared({name: cases.train(name, 1)}, {name: cases.train(name, 2)})[name]
     assert {"loss", "gradient", "weights"} <= set(results)
@@ -73,6 +91,7 @@ def _fitted(count, images, batch_size=7):
     return history.history, evaluated, model.get_weights()
 
 
+@pytest.mark.slow
 @on_tensorflow
 def test_a_custom_objective_sees_the_whole_batch_in_a_plain_fit(rng):
     images = rng.random((15, *cases.SHAPE), "float32")  # batches of 7, 7 and 1: a replica has none
@@ -86,6 +105,7 @@ def test_a_custom_objective_sees_the_whole_batch_in_a_plain_fit(rng):
         np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.slow
 @on_tensorflow
 def test_a_custom_step_under_replicas_is_an_error():
     import tensorflow as tf
@@ -102,6 +122,7 @@ def test_a_custom_step_under_replicas_is_an_error():
         model.evaluate(np.zeros((4, *cases.SHAPE), "float32"), verbose=0)
 
 
+@pytest.mark.slow
 @on_tensorflow
 def test_losses_of_outputs_under_replicas_are_an_error():
     with devices.scope(2):
@@ -118,9 +139,3 @@ def test_as_many_devices_as_there_are():
         pass
     with devices.scope("all") as spread:
         assert spread.count == 2
-
-
-@pytest.mark.parametrize("setting", ["none", "0", "-1", "1.5", True])
-def test_a_number_of_devices_or_all(setting):
-    with pytest.raises(ValueError, match="`train.devices` must be 'all' or an integer"):
-        devices.parse(setting)
