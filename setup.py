@@ -42,6 +42,12 @@ IMAGES = ["pillow>=10", "tqdm>=4.66"]
 WDS = ["webdataset>=0.2.100", "pillow>=10"]
 # pyarrow is named for its bound: newer ones need NumPy 2, and do not declare it.
 HF = ["datasets>=4.2", "pyarrow>=21", "pillow>=10"]
+# Folds constants of ONNX graphs: for publishing, and for `python -m export.convert --to=onnx`.
+ONNX = ["onnx>=1.16", "onnxslim>=0.1.98"]
+# `python -m export.push`, and models by the name hf://OWNER/NAME.
+HUB = ["huggingface_hub>=1.0"]
+# The second interpreter of TensorFlow Lite files, which needs no TensorFlow.
+TFLITE = ["ai-edge-litert>=2.3"]
 # Drives Chromium (from the system) in the slow tests of the explorer's page.
 BROWSER = ["websocket-client>=1.7"]
 # Earlier ones register protobufs that TensorFlow 2.20 registers too, and abort.
@@ -128,6 +134,9 @@ setup(
         "images": IMAGES,
         "wds": WDS,
         "hf": HF,
+        "hub": HUB,
+        "onnx": ONNX,
+        "tflite": TFLITE,
         "train": TRAIN,
         "jax": JAX,
         "ray": RAY,

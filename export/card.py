@@ -1,7 +1,6 @@
 """What an artifact says of itself: `card.json` and `README.md`."""
 
 import re
-from pathlib import Path
 
 import numpy as np
 
@@ -10,7 +9,6 @@ from export import onnx
 from export.report import TOLERANCE
 from trainers.environment import versions
 from zoo.releases import card as cards
-from zoo.storage import files
 
 # A path of the machine that trained says nothing elsewhere: only its last part is kept, and of a
 # config of this project what begins with `configs/`.
@@ -92,18 +90,6 @@ def preprocessing(binarisation, pixel_scale=1):
     threshold = "threshold 0.5" if binarisation == "static" else None
     multiply = {} if pixel_scale == 1 else {"multiply": pixel_scale}
     return {"scale": "uint8/255", "range": [0.0, 1.0], "binarise": threshold, **multiply}
-
-
-def file_entries(folder):
-    """Returns path -> {"sha256", "bytes"} of all files under `folder`."""
-    paths = sorted(path for path in Path(folder).rglob("*") if path.is_file())
-    return {
-        path.relative_to(folder).as_posix(): {
-            "sha256": files.sha256(path),
-            "bytes": path.stat().st_size,
-        }
-        for path in paths
-    }
 
 
 def _graph(graph, golden):

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from export import runtimes
-from export.report import Report, one_line, relative_error
+from export.report import TOLERANCE, Report, one_line, relative_error
 from export.runtimes.base import Artifact, Unsupported
 from zoo.graph_spec import MAIN
 from zoo.releases import card as cards
@@ -50,7 +50,8 @@ def verify(model, runtime="onnxruntime", node_modules="", rebuild=False):
         return report
     with chosen.open(artifact) as open_graph:
         for part in _parts(card):
-            _check_part(report, artifact, part, golden, chosen, open_graph)
+            for graph in chosen.forms(card["graphs"][part]):
+                _check_part(report, artifact, part, graph, golden, chosen, open_graph)
     return report
 
 
@@ -100,9 +101,8 @@ def _golden(folder, card):
     return golden
 
 
-def _check_part(report, artifact, part, golden, runtime, open_graph):
-    """Adds the checks of one part: graph, names, batch, numbers."""
-    graph = artifact.card["graphs"][part]
+def _check_part(report, artifact, part, graph, golden, runtime, open_graph):
+    """Adds the checks of one form of a part: graph, names, batch, numbers."""
     subject = runtime.subject(graph)
     try:
         runtime.examine(report, artifact, graph)
@@ -140,7 +140,8 @@ def _check_numbers(report, subject, part, graph, golden, run):
             report.add("run", f"{subject}, {where}", False, one_line(error))
             continue
         for key in sorted(graph["outputs"]):
-            _compare(report, f"{part} {key}, {where}", values[key], golden[f"{part}.{key}"])
+            name = f"{part} {key}, {where}"
+            _compare(report, name, values[key], golden[f"{part}.{key}"], graph)
 
 
 def _axis(shape):
@@ -163,13 +164,13 @@ def _run_in_batches(run, graph, inputs, rows, size):
     }
 
 
-def _compare(report, subject, received, expected):
+def _compare(report, subject, received, expected, graph):
     try:
         error = relative_error(received, expected)
     except ValueError as failure:
         report.add("numbers", subject, False, str(failure))
     else:
-        report.add_error(subject, error)
+        report.add_error(subject, error, graph.get("tolerance", TOLERANCE))
 
 
 def _check_names(report, subject, graph, run):

@@ -1,6 +1,6 @@
 """The graphs of a model: the one list that publish, card, golden file and SavedModel go over."""
 
-from export import compose, onnx, probability
+from export import compose, onnx, polish, probability
 from zoo.graph_spec import MAIN
 from zoo.storage import files
 
@@ -40,4 +40,4 @@ def write(graph, path):
     if graph.compose is None:
         onnx.export(graph.call, graph.inputs, path, f"the {graph.part}", graph.leading)
     else:
-        files.atomic_write(path, to_onnx(graph).SerializeToString())
+        files.atomic_write(path, polish.polish(to_onnx(graph)).SerializeToString())

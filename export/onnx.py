@@ -12,7 +12,7 @@ import onnx
 import tensorflow as tf
 import tf2onnx
 
-from export import faster, narrow
+from export import faster, narrow, polish
 from zoo.storage import files
 
 # Opset 18 and IR 8 run in ONNX Runtime from 1.14, in browsers and in OpenVINO.
@@ -248,8 +248,9 @@ def _sizes(leading):
 
 
 def export(function, inputs, path, name="graph", leading=None):
-    """Converts as `convert` does and writes the model to `path`, whole or not at all."""
-    files.atomic_write(path, convert(function, inputs, name, leading).SerializeToString())
+    """Converts as `convert` does, polishes, and writes to `path`, whole or not at all."""
+    model = polish.polish(convert(function, inputs, name, leading))
+    files.atomic_write(path, model.SerializeToString())
 
 
 def _refuse_unknown_ops(model, name):

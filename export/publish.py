@@ -31,7 +31,14 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
 
 
 def publish(
-    workdir, name, out=None, saved_model=True, probability=True, storage="float32", licence=""
+    workdir,
+    name,
+    out=None,
+    saved_model=True,
+    probability=True,
+    storage="float32",
+    licence="",
+    tflite=(),
 ):
     """Writes the artifact of a run, complete and verified, or nothing.
 
@@ -49,6 +56,8 @@ def publish(
         storage: "float32", or "float16": weights rounded and stored so, half the size, refused
             where a metric would change by more than its standard error (see `export.float16`).
         licence: Of the weights, as the card shall say it; empty where it is not stated.
+        tflite: What weights of TensorFlow Lite files are stored in: some of "float32", "float16"
+            and "int8"; none by default.
 
     Returns:
         The `Path` of the artifact.
@@ -60,12 +69,10 @@ def publish(
         FileNotFoundError: If there is no run.
         FolderInUse: If another process works in the run's folder.
     """
-    _check_name(name)
     if storage not in ("float32", "float16"):
         raise ValueError(f"`storage` must be 'float32' or 'float16'. Received: storage={storage!r}")
     out = Path(workdir) / "artifact" if out is None else Path(out)
-    _check_replaceable(out)
-    _check_backend()
+    check_target(name, out)
     from trainers import runs
 
     is_run = isinstance(workdir, runs.Run)
@@ -78,8 +85,30 @@ def publish(
         with files.atomic_folder(out) as folder:
             graphs = (saved_model, probability)
             write_artifact(folder, run, name, data, images, *graphs, stored, licence)
-            _verify(folder, saved_model)
+            add_tflite(folder, tflite)
+            prove(folder, saved_model)
     return out
+
+
+def add_tflite(folder, dtypes):
+    """Writes TensorFlow Lite files into an artifact, and what they are into its card.
+
+    Args:
+        folder: The artifact's folder.
+        dtypes: What weights are stored in; nothing is done where there is none.
+    """
+    if not dtypes:
+        return
+    from export import formats
+    from export.formats.base import Source
+
+    chosen, card = formats.get("tflite"), cards.read_card(folder)
+    written = chosen.write(Source(folder, card), folder, chosen.checked(dtypes))["graphs"]
+    for part, graph in written.items():
+        card["graphs"][part]["tflite"] = graph["tflite"]
+    (folder / cards.CARD).unlink()
+    card["files"] = cards.file_entries(folder)
+    cards.write_card(folder, card)
 
 
 def write_artifact(
@@ -106,7 +135,7 @@ def write_artifact(
         stored: What `export.float16.halve` returned, if the weights are to be stored in float16.
         licence: Of the weights, or "".
     """
-    from export import card, golden, graphs, saved_model
+    from export import card, golden, graphs, polish, saved_model
     from zoo import weights
 
     folder, model = Path(folder), run.model
@@ -134,8 +163,9 @@ def write_artifact(
     content = card.make_card(stripped, name, data, published, arrays, *about)
     content["storage"] = stored or {"dtype": "float32"}
     content["saved_model"] = cards.SAVED_MODEL if with_saved_model else ""
+    polish.stamp_folder(folder, content)
     files.atomic_write(folder / "README.md", readme.make_readme(content))
-    content["files"] = card.file_entries(folder)
+    content["files"] = cards.file_entries(folder)
     cards.write_card(folder, content)
 
 
@@ -184,11 +214,21 @@ def describe_data(config, workdir=None):
     return {**splits["train"].describe(), "golden": about}, examples.float_images()
 
 
-def _verify(folder, with_saved_model=True):
-    """Raises unless ONNX Runtime, TensorFlow and the reloaded weights give the golden numbers."""
+def prove(folder, with_saved_model=True):
+    """Raises unless ONNX Runtime, TensorFlow and the reloaded weights give the golden numbers.
+
+    Args:
+        folder: The artifact's folder.
+        with_saved_model: Whether it has a SavedModel.
+
+    Raises:
+        NotKept: If one of them does not.
+    """
     from export import golden
 
-    for runtime in ("onnxruntime", "tensorflow") if with_saved_model else ("onnxruntime",):
+    has_tflite = any("tflite" in g for g in cards.read_card(folder)["graphs"].values())
+    asked = {"onnxruntime": True, "tensorflow": with_saved_model, "tflite": has_tflite}
+    for runtime in (name for name, is_asked in asked.items() if is_asked):
         report = verify.verify(folder, runtime)
         if not report.ok:
             failed = [check.subject for check in report.checks if check.ok is False]
@@ -219,6 +259,18 @@ def _advice(subjects):
     if not subjects or not all(subject.startswith(PARTS) for subject in subjects):
         return ""
     return " Its densities alone are off: --noprobability publishes it without them."
+
+
+def check_target(name, out):
+    """Raises ValueError unless an artifact can be written under a name to a folder.
+
+    Args:
+        name: What to call the model.
+        out: A `Path`: new, an empty folder, or an earlier artifact.
+    """
+    _check_name(name)
+    _check_replaceable(out)
+    _check_backend()
 
 
 def _check_name(name):
@@ -263,7 +315,7 @@ def main(argv):
     scripts.start_tensorflow()
     scripts.import_parts(options.parts)
     with_graphs = (options.saved_model, options.probability)
-    how = (*with_graphs, options.storage, options.licence)
+    how = (*with_graphs, options.storage, options.licence, options.tflite)
     out = publish(options.workdir, options.name, options.out, *how)
     print(f"published {options.name}: {out}")
     print(commands.spelled(f"check it anywhere: python -m export.verify {out}"))
@@ -279,6 +331,7 @@ if __name__ == "__main__":
     flags.DEFINE_string("licence", "", "Of the weights, for the card; not stated by default.")
     flags.DEFINE_bool("saved_model", True, "Whether to write a SavedModel too.")
     flags.DEFINE_bool("probability", True, "Whether to write the graphs of log-densities too.")
+    flags.DEFINE_list("tflite", [], "TensorFlow Lite files: some of float32, float16, int8.")
     flags.DEFINE_list(
         "parts", [], "Modules or .py files that register custom parts, to import first."
     )

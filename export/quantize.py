@@ -62,7 +62,7 @@ def quantize(content, images):
     with tempfile.TemporaryDirectory() as scratch:
         whole, ready, out = (Path(scratch) / f"{name}.onnx" for name in ("whole", "ready", "out"))
         # Weights stored in float16 become float32 first: what is quantised must be a constant.
-        onnx.save(_in_float32(onnx.load_model_from_string(content)), whole)
+        onnx.save(in_float32(onnx.load_model_from_string(content)), whole)
         quant_pre_process(whole, ready, skip_symbolic_shape=True)
         quantization.quantize_static(
             ready,
@@ -91,7 +91,7 @@ def with_card(content, card):
     return model.SerializeToString()
 
 
-def _in_float32(model):
+def in_float32(model):
     """Puts casts of float16 constants back into the constants, as `export.float16` found them."""
     from onnx import numpy_helper
 

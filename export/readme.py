@@ -2,11 +2,14 @@
 
 import json
 
+from export.front_matter import citation, front_matter
 from trainers.scripts import metric_text
 from trainers.wording import duration
 from zoo.storage import escape
 
-TEMPLATE = """# {name}
+TEMPLATE = """{front_matter}
+
+# {name}
 
 {summary}
 
@@ -69,7 +72,7 @@ reconstructions = model.predict(x)
 ## Licence
 
 {licence}
-"""
+{citation}"""
 
 _PREPROCESSING = """`encoder.features` does this; whoever calls a graph directly does it first.
 
@@ -138,11 +141,14 @@ _SAVED_MODEL = "`saved_model/` has the same two as the signatures `encode` and `
 
 def make_readme(card):
     """Returns the Markdown text of a card, whose texts may hold anything."""
+    head, cited = front_matter(card), citation(card)
     card = _inert(card)
     height, width, channels = card["image_shape"]
     grey = f"[N, {height}, {width}] or " if channels == 1 else ""
     outputs = (f"`{name}`" for name in sorted(card["graphs"]["decoder"]["outputs"]))
     return TEMPLATE.format(
+        front_matter=head,
+        citation=cited,
         name=card["name"],
         quoted=json.dumps(card["name"]),
         summary=_summary(card),

@@ -1,4 +1,7 @@
-"""A model as a TensorFlow SavedModel with the signatures `encode` and `decode`."""
+"""A model as a TensorFlow SavedModel with the signatures `encode` and `decode`.
+
+`serving_default`, which servers and TensorFlow's tools take where none is named, is `encode`.
+"""
 
 import errno
 import os
@@ -12,12 +15,14 @@ from zoo.storage import files
 
 # What every SavedModel has; outputs have the names of the model's dicts.
 SIGNATURES = ("encode", "decode")
+DEFAULT = tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY
 
 
-def export(model, folder, with_probability=False):
+def export(model, folder, with_probability=False, change=None):
     """Writes `model` as a SavedModel, whole or not at all.
 
         encode(image=[batch, H, W, C]) -> {"loc": [batch, Z], "scale": [batch, Z]}
+        serving_default                is `encode`
         decode(z=[batch, Z])           -> {"mean": [batch, H, W, C], ...the likelihood's parameters}
         sample(base_loc, base_scale, noise)  -> {"sample": [batch, Z]}, of a flow encoder
         prior(noise)                   -> {"z": [batch, Z]}, of a learned prior
@@ -30,25 +35,26 @@ def export(model, folder, with_probability=False):
         model: A `zoo.VAE` under the TensorFlow backend.
         folder: Where to write; an earlier folder there is replaced.
         with_probability: Whether with the two of `export.probability`.
+        change: Function of a `GraphSpec` to the one that is written, for example
+            `export.preprocess.inside`; None changes none.
 
     Raises:
         OSError: If the disk is full.
     """
     module = tf.Module()
     graphs = [graph for graph in graphs_of(model, with_probability) if graph.signature]
+    graphs = [change(graph) for graph in graphs] if change else graphs
     read = {room for graph in graphs for room in graph.rooms}
     rooms = [getattr(model, room) for room in ("encoder", "decoder", "marginal") if room in read]
     module.weights = [variable.value for room in rooms for variable in room.variables]
     module.functions, signatures = [], {}
     for graph in graphs:
-        specs = [
-            tf.TensorSpec([None] * len(graph.leading.get(name, onnx.BATCH)) + list(s), name=name)
-            for name, s in graph.inputs.items()
-        ]
+        specs = [_spec(graph, name) for name in graph.inputs]
         function = tf.function(graph.call, specs, autograph=False)
         module.functions.append(function)
         signatures[graph.signature] = function.get_concrete_function()
 
+    signatures[DEFAULT] = signatures[SIGNATURES[0]]
     verbosity = logging.get_verbosity()
     logging.set_verbosity(logging.ERROR)  # TensorFlow tells of every file it writes.
     try:
@@ -61,6 +67,12 @@ def export(model, folder, with_probability=False):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder)) from error
     finally:
         logging.set_verbosity(verbosity)
+
+
+def _spec(graph, name):
+    leading = [None] * len(graph.leading.get(name, onnx.BATCH))
+    dtype = graph.dtypes.get(name, "float32")
+    return tf.TensorSpec([*leading, *graph.inputs[name]], dtype, name=name)
 
 
 class SavedModel:

@@ -115,13 +115,12 @@ def copy_to(folder):
 
 def rehash(artifact):
     """Makes the card agree with the files again, as someone who meant the change would."""
-    from export import card as export_card
     from zoo.releases import card as cards
     from zoo.storage import files
 
     card = files.read_json(artifact / "card.json")
     (artifact / "card.json").unlink()
-    card["files"] = export_card.file_entries(artifact)
+    card["files"] = cards.file_entries(artifact)
     cards.write_card(artifact, card)
 
 

@@ -16,6 +16,7 @@ from zoo.storage.escape import printable
 PACKAGES = ("zoo", "trainers", "export", "configs", "benchmarks")
 # Package -> the extra of `pip install` that brings it; "train" brings all others.
 EXTRAS = {
+    **{"huggingface_hub": "hub", "onnxslim": "onnx", "ai_edge_litert": "tflite"},
     **{"jax": "train,jax", "sklearn": "sklearn", "PIL": "images", "tqdm": "images"},
     **{name: f"train,{name}" for name in ("ray", "optuna", "mlflow", "wandb")},
 }

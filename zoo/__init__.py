@@ -41,6 +41,7 @@ _OTHERS = {
     "build": "zoo.vae",
     "load": "zoo.releases",
     "part_config": "zoo.part",
+    "publish": "zoo.publishing",
     "vae_config": "zoo.vae",
 }
 

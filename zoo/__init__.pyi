@@ -58,6 +58,7 @@ from zoo.optimizers import Adam as Adam
 from zoo.optimizers import ConstantThenLinear as ConstantThenLinear
 from zoo.optimizers import NormalizedAdam as NormalizedAdam
 from zoo.part import part_config as part_config
+from zoo.publishing import publish as publish
 from zoo.releases.catalogue import list_models as list_models
 from zoo.releases.loading import load as load
 from zoo.vae import VAE as VAE
@@ -130,6 +131,7 @@ __all__ = [
     "load_encoder",
     "load_probability",
     "part_config",
+    "publish",
     "registry",
     "vae_config",
 ]

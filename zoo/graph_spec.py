@@ -40,6 +40,7 @@ class GraphSpec:
         signature: The name in the SavedModel; "" if the SavedModel does not have the graph.
         rooms: The rooms whose weights it reads.
         leading: Name of an input or output -> its leading dimensions, other than ("batch",).
+        dtypes: Name of an input -> its dtype, other than "float32".
         compose: Takes an `export.compose.Graph` and a symbol for each input, and returns name ->
             symbol of the outputs: for loops, which tf2onnx does not convert. None where `call` is
             converted.
@@ -52,4 +53,5 @@ class GraphSpec:
     signature: str = ""
     rooms: tuple[str, ...] = ()
     leading: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    dtypes: Mapping[str, str] = dataclasses.field(default_factory=dict)
     compose: Callable | None = None

@@ -122,6 +122,13 @@ class Runtime(abc.ABC):
         has_signature = self.reads == SAVED_MODEL and graph.get("signature")
         return f"signature {graph['signature']}" if has_signature else graph["file"]
 
+    def forms(self, graph: dict) -> list[dict]:
+        """Returns the forms of an entry of the card's `graphs` that the runtime opens.
+
+        A form is the entry itself, or one with another `file` and the `tolerance` of its numbers.
+        """
+        return [graph]
+
     def examine(self, report, artifact: Artifact, graph: dict):  # noqa: B027 (optional)
         """Adds checks of a graph's file to a report, before it is opened."""
 

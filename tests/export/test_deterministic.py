@@ -32,7 +32,7 @@ def artifact(tmp_path_factory):
 
 def test_every_runtime_gives_the_same_codes(artifact):
     folder, model, images = artifact
-    publish._verify(folder, with_saved_model=True)
+    publish.prove(folder, with_saved_model=True)
     assert verify.verify(folder, "onnxruntime").ok
     features = runtime.load_encoder(folder).features(images)
     np.testing.assert_allclose(features, model.predict_codes(images), rtol=1e-4, atol=1e-5)

@@ -76,7 +76,7 @@ def test_the_light_encoder_scales_pixels_as_the_data_was(artifact):
 
 
 def test_the_reloaded_weights_are_whole(artifact):
-    publish._verify(artifact[0], with_saved_model=False)
+    publish.prove(artifact[0], with_saved_model=False)
     assert verify.verify(artifact[0], "onnxruntime").ok
 
 

@@ -57,7 +57,7 @@ def binary(count=5):
 @pytest.mark.parametrize("marginal", MARGINALS)
 def test_every_runtime_and_the_reloaded_weights_give_the_golden_numbers(marginal, artifact):
     folder, model = artifact(marginal)
-    publish._verify(folder)
+    publish.prove(folder)
     report = verify.verify(folder)
     assert report.ok and any("posterior sample" in check.subject for check in report.checks)
     again = zoo.load(folder)

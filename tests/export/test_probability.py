@@ -150,7 +150,7 @@ def artifact(tmp_path_factory):
 
 def test_an_artifact_with_them_is_verified_in_every_runtime(artifact):
     folder, _ = artifact
-    publish._verify(folder)
+    publish.prove(folder)
     entry = files.read_json(folder / "card.json")["graphs"]["probability"]
     assert entry["inputs"]["noise"] == ["samples", "batch", Z]
     assert entry["outputs"]["nll"] == ["batch"]

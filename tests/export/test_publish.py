@@ -53,7 +53,7 @@ def test_parts_of_a_user_s_own_that_end_in_plain_layers_are_published(ends_in, t
         data = {"name": "tiny", "binarisation": "none"}
         images = tiny_artifact.images(8).astype("float32") / 255
         publish.write_artifact(tmp_path, run, "own", data, images, True, with_probability=True)
-        publish._verify(tmp_path)
+        publish.prove(tmp_path)
     finally:
         del room._classes["of_my_own"]
 
@@ -237,3 +237,16 @@ def test_the_commands_publish_verify_and_encode(run, tmp_path):
         assert done.returncode == 0, done.stdout + done.stderr
     with np.load(features) as found:
         assert found["features"].shape == (5, 3)
+
+
+@pytest.mark.slow
+def test_tensorflow_lite_files_are_published_on_request(run, tmp_path):
+    out = publish.publish(run, "tiny", tmp_path / "out", False, False, tflite=["float32"])
+    card = files.read_json(out / "card.json")
+    assert card["graphs"]["encoder"]["file"] == "encoder.onnx"
+    assert card["graphs"]["encoder"]["tflite"]["float32"]["file"] == "encoder.tflite"
+    report = verify.verify(out, "tflite")
+    assert report.ok and not report.remade
+    with pytest.raises(ValueError, match=r"`dtype` of tflite must be some of .*Received: .*'int4'"):
+        publish.publish(run, "tiny", tmp_path / "other", False, False, tflite=["int4"])
+    assert not (tmp_path / "other").exists()

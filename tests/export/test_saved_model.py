@@ -24,7 +24,7 @@ def folder(model, tmp_path_factory):
 
 def test_signatures_name_inputs_and_outputs(folder):
     signatures = tf.saved_model.load(str(folder)).signatures
-    assert set(signatures) == {"encode", "decode"}
+    assert set(signatures) == {"encode", "decode", "serving_default"}
     encode, decode = signatures["encode"], signatures["decode"]
     (image,) = encode.structured_input_signature[1].values()
     assert image.name == "image" and image.shape.as_list() == [None, 8, 6, 1]

@@ -214,7 +214,7 @@ def test_killed_publishing_leaves_the_earlier_or_the_new_artifact_whole(kill, wh
         workspaces.recover(artifact)
         if tiny_artifact.content(artifact) != earlier:
             assert files.read_json(artifact / "card.json")["name"] == "new"
-            publish._verify(artifact, with_saved_model=False)
+            publish.prove(artifact, with_saved_model=False)
         if is_finished:
             workspaces.tidy(folder / "run")
             assert not [path for path in (folder / "run").iterdir() if path.name.startswith(".")]

@@ -66,7 +66,7 @@ def _hostile(value, keep=()):
 @pytest.mark.faults("hostile files")
 def test_an_artifact_s_readme_carries_no_html_and_leaves_no_code():
     card = zoo.releases.read_card(zoo.releases.resolve("infovae-mnist-mmd"))
-    plain = readme.make_readme(card)
+    plain = readme.make_readme({**card, "paper": "one without an entry of BibTeX"})
     text = readme.make_readme(_hostile(card, keep=("preprocessing",)))
     assert "<script" not in text and "](http" not in text
     assert text.replace("\n", "").isprintable()

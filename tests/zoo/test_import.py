@@ -67,7 +67,14 @@ import inspect, pydoc, rlcompleter
 import zoo
 """
 _FRAMEWORKS = {"tensorflow", "keras", "tensorflow_probability", "jax"}
-_LIGHT_NAMES = ["list_models", "load", "load_decoder", "load_encoder", "load_probability"]
+_LIGHT_NAMES = [
+    "list_models",
+    "load",
+    "load_autoencoder",
+    "load_decoder",
+    "load_encoder",
+    "load_probability",
+]
 
 
 @pytest.mark.parametrize("sklearn", [True, False])

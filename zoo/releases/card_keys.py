@@ -13,7 +13,11 @@ _SHAPES = Rule(
         and all(isinstance(s, list) and all(map(_DIMENSION.test, s)) for s in v.values())
     ),
 )
-GRAPH = Keys({"file": str, "inputs": _SHAPES, "outputs": _SHAPES}, {"signature": str})
+# A graph in TensorFlow Lite: dtype of the weights -> its file, and the error that it may have.
+TFLITE = {str: Keys({"file": str, "tolerance": POSITIVE})}
+GRAPH = Keys(
+    {"file": str, "inputs": _SHAPES, "outputs": _SHAPES}, {"signature": str, "tflite": TFLITE}
+)
 METRIC = Keys(
     {"value": NUMBER},
     {"stderr": NUMBER, "unit": str, "note": TEXT, "num_samples": COUNT, "num_examples": COUNT},

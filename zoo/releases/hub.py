@@ -6,6 +6,20 @@ from pathlib import Path
 _NAME = re.compile(r"hf://([\w.-]+/[\w.-]+)(?:@([\w./-]+))?(?:#sha256=([0-9a-fA-F]{64}))?")
 
 
+def split(name: str) -> tuple[str, str | None, str | None]:
+    """Returns OWNER/NAME, the revision and the hash of `hf://OWNER/NAME[@REVISION][#sha256=HEX]`.
+
+    Raises:
+        ValueError: If the name is not of that form.
+    """
+    matched = _NAME.fullmatch(name)
+    if not matched:
+        raise ValueError(
+            f"Expected hf://OWNER/NAME, then @REVISION and #sha256= if known. Received: {name!r}"
+        )
+    return matched.groups()
+
+
 def fetch(name):
     """Returns the local folder of `hf://OWNER/NAME[@REVISION][#sha256=HEX]`.
 
@@ -18,18 +32,13 @@ def fetch(name):
         ValueError: If the name is not of that form.
         ConnectionError: If it cannot be fetched.
     """
-    found = _NAME.fullmatch(name)
-    if not found:
-        raise ValueError(
-            f"Expected hf://OWNER/NAME, then @REVISION and #sha256= if known. Received: {name!r}"
-        )
+    repository, revision, sha256 = split(name)
     try:
         import huggingface_hub
     except ImportError as error:
         raise ImportError(
             f"{name} needs huggingface_hub, as in Keras: pip install huggingface_hub"
         ) from error
-    repository, revision, sha256 = found.groups()
     try:
         folder = huggingface_hub.snapshot_download(repo_id=repository, revision=revision)
     except Exception as error:  # its errors, and those of the HTTP client below, share no root
