@@ -60,7 +60,9 @@ def test_group_norm_has_the_moments_of_kerass_own(rng):
 
 
 def test_a_spatial_code_has_a_place_for_each_part_of_the_image(rng):
-    built = model((8, 12, 1), latents=2 * 3 * 5, code="planes", halvings=2, num_blocks=0)
+    built = model(
+        (8, 12, 1), latents=2 * 3 * 5, code="planes", halvings=2, num_blocks=0, norm="none"
+    )
     assert built.decoder.code_shape == (2, 3, 5)
     x = rng.random((2, 8, 12, 1)).astype("float32")
     changed = x.copy()
@@ -68,9 +70,8 @@ def test_a_spatial_code_has_a_place_for_each_part_of_the_image(rng):
     before, after = (built.encode(images)["loc"] for images in (x, changed))
     assert before.shape == (2, 30)
     differs = (before != after).reshape(2, 2, 3, 5).any(axis=(0, 3))
-    # Group norm ties all places together by two moments; the place itself moves the most.
-    moved = np.abs(before - after).reshape(2, 2, 3, 5).mean(axis=(0, 3))
-    assert differs[0, 2] and np.unravel_index(moved.argmax(), moved.shape) == (0, 2)
+    # Two convolutions reach the places next to it, and none that lies further away.
+    assert differs.tolist() == [[False, True, True], [False, True, True]]
     built.adapt(x)
     assert built.elbo(x).shape == (2,)
 
