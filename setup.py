@@ -63,6 +63,8 @@ DOCS = [
 ]
 # Sweeps and reproduction on a cluster.
 RAY = ["ray>=2.40"]
+# `trainers.sweep --search`.
+OPTUNA = ["optuna>=4.2"]
 # What `python -m benchmarks.train_speed` compares with.
 BENCHMARK = ["torch>=2.6", "pythae>=0.1.2"]
 # The wheels of CUDA and cuDNN; both frameworks agree on CUDA 12.
@@ -141,6 +143,7 @@ setup(
         "jax": JAX,
         "ray": RAY,
         "cuda": CUDA,
+        "optuna": OPTUNA,
         "browser": BROWSER,
         "docs": DOCS,
         "benchmark": BENCHMARK,

@@ -3,7 +3,9 @@
 python -m trainers.sweep --config=configs/broken_elbo/mnist.py --workdir=/tmp/sweep \
     --grid="family=---,-+v;objective.beta=0.1,1.0;seed=0,1" --config.train.epochs=5
 
-`--executor=ray --ray_address=auto --gpus=1` trains them on the nodes of a cluster.
+`--grid="objective.beta=log(0.1..10);latent_dim=2..32" --search=optuna --trials=20 --metric=nll`
+searches ranges. `--executor=ray --ray_address=auto --gpus=1` trains runs on the nodes of
+a cluster.
 """
 
 import os
@@ -28,6 +30,15 @@ WORKDIR = scripts.define_path("workdir", None, "The sweep's folder, made if abse
 GRID = flags.DEFINE_string(
     "grid", "", "'key=value,value;key=value': config keys, and `family`, the config's argument."
 )
+SEARCH = flags.DEFINE_enum(
+    "search", "grid", ["grid", "random", "optuna"], "Train the grid, or search its ranges."
+)
+TRIALS = flags.DEFINE_integer("trials", 20, "Runs of a search.")
+METRIC = flags.DEFINE_string("metric", "nll", "What a search minimises or maximises.")
+DIRECTION = flags.DEFINE_enum(
+    "direction", "", ["", "minimize", "maximize"], "Of a metric for which a search has no rule."
+)
+PRUNE = flags.DEFINE_bool("prune", True, "End poor runs of a search early.")
 RETRY_FAILED = flags.DEFINE_bool("retry_failed", False, "Go on with runs that failed.")
 NUMBERS = scripts.define_path(
     "numbers", None, "Only add what finished runs measured to runs.csv and history.csv there."
@@ -62,21 +73,40 @@ def run():
 
     holder = flags.FLAGS["config"]
     changes = [f"--config.{key}={value}" for key, value in holder.override_values.items()]
+    arguments = holder.config_filename, WORKDIR.value, GRID.value
     with command.from_flags(ENVIRONMENT) as executor:
-        records = running.sweep(
-            holder.config_filename,
-            WORKDIR.value,
-            GRID.value,
-            overrides=changes,
-            retry_failed=RETRY_FAILED.value,
-            say=lambda line: print(line, flush=True),
-            executor=executor,
-        )
+        options = {"overrides": changes, "say": _say, "executor": executor}
+        if SEARCH.value != "grid":
+            return _search(arguments, options)
+        records = running.sweep(*arguments, retry_failed=RETRY_FAILED.value, **options)
     counts = {}
     for record in records:
         counts[record.status] = counts.get(record.status, 0) + 1
     print(", ".join(f"{number} {status}" for status, number in counts.items()), flush=True)
     return counts.get("failed", 0)
+
+
+def _search(arguments, options):
+    """Searches as the flags say; returns 1 if no run finished, else 0."""
+    from trainers.sweeps import search
+
+    best, value = search.search(
+        *arguments,
+        method=SEARCH.value,
+        trials=TRIALS.value,
+        metric=METRIC.value,
+        direction=DIRECTION.value,
+        prune=PRUNE.value,
+        **options,
+    )
+    if best is None:
+        return 1
+    _say(f"Best {METRIC.value} {value:.6g}: {best.spec.shown()}")
+    return 0
+
+
+def _say(line):
+    print(line, flush=True)
 
 
 if __name__ == "__main__":

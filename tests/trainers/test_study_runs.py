@@ -29,7 +29,7 @@ def pretend(monkeypatch):
                 _write(pool.workdir / spec.name, grid.load(spec.arguments))
         ledger.write(pool.workdir)
 
-    monkeypatch.setattr(running._Pool, "run", run)
+    monkeypatch.setattr(running.Pool, "run", run)
     return begun
 
 
@@ -108,7 +108,7 @@ def test_a_failed_run_is_said_and_stops_no_other(pretend, tmp_path):
 
 
 def test_a_run_that_another_process_trains_is_no_failed_one(tmp_path, monkeypatch):
-    monkeypatch.setattr(running._Pool, "run", lambda pool: ledger.write(pool.workdir))
+    monkeypatch.setattr(running.Pool, "run", lambda pool: ledger.write(pool.workdir))
     with pytest.raises(ValueError, match=r"Another process.*Received: \['broken_elbo-mnist-"):
         STUDY.runs(Context("tiny", tmp_path), AXES)
 

@@ -21,8 +21,9 @@ class Record:
 
     Args:
         spec: The run.
-        status: "waiting", "running", "stopped", "failed" or "finished". A stopped run was asked to
-            end and resumes; a failed one waits for --retry_failed.
+        status: "waiting", "running", "stopped", "pruned", "failed" or "finished". A stopped run was
+            asked to end and resumes; a search ended a pruned one early; a failed one waits for
+            --retry_failed.
         error: The last line of a failed run's log.
     """
 

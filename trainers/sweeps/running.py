@@ -84,15 +84,22 @@ def train(
             continue
         records.write(workdir, Record(spec))
         waiting.append(spec)
-    pool = _Pool(workdir, waiting, executor, say)
+    pool = Pool(workdir, waiting, executor, say)
     with stopping.raised():
         pool.run()
     ledger.write(workdir)
     return [records.read(workdir, spec.name) for spec in specs]
 
 
-class _Pool:
-    """The runs of one sweep, from the first to the last."""
+class Pool:
+    """The runs of one sweep, from the first to the last.
+
+    Args:
+        workdir: The sweep's folder.
+        waiting: List of `RunSpec`.
+        executor: An `executors.Executor`.
+        say: Called with each line of status.
+    """
 
     def __init__(self, workdir, waiting, executor, say):
         self.workdir, self.waiting, self.executor, self.say = workdir, list(waiting), executor, say
@@ -100,22 +107,40 @@ class _Pool:
         self.seconds = []
 
     def run(self):
+        """Starts all runs and waits for them; stops them if it is interrupted."""
         try:
-            while self.waiting or self.running:
-                while self.waiting and len(self.running) < self.executor.slots:
-                    self._start(self.waiting.pop(0))
-                for end in self.executor.wait(POLL_SECONDS) if self.running else ():
+            self.refill()
+            while self.running:
+                for end in self.executor.wait(POLL_SECONDS):
                     self._end(end)
+                self.refill()
         finally:
             self._stop()
 
-    def _start(self, spec):
+    def refill(self):
+        """Starts waiting runs while the executor has room."""
+        while self.waiting and len(self.running) < self.executor.slots:
+            self.start(self.waiting.pop(0))
+
+    def start(self, spec):
+        """Hands a run to the executor."""
         records.write(self.workdir, Record(spec, "running"))
         command = tuple(spec.command(self.workdir / spec.name))
         job = executors.Job(spec.name, command, records.log_path(self.workdir, spec.name))
         self.running[spec.name] = spec, time.monotonic()
         if not self.executor.start(job):
             self._leave_out(spec.name)
+
+    def status_of(self, spec, end):
+        """Returns (status, error) of a run that ended."""
+        if end.code in stopping.EXIT_CODES:  # it was asked to end, and saved
+            return "stopped", ""
+        if end.code:
+            return "failed", end.error or _error(self.workdir, spec, end.code)
+        return "finished", ""
+
+    def ended(self, record):
+        """Called with the record of each run that ended."""
 
     def _leave_out(self, name):
         del self.running[name]
@@ -129,11 +154,7 @@ class _Pool:
         spec, start = self.running.pop(end.job.name)
         seconds = time.monotonic() - start
         self.seconds.append(seconds)
-        error, status = "", "finished"
-        if end.code in stopping.EXIT_CODES:  # it was asked to end, and saved
-            status = "stopped"
-        elif end.code:
-            error, status = end.error or _error(self.workdir, spec, end.code), "failed"
+        status, error = self.status_of(spec, end)
         records.write(self.workdir, Record(spec, status, error))
         rows = {row["run"]: row for row in ledger.write(self.workdir)}
         outcome = "the same command resumes" if status == "stopped" else error
@@ -141,6 +162,7 @@ class _Pool:
             f"[{len(self.seconds)}/{self.total}] {spec.name} {status} in {duration(seconds)}: "
             f"{outcome or ledger.summary(rows[spec.name])}{self._left()}"
         )
+        self.ended(Record(spec, status, error))
 
     def _left(self):
         left = self.total - len(self.seconds)
