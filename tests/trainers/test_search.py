@@ -9,7 +9,8 @@ import pytest
 
 from trainers import history
 from trainers.executors import Ended, Executor
-from trainers.sweeps import ledger, records, search, space
+from trainers.sweeps import ledger, records, running, search, space
+from trainers.sweeps.grid import RunSpec
 from trainers.sweeps.space import Range
 from zoo.storage import files
 
@@ -158,3 +159,25 @@ def test_a_search_is_checked_before_it_begins(tmp_path, _optuna):
             _search(tmp_path, Curves(), **{"trials": 2, **options})
     with pytest.raises(ValueError, match="objective.bta"):
         search.search(CONFIG, tmp_path, "objective.bta=1..2", executor=Curves())
+
+
+def test_a_run_that_ends_costs_the_reading_of_one_folder(tmp_path, monkeypatch):
+    read, seen, row = [], [], ledger.row
+
+    def counted(workdir, record, extra=()):
+        read.append(record.spec.name)
+        return row(workdir, record, extra)
+
+    def say(line):
+        if line.startswith("["):  # of a run that ended
+            seen.append([entry["status"] for entry in ledger.read(tmp_path)])
+
+    monkeypatch.setattr(ledger, "row", counted)
+    specs = [
+        RunSpec(f"beta={i}", {"objective.beta": str(i)}, (f"--config={CONFIG}",)) for i in range(8)
+    ]
+    running.train(specs, tmp_path, executor=Curves(epochs=2), say=say)
+    assert seen[0] == ["finished"] * 2 + ["waiting"] * 6  # both ended at the same time
+    assert seen[2] == ["finished"] * 3 + ["running"] + ["waiting"] * 4
+    assert seen[-1] == ["finished"] * 8
+    assert len(read) <= 4 * 8, "at the first end and at the last all; else what starts or ends"

@@ -24,16 +24,49 @@ def write(workdir):
     Raises:
         FileNotFoundError: If there are none: a ledger kept without its runs stays as it is.
     """
-    found = records.read_all(workdir)
-    if not found:
-        raise FileNotFoundError(
-            f"Expected a sweep's folder, with runs. Received: workdir={str(workdir)!r}"
-        )
-    keys = dict.fromkeys(key for record in found for key in record.spec.point)
-    extra = [key for key in keys if key not in AXES.values()]
-    rows = [row(workdir, record, extra) for record in found]
-    files.atomic_write(Path(workdir) / NAME, histories.as_csv(rows))
-    return rows
+    return Table(workdir).write()
+
+
+class Table:
+    """The rows of a ledger; a run that ends costs the reading of one folder, not of all.
+
+    Args:
+        workdir: The sweep's folder.
+
+    Raises:
+        FileNotFoundError: If it has no runs.
+    """
+
+    def __init__(self, workdir):
+        self.workdir = Path(workdir)
+        found = records.read_all(workdir)
+        if not found:
+            raise FileNotFoundError(
+                f"Expected a sweep's folder, with runs. Received: workdir={str(workdir)!r}"
+            )
+        keys = dict.fromkeys(key for record in found for key in record.spec.point)
+        self.extra = [key for key in keys if key not in AXES.values()]
+        self.rows = {r.spec.name: row(workdir, r, self.extra) for r in found}
+
+    def read(self, name):
+        """Reads one run again."""
+        record = records.read(self.workdir, name)
+        if set(record.spec.point) - {*AXES.values(), *self.extra}:  # a key that no run had
+            self.__init__(self.workdir)
+        else:
+            self.rows[name] = row(self.workdir, record, self.extra)
+
+    def update(self, name):
+        """Reads one run again, writes `ledger.csv`, and returns the run's row."""
+        self.read(name)
+        self.write()
+        return self.rows[name]
+
+    def write(self):
+        """Writes `ledger.csv` and returns its rows, by the runs' names."""
+        rows = [self.rows[name] for name in sorted(self.rows)]
+        files.atomic_write(self.workdir / NAME, histories.as_csv(rows))
+        return rows
 
 
 def read(workdir):

@@ -104,7 +104,7 @@ class Pool:
     def __init__(self, workdir, waiting, executor, say):
         self.workdir, self.waiting, self.executor, self.say = workdir, list(waiting), executor, say
         self.total, self.running = len(waiting), {}  # name -> (spec, start)
-        self.seconds = []
+        self.seconds, self.table = [], None
 
     def run(self):
         """Starts all runs and waits for them; stops them if it is interrupted."""
@@ -125,6 +125,8 @@ class Pool:
     def start(self, spec):
         """Hands a run to the executor."""
         records.write(self.workdir, Record(spec, "running"))
+        if self.table:
+            self.table.read(spec.name)
         command = tuple(spec.command(self.workdir / spec.name))
         job = executors.Job(spec.name, command, records.log_path(self.workdir, spec.name))
         self.running[spec.name] = spec, time.monotonic()
@@ -156,11 +158,12 @@ class Pool:
         self.seconds.append(seconds)
         status, error = self.status_of(spec, end)
         records.write(self.workdir, Record(spec, status, error))
-        rows = {row["run"]: row for row in ledger.write(self.workdir)}
+        self.table = self.table or ledger.Table(self.workdir)
+        row = self.table.update(spec.name)
         outcome = "the same command resumes" if status == "stopped" else error
         self.say(
             f"[{len(self.seconds)}/{self.total}] {spec.name} {status} in {duration(seconds)}: "
-            f"{outcome or ledger.summary(rows[spec.name])}{self._left()}"
+            f"{outcome or ledger.summary(row)}{self._left()}"
         )
         self.ended(Record(spec, status, error))
 
