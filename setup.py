@@ -65,6 +65,9 @@ DOCS = [
 RAY = ["ray>=2.40"]
 # `trainers.sweep --search`.
 OPTUNA = ["optuna>=4.2"]
+# `--tracker`. The skinny distribution has the client and the store in files, and no server.
+MLFLOW = ["mlflow-skinny>=3"]
+WANDB = ["wandb>=0.19"]
 # What `python -m benchmarks.train_speed` compares with.
 BENCHMARK = ["torch>=2.6", "pythae>=0.1.2"]
 # The wheels of CUDA and cuDNN; both frameworks agree on CUDA 12.
@@ -144,6 +147,8 @@ setup(
         "ray": RAY,
         "cuda": CUDA,
         "optuna": OPTUNA,
+        "mlflow": MLFLOW,
+        "wandb": WANDB,
         "browser": BROWSER,
         "docs": DOCS,
         "benchmark": BENCHMARK,

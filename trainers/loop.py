@@ -20,6 +20,7 @@ from trainers import (
     run_lock,
     runs,
     stopping,
+    trackers,
 )
 from trainers import config as configs
 from trainers.tensorboard import Silent, Writer
@@ -29,7 +30,7 @@ from zoo.term import described
 
 
 @stopping.resumable()
-def train_and_evaluate(config, workdir, progress=True, profile=0):
+def train_and_evaluate(config, workdir, progress=True, profile=0, tracker=None):
     """Trains, evaluates and reports the run that `config` describes; resumes if it was begun.
 
     Args:
@@ -37,6 +38,7 @@ def train_and_evaluate(config, workdir, progress=True, profile=0):
         workdir: The run's folder.
         progress: Whether to draw progress bars.
         profile: Executions to profile for TensorBoard, see `profiling.Profile`; 0 for none.
+        tracker: A `trackers.Tracker`, closed at the end; that of the environment by default.
 
     Returns:
         A `Run`.
@@ -54,12 +56,15 @@ def train_and_evaluate(config, workdir, progress=True, profile=0):
     """
     workdir = Path(workdir)
     configs.check_numbers(config)
-    with run_lock.hold(workdir, make=True) if processes.is_first() else contextlib.nullcontext():
+    with contextlib.ExitStack() as stack:
+        if processes.is_first():
+            stack.enter_context(run_lock.hold(workdir, make=True))
+            tracker = stack.enter_context(tracker or trackers.make())
         runs.check_folder(workdir, config)
         splits = data.load_splits(config.data)
         runs.check_data(workdir, splits)
         with processes.watched():
-            train(config, workdir, splits, progress and processes.is_first(), profile)
+            train(config, workdir, splits, progress and processes.is_first(), profile, tracker)
         processes.leave()
         if not processes.is_first():
             return None
@@ -71,10 +76,12 @@ def train_and_evaluate(config, workdir, progress=True, profile=0):
             )
             run = dataclasses.replace(run, evaluation=evaluation)
         runs.write_report(workdir, run, splits)
+        tracker.begin(workdir, config)
+        tracker.finish(workdir, run.evaluation)
         return run
 
 
-def train(config, workdir, splits, progress=True, profile=0):
+def train(config, workdir, splits, progress=True, profile=0, tracker=None):
     """Trains to the last epoch of `config`, from the newest checkpoint if there is one.
 
     `workdir` becomes the run's folder once its parts could be built.
@@ -116,7 +123,9 @@ def train(config, workdir, splits, progress=True, profile=0):
         terms = described(model.declared_terms())
         if processes.is_first():
             runs.claim(workdir, config, splits, terms)  # not before all of it could be built
-            writer = Writer(workdir / "tensorboard", terms)
+            tracker = tracker or trackers.Tracker()
+            tracker.begin(workdir, config)
+            writer = trackers.Writers(Writer(workdir / "tensorboard", terms), tracker)
         else:
             writer = Silent()
         bar = callbacks.Progress(first_step, epochs * steps, disable=not progress)

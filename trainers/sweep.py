@@ -16,7 +16,7 @@ from trainers import scripts
 with scripts.needs(__name__):
     from absl import flags
 
-    from trainers import overrides
+    from trainers import overrides, trackers
     from trainers.executors import command
 
 scripts.prepare_tensorflow()
@@ -39,6 +39,9 @@ DIRECTION = flags.DEFINE_enum(
     "direction", "", ["", "minimize", "maximize"], "Of a metric for which a search has no rule."
 )
 PRUNE = flags.DEFINE_bool("prune", True, "End poor runs of a search early.")
+TRACKER = flags.DEFINE_enum(
+    "tracker", None, trackers.NAMES, "Keep what each run measures there too."
+)
 RETRY_FAILED = flags.DEFINE_bool("retry_failed", False, "Go on with runs that failed.")
 NUMBERS = scripts.define_path(
     "numbers", None, "Only add what finished runs measured to runs.csv and history.csv there."
@@ -74,7 +77,8 @@ def run():
     holder = flags.FLAGS["config"]
     changes = [f"--config.{key}={value}" for key, value in holder.override_values.items()]
     arguments = holder.config_filename, WORKDIR.value, GRID.value
-    with command.from_flags(ENVIRONMENT) as executor:
+    environment = {**ENVIRONMENT, **({trackers.VARIABLE: TRACKER.value} if TRACKER.value else {})}
+    with command.from_flags(environment) as executor:
         options = {"overrides": changes, "say": _say, "executor": executor}
         if SEARCH.value != "grid":
             return _search(arguments, options)

@@ -12,7 +12,7 @@ from trainers import scripts
 with scripts.needs(__name__):
     from absl import flags
 
-    from trainers import overrides
+    from trainers import overrides, trackers
 
 scripts.prepare_tensorflow()
 
@@ -26,6 +26,9 @@ COORDINATOR = flags.DEFINE_string(
 )
 NUM_PROCESSES = flags.DEFINE_integer("num_processes", None, "How many processes train together.")
 PROCESS_ID = flags.DEFINE_integer("process_id", None, "The number of this process, from 0.")
+TRACKER = flags.DEFINE_enum(
+    "tracker", None, trackers.NAMES, "Keep scalars, pictures, config and report there too."
+)
 
 
 def main(argv):
@@ -37,7 +40,11 @@ def main(argv):
     from trainers import loop
 
     run = loop.train_and_evaluate(
-        CONFIG.value, WORKDIR.value, progress=scripts.is_terminal(), profile=PROFILE.value
+        CONFIG.value,
+        WORKDIR.value,
+        progress=scripts.is_terminal(),
+        profile=PROFILE.value,
+        tracker=trackers.make(TRACKER.value),
     )
     if run is None:
         print("Trained; process 0 evaluates.")

@@ -11,7 +11,7 @@ from trainers.executors import on_node
 from trainers.executors.base import Ended, Executor
 
 # Variables of this process that jobs have on every node.
-SENT = ("KERAS_", "TF_", "TFDS_", "XLA_", "JAX_", "MLFLOW_", "WANDB_")
+SENT = ("KERAS_", "TF_", "TFDS_", "XLA_", "JAX_", "MLFLOW_", "WANDB_", "ELBO_ZOO_")
 GIB = 2**30
 TRIES = 4  # starts of a job whose nodes end
 
