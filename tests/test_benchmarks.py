@@ -241,6 +241,14 @@ def test_scripts_say_how_they_are_used(script):
     assert done.returncode == 0 and "--tiny" in done.stdout
 
 
+def test_a_driver_s_work_for_a_job_is_measured():
+    from benchmarks import runs
+
+    found = runs.driver("local", 6)
+    assert 0 < found["cpu_seconds"] < 1 and found["cpu_seconds"] < found["seconds"] * 2
+    assert 100 < found["bytes"] < 1000
+
+
 # The same weights give the same loss. PyTorch's pictures are mirrored, see `torch_training`.
 
 
