@@ -235,7 +235,8 @@ def test_table_1_has_negative_log_likelihoods_and_their_errors(tmp_path, monkeyp
     assert rows["nll"]["paper"] == 82.75 and "20 images" in rows["nll"]["note"]
 
 
-def test_the_toy_at_tiny_scale(tmp_path):
+def test_the_toy_at_tiny_scale(tmp_path, monkeypatch):
+    monkeypatch.setattr(toy, "HIDDEN", (20, 20, 20))
     result = reproducing.reproduce("infovae", "fig1", tmp_path, "tiny", progress=False)
     assert set(result["pictures"]) == {"two_points.png", "training.png"}
     named = {(row["name"], row["metric"]): row["ours"] for row in result["rows"]}

@@ -106,7 +106,8 @@ def measure(model):
     # The prior's grid alone would step over the likelihood of a narrow posterior.
     grids = [np.linspace(-8, 8, 20001), *(m + s * u for m, s in zip(loc, scale))]
     z = np.unique(np.concatenate(grids))
-    joint = [log_likelihood(model, z, x) - 0.5 * (z**2 + LOG_2PI) for x in POINTS]
+    decoded = _decoded(model, z)
+    joint = [_log_normal(x, *decoded) - 0.5 * (z**2 + LOG_2PI) for x in POINTS]
     evidence = np.array([_log_integral(values, z) for values in joint])
     variance = float(np.mean(scale**2 + loc**2) - np.mean(loc) ** 2)
     measured = {"loc": loc, "scale": scale, "rate": rate, "elbo": elbo}
@@ -122,7 +123,10 @@ def posterior(model):
 
 def log_likelihood(model, z, x):
     """Returns log p(x|z) of one number x at latents z [N], float64 [N]."""
-    mean, scale = _decoded(model, z)
+    return _log_normal(x, *_decoded(model, z))
+
+
+def _log_normal(x, mean, scale):
     return -0.5 * ((x - mean) / scale) ** 2 - np.log(scale) - 0.5 * LOG_2PI
 
 
