@@ -22,6 +22,10 @@ from zoo.storage import files
 ROOT = Path(__file__).resolve().parents[2]
 
 
+# The fewest graphs, where a test is not about them.
+LEAST = {"saved_model": False, "probability": False}
+
+
 @pytest.fixture
 def run(tmp_path):
     """A run of a test's own, whose artifact is an earlier one."""
@@ -31,7 +35,7 @@ def run(tmp_path):
 def test_metrics_of_an_earlier_step_are_not_those_of_the_weights(run, capsys):
     evaluation = files.read_json(run / "evaluation.json")
     files.write_json(run / "evaluation.json", {**evaluation, "step": 3})
-    out = publish.publish(run, "tiny", saved_model=False, licence="CC0")
+    out = publish.publish(run, "tiny", **LEAST, licence="CC0")
     card = files.read_json(out / "card.json")
     assert card["metrics"] == {} and card["evaluation"] == {} and card["step"] == 7
     assert "those of its run are of step 3, its weights of step 7" in capsys.readouterr().err
@@ -71,7 +75,7 @@ def test_data_that_is_not_at_hand_gives_random_golden_images(run, tmp_path):
     config["config"]["data"]["name"] = f"npz:{tmp_path / 'absent.npz'}"
     files.write_json(run / "config.json", config)
     (run / "evaluation.json").unlink()
-    out = publish.publish(run, "no-data", tmp_path / "out")
+    out = publish.publish(run, "no-data", tmp_path / "out", **LEAST)
     card = files.read_json(out / "card.json")
     assert card["data"]["golden"].startswith("random (the data was not at hand)")
     assert card["preprocessing"]["binarise"] == "threshold 0.5"
@@ -95,7 +99,7 @@ def test_a_run_whose_data_has_changed_is_not_published(run, tmp_path):
 
 
 def test_without_a_saved_model(run, tmp_path):
-    out = publish.publish(run, "tiny", tmp_path / "light", saved_model=False)
+    out = publish.publish(run, "tiny", tmp_path / "light", **LEAST)
     assert not (out / "saved_model").exists()
     assert "saved_model" not in (out / "README.md").read_text()
     assert verify.verify(out).ok
@@ -121,10 +125,11 @@ STAGES = {
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_full_disk_leaves_the_earlier_artifact_whole(run, stage, monkeypatch):
     before = tiny_artifact.content(run)
+    options = {**LEAST, "saved_model": stage == "saved_model"}
     with monkeypatch.context() as patch:
         patch.setattr(*STAGES[stage], full_disk)
         with pytest.raises(OSError, match="No space left on device"):
-            publish.publish(run, "tiny")
+            publish.publish(run, "tiny", **options)
     assert tiny_artifact.content(run) == before
     assert [path for path in run.iterdir() if path.name.startswith(".")] == []
     assert verify.verify(run / "artifact").ok
@@ -181,7 +186,7 @@ def test_graphs_with_other_numbers_are_refused(run, monkeypatch, only):
         table = "--noprobability publishes it without.*density log_prior, batch 10 .*FAILED"
     text = f"does not give Keras's numbers; nothing is kept.*{table}"
     with pytest.raises(ValueError, match=f"(?s){text}") as raised:
-        publish.publish(run, "tiny")
+        publish.publish(run, "tiny", saved_model=False, probability=bool(only))
     assert ("--noprobability" in str(raised.value)) == bool(only)
     assert tiny_artifact.content(run) == before
 
@@ -190,7 +195,7 @@ def test_weights_with_other_numbers_are_refused(run, monkeypatch):
     before = tiny_artifact.content(run)
     monkeypatch.setattr(publish, "released", lambda model: zoo.build(zoo.vae_config(model)))
     with pytest.raises(ValueError, match="The saved weights do not give the model's numbers"):
-        publish.publish(run, "tiny")
+        publish.publish(run, "tiny", **LEAST)
     assert tiny_artifact.content(run) == before
 
 
@@ -227,7 +232,10 @@ def test_the_commands_publish_verify_and_encode(run, tmp_path):
     out, features = tmp_path / "out", tmp_path / "features.npz"
     images = tmp_path / "images.npy"
     for command in (
-        ["export.publish", f"--workdir={run}", "--name=tiny", f"--out={out}"],
+        [
+            *("export.publish", f"--workdir={run}", "--name=tiny", f"--out={out}"),
+            *("--nosaved_model", "--noprobability"),
+        ],
         ["export.verify", str(out)],
         ["export.encode", f"--model={out}", f"--images={images}", f"--out={features}"],
     ):
