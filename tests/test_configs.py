@@ -2,7 +2,6 @@
 
 import importlib.util
 import pathlib
-import subprocess
 import sys
 
 import numpy as np
@@ -10,8 +9,9 @@ import pytest
 from absl import flags
 from absl.testing import flagsaver
 
+import zoo
 from configs.broken_elbo import families
-from trainers import cuts, data, loop, overrides, settings, train
+from trainers import cuts, data, loop, overrides, scripts, settings, train
 from trainers.config import complete, default_config, make_optimizer, model_config, plain
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -35,7 +35,6 @@ def _load(path, mode):
     return _recipe(path)(mode)
 
 
-# Two families that hold all the other parts; the second costs most, as it compiles the pixels.
 # CelebA may not be passed on; its config runs on other pictures in test_configs_vimae.py.
 SLOW_CONFIGS = [  # Another config of the paper trains the same model, on other data.
     f"configs/{name}.py" for name in ("broken_elbo/omniglot", "mu_vae/fashion", "vimae/omniglot")
@@ -45,7 +44,8 @@ TINY_RUNS = [
     for path in CONFIGS
     if "celeba" not in path
 ]
-TINY_RUNS.append((FAMILY_CONFIGS[0], "+-+,tiny"))
+# Two families that hold all the other parts, which are built below and trained in slow tests.
+TINY_RUNS.append(pytest.param(FAMILY_CONFIGS[0], "+-+,tiny", marks=pytest.mark.slow))
 TINY_RUNS.append(pytest.param(FAMILY_CONFIGS[0], "-+v,tiny", marks=pytest.mark.slow))
 
 
@@ -101,6 +101,18 @@ def test_the_twelve_families_by_name(path):
     }
     assert len(families.FAMILIES) == 12
     assert _load(path, "").family == "---"
+
+
+def test_models_of_the_families_that_train_in_the_slow_tests_are_built():
+    for family, parts in (
+        ("+-+", ["IAFEncoder", "GatedDeconvDecoder", "MAFMarginal"]),
+        ("-+v", ["GatedConvEncoder", "PixelCNNDecoder", "VampPrior"]),
+    ):
+        config = _load(FAMILY_CONFIGS[0], f"{family},tiny")
+        model = zoo.build(model_config(config, (28, 28, 1)))
+        rooms = (model.encoder, model.decoder, model.marginal)
+        assert [type(part).__name__ for part in rooms] == parts
+        assert model.latent_dim == config.latent_dim
 
 
 @pytest.mark.parametrize("path", FAMILY_CONFIGS)
@@ -174,12 +186,14 @@ def test_several_numbers_or_words_are_set_by_a_flag(name, key, monkeypatch):
     assert values.config[room][argument] == ("elbo", 5)
 
 
-def test_a_wrong_flag_ends_the_script(tmp_path):
-    command = [sys.executable, "-m", "trainers.train", "--config=configs/quickstart.py:tiny"]
+def test_a_wrong_flag_ends_the_script(tmp_path, monkeypatch, capsys):
+    command = ["train", f"--config={ROOT / 'configs/quickstart.py'}:tiny"]
     command += [f"--workdir={tmp_path / 'run'}", "--config.data.name=minst"]
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    (line,) = result.stderr.splitlines()
-    assert result.returncode == 1 and line.startswith("error: Expected") and '"mnist"' in line
+    monkeypatch.setattr(sys, "argv", command)
+    with flagsaver.flagsaver():
+        assert scripts.reported(train.main)(flags.FLAGS(command)) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: Expected") and '"mnist"' in line
 
 
 def test_optimizer_names():
