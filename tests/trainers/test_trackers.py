@@ -44,6 +44,7 @@ def config():
     return loaded
 
 
+@pytest.mark.slow
 def test_a_tracker_is_handed_what_a_run_measures(config, tmp_path):
     tracker = Notes()
     run = loop.train_and_evaluate(config, tmp_path, progress=False, tracker=tracker)
