@@ -84,13 +84,8 @@ def load(argument, arguments=()):
     """
     file, colon, words = argument.partition(":")
     path = find(file)
-    start_tensorflow()  # a config loads the parts, and so Keras
-    spec = importlib.util.spec_from_file_location("config_config", path)
-    # The module has the name that parts which a config's file registers are known by.
-    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
     try:
-        spec.loader.exec_module(module)
-        get_config = getattr(module, "get_config", lambda *words: None)
+        get_config = get_config_of(path)
         if isinstance(get_config, Recipe):
             config = get_config(words, arguments)
         else:
@@ -105,6 +100,20 @@ def load(argument, arguments=()):
             f"Received: --config={argument}, which gives {config!r}"
         )
     return config
+
+
+def get_config_of(path):
+    """Runs a config's file and returns its `get_config`; one that returns None where it has none.
+
+    Args:
+        path: Of a Python file, as `find` returns it.
+    """
+    start_tensorflow()  # a config loads the parts, and so Keras
+    spec = importlib.util.spec_from_file_location("config_config", path)
+    # The module has the name that parts which a config's file registers are known by.
+    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return getattr(module, "get_config", lambda *words: None)
 
 
 def find(file):

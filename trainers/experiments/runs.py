@@ -272,8 +272,28 @@ def train(study, context, config, axes, data="", note="", cut=""):
     folder = Path(context.runs or context.workdir / "runs")
     tables = archive.read(folder) if archive.is_archive(folder) else []
     folder = context.workdir / "runs" if tables else folder
+    entries = []
+    planned = grid.planned(argument, _grids(study, axes))
+    for point, complete, run in find_or_train(context, planned, folder, tables):
+        run = Trained("", point, run, complete, data, note, study.keys)
+        entries.append(run.labelled(study.label_of(run)))
+    return Runs(tuple(entries), (cut,) if cut else (), folder)
+
+
+def find_or_train(context, planned, folder, tables=()):
+    """Trains the runs of a plan that are not there yet; those of the same config are one run.
+
+    Args:
+        context: A `Context`; its executor trains, its `retry_failed` holds.
+        planned: (point, flags, config) of each run, as `grid.planned` yields them.
+        folder: Where runs are looked for, and trained.
+        tables: List of `Stored`, runs that need not be trained.
+
+    Returns:
+        A list of (point, complete config as a dict, `Stored`), in the order of the plan.
+    """
     # First: a config's file may register a part, without which a run has no identity.
-    planned = list(grid.planned(argument, _grids(study, axes)))
+    planned = list(planned)
     stored = {identity.key(identity.computed(run.config["config"])): run for run in tables}
     plan, missing, known = {}, {}, _known(folder)
     for point, arguments, complete in planned:
@@ -286,12 +306,10 @@ def train(study, context, config, axes, data="", note="", cut=""):
             spec = record.spec if record else RunSpec(name, point, arguments)
             missing[key] = home, spec
     stored.update(_trained(context, missing))
-    entries = []
-    for key, (point, complete) in plan.items():
-        complete = stored[key].config.get("config", complete)
-        run = Trained("", point, stored[key], complete, data, note, study.keys)
-        entries.append(run.labelled(study.label_of(run)))
-    return Runs(tuple(entries), (cut,) if cut else (), folder)
+    return [
+        (point, stored[key].config.get("config", complete), stored[key])
+        for key, (point, complete) in plan.items()
+    ]
 
 
 def _grids(study, axes):
