@@ -139,9 +139,11 @@ _LAYERS = (
     "GatedDense",
     "GatedResidual",
     "GaussianHead",
+    "GroupNorm",
     "HalvedGlorotUniform",
     "MeanFlow",
     "NormClipping",
+    "ResidualBlock",
 )
 
 
