@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+import zoo
+
 ROOT = pathlib.Path(__file__).parents[1]
 # Named by mkdocs.yml and written by docs/site/hooks.py.
 GENERATED = "reference/"
@@ -47,6 +49,11 @@ def test_the_site_has_every_page():
     )
     pages = {path.relative_to(ROOT / "docs").as_posix() for path in (ROOT / "docs").rglob("*.md")}
     assert pages == {page for page in listed if not page.startswith(GENERATED)}
+
+
+def test_the_reference_has_a_page_for_each_public_name():
+    hooks = (ROOT / "docs" / "site" / "hooks.py").read_text(encoding="utf-8")
+    assert not [name for name, module in zoo._public().items() if f'"{module}"' not in hooks]
 
 
 def test_the_readme_is_short():

@@ -30,7 +30,11 @@ PAGES = {
         "These names need NumPy and ONNX Runtime alone; `zoo.load` needs Keras, and scikit-learn's "
         "classes need scikit-learn.",
     ),
-    "model": ("Models", ("zoo.vae", "zoo.part", "zoo.optimizers", "zoo.layers"), ""),
+    "model": (
+        "Models",
+        ("zoo.vae", "zoo.part", "zoo.optimizers", "zoo.layers", "zoo.publishing"),
+        "",
+    ),
     "encoders": ("Encoders", ("zoo.encoders",), "An encoder is e(z|x), the posterior."),
     "decoders": (
         "Decoders and likelihoods",
