@@ -1,4 +1,4 @@
-"""Speed on one GPU beside PyTorch: training, sampling and NLL of four networks.
+"""Speed on one GPU, next to PyTorch: training, sampling and NLL of four networks.
 
     pip install torch && python -m benchmarks.gpu --out=gpu.json
 

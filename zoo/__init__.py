@@ -131,26 +131,13 @@ def __dir__():
     return [*_loadable(), "__all__", "__doc__", "__version__", "registry"]
 
 
-# Layers that no name above stands for; a Keras model of one's own may hold them by themselves.
-_LAYERS = (
-    "CausalConv2D",
-    "GatedConv2D",
-    "GatedConv2DTranspose",
-    "GatedDense",
-    "GatedResidual",
-    "GaussianHead",
-    "GroupNorm",
-    "HalvedGlorotUniform",
-    "MeanFlow",
-    "NormClipping",
-    "ResidualBlock",
-)
-
-
 def _classes():
-    """Returns the names of all classes that Keras may have to load."""
+    """Returns the names of all classes that Keras may have to load.
+
+    A Keras model of one's own may hold layers by themselves, which have no public name.
+    """
     public = (n for n, module in _public().items() if n[0].isupper() and module not in _NEEDS)
-    return [*public, *_LAYERS]
+    return [*public, *rooms.layers()]
 
 
 deferred.announce(_classes, load_parts)

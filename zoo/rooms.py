@@ -23,8 +23,19 @@ def registered() -> dict[str, str]:
         name: f"zoo.{room}"
         for room in ROOMS
         for module in _modules(f"zoo.{room}")
-        for name in _registered_in(module)
+        for name in _decorated(module, "register")
     }
+
+
+@functools.cache
+def layers() -> tuple[str, ...]:
+    """Returns the names of the public classes of `zoo.layers` that Keras can load; imports none."""
+    return tuple(
+        name
+        for module in _modules("zoo.layers")
+        for name in _decorated(module, "register_keras_serializable")
+        if not name.startswith("_")
+    )
 
 
 def import_room(package: str, namespace: dict) -> list[str]:
@@ -59,13 +70,14 @@ def _modules(package: str) -> Iterator[str]:
         yield finder.find_spec(name).loader.get_source(name)
 
 
-def _registered_in(source: str) -> Iterator[str]:
-    """Yields the names of the classes of a source that a decorator `register` stands above."""
+def _decorated(source: str, decorator: str) -> Iterator[str]:
+    """Yields the names of the classes of a source that a decorator of this name stands above."""
     for node in ast.parse(source).body:
-        if isinstance(node, ast.ClassDef) and any(map(_is_register, node.decorator_list)):
+        if isinstance(node, ast.ClassDef) and decorator in map(_name_of, node.decorator_list):
             yield node.name
 
 
-def _is_register(decorator: ast.expr) -> bool:
+def _name_of(decorator: ast.expr) -> str | None:
+    """Returns the last name of `@a.b.name(...)`."""
     called = decorator.func if isinstance(decorator, ast.Call) else decorator
-    return isinstance(called, ast.Attribute) and called.attr == "register"
+    return called.attr if isinstance(called, ast.Attribute) else None

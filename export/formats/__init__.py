@@ -4,15 +4,13 @@ A module `NAME.py` with `FORMATS = (Format(),)` adds formats; `base` is the cont
 """
 
 import functools
-import importlib
-import pkgutil
 
-from zoo import registry
+from export import discovery
 
 
 def names() -> list[str]:
     """Returns the names of all formats, sorted."""
-    return sorted(_formats())
+    return list(_formats())
 
 
 def get(name: str):
@@ -21,19 +19,10 @@ def get(name: str):
     Raises:
         ValueError: If there is none; the nearest valid name is offered.
     """
-    if name not in _formats():
-        raise ValueError(
-            f"`to` must be one of {names()}. Received: to={name!r}."
-            f"{registry.nearest(name, names())}"
-        )
-    return _formats()[name]
+    return discovery.chosen(_formats(), name, "to")
 
 
 @functools.cache
 def _formats():
-    modules = [
-        importlib.import_module(f"{__name__}.{info.name}")
-        for info in pkgutil.iter_modules(__path__)
-    ]
-    formats = [item for module in modules for item in getattr(module, "FORMATS", ())]
-    return {item.name: item for item in formats}
+    formats = discovery.declared(__name__, __path__, "FORMATS")
+    return {item.name: item for item in sorted(formats, key=lambda item: item.name)}

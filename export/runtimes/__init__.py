@@ -4,10 +4,8 @@ A module `NAME.py` with `RUNTIMES = (Runtime(), ...)` adds runtimes; `base` is t
 """
 
 import functools
-import importlib
-import pkgutil
 
-from zoo import registry
+from export import discovery
 
 
 def names() -> list[str]:
@@ -24,21 +22,12 @@ def get(name: str):
     Raises:
         ValueError: If there is none; the nearest valid name is offered.
     """
-    if name not in _runtimes():
-        raise ValueError(
-            f"`runtime` must be one of {names()}. Received: runtime={name!r}."
-            f"{registry.nearest(name, names())}"
-        )
-    return _runtimes()[name]
+    return discovery.chosen(_runtimes(), name, "runtime")
 
 
 @functools.cache
 def _runtimes():
-    modules = [
-        importlib.import_module(f"{__name__}.{info.name}")
-        for info in pkgutil.iter_modules(__path__)
-    ]
-    runtimes = [runtime for module in modules for runtime in getattr(module, "RUNTIMES", ())]
+    runtimes = discovery.declared(__name__, __path__, "RUNTIMES")
     return {
         runtime.name: runtime
         for runtime in sorted(runtimes, key=lambda runtime: (runtime.column, runtime.name))

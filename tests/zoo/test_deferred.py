@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import zoo
-from zoo import deferred
+from zoo import deferred, rooms
 
 SHAPE = (6, 5, 1)
 FAKE_KERAS = """
@@ -116,7 +116,7 @@ def test_all_that_is_announced_is_a_class_of_keras():
     with pytest.raises(TypeError, match="Received: 'zoo>Encoder', a base"):
         table["zoo>Encoder"].from_config({})
     layers = {n for n in ours - left if table[n].__module__.startswith("zoo.layers")}
-    assert layers == {f"zoo>{name}" for name in (*zoo._LAYERS, "MADE", "_Gated")}
+    assert layers == {f"zoo>{name}" for name in (*rooms.layers(), "MADE", "_Gated")}
 
 
 def test_files_that_are_no_model_are_named(tmp_path):

@@ -16,7 +16,7 @@ class Column:
     """A column of the table.
 
     Attributes:
-        name: Of a metric, or "seconds".
+        name: The name of a metric, or "seconds".
         title: With its unit.
         better: One of `HIGHER`, `LOWER`, `NEAREST_0`, or "" for a column without a best value.
     """

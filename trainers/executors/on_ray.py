@@ -28,8 +28,8 @@ class OnRay(Executor):
     of memory has failed.
 
     Args:
-        address: Of the cluster: "auto", "HOST:PORT", or "" for Ray's own rule: RAY_ADDRESS, else a
-            new cluster on this machine.
+        address: The cluster's address: "auto", "HOST:PORT", or "" for Ray's own rule, which takes
+            RAY_ADDRESS or starts a new cluster on this machine.
         cpus: Cores of a job, a positive float.
         gpus: GPUs of a job, a float of at least 0.
         memory: Memory that Ray reserves for a job, in GiB; 0 reserves none.

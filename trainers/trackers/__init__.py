@@ -1,8 +1,8 @@
 """Trackers: services that keep what runs measure, MLflow and Weights & Biases.
 
-A tracker is one more writer beside TensorBoard's: the callback that records an epoch hands the same
-scalars and pictures to all of them. To add one, write a module with a subclass of `Tracker` and add
-its line to `TRACKERS`.
+A tracker is one more writer, in addition to TensorBoard's: the callback that records an epoch hands
+the same scalars and pictures to all of them. To add one, write a module with a subclass of
+`Tracker` and add its line to `TRACKERS`.
 """
 
 import importlib

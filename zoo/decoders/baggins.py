@@ -7,15 +7,14 @@ from typing import Any
 from keras import ops
 
 from zoo import aggregate
-from zoo.decoders.likelihood import Gaussian
+from zoo.decoders.estimated import EstimatedGaussian
 from zoo.distributions import aggregate_variance, gaussian_of, squared_residual
-from zoo.estimates import Estimate
 from zoo.registry import LIKELIHOODS
-from zoo.typing import Array, Distribution, Seed, Shape
+from zoo.typing import Array, Distribution, Seed
 
 
 @LIKELIHOODS.register("baggins")
-class Baggins(Gaussian):
+class Baggins(EstimatedGaussian):
     """p(x|z) = N(x; mean(z), T), isotropic; T from the residual and the batch's information.
 
         T_i = tau |x_i - nu(z_i)|^2 / tr(Sigma_i^-1 S_B^2),   S_B^2 = E_B[Sigma + mu mu^T]
@@ -38,32 +37,14 @@ class Baggins(Gaussian):
         `bilbo`, eq. 28 to 30.
     """
 
-    adapts = True
     has_cost = True
-    location = "mean"
+    meaning = "likelihood variance T"
 
     def __init__(self, tau: float = 0.2, mean_activation: str = "linear", **kwargs: Any):
         if not tau > 0:
             raise ValueError(f"`tau` must be a positive number. Received: tau={tau!r}")
         super().__init__(mean_activation=mean_activation, **kwargs)
         self.tau = tau
-
-    def build(self, input_shape: Shape | None = None) -> None:
-        self.variance = Estimate(self, "variance", (), "likelihood variance T")
-
-    def call(self, raw: Array) -> dict[str, Array]:
-        """Returns `{"mean": [..., H, W, C], "scale": the same shape}`; scale NaN till adapted."""
-        scale = ops.sqrt(self.variance.variable)
-        return {**super().call(raw), "scale": ops.ones_like(raw) * scale}
-
-    def distribution(self, parameters: Mapping[str, Array]) -> Distribution:
-        """Returns p(x|z) with the variance estimated over the training set.
-
-        Raises:
-            ValueError: If `adapt` was not called since training.
-        """
-        self.check_adapted()
-        return super().distribution(parameters)
 
     def distortion_and_cost(
         self, decoder: Any, z: Array, x: Array, posterior: Distribution, training: bool

@@ -1,21 +1,20 @@
 """A Gaussian likelihood whose one scale is the best one, in closed form: sigma-VAE."""
 
 import math
-from collections.abc import Mapping
 from typing import Any
 
 from keras import ops
 
 from zoo import aggregate
-from zoo.decoders.likelihood import PIXEL_SCALE_FLOOR, Gaussian
+from zoo.decoders.estimated import EstimatedGaussian
+from zoo.decoders.likelihood import PIXEL_SCALE_FLOOR
 from zoo.distributions import squared_residual
-from zoo.estimates import Estimate
 from zoo.registry import LIKELIHOODS
-from zoo.typing import Array, Distribution, Seed, Shape
+from zoo.typing import Array, Distribution, Seed
 
 
 @LIKELIHOODS.register("optimal_gaussian")
-class OptimalGaussian(Gaussian):
+class OptimalGaussian(EstimatedGaussian):
     """p(x|z) = N(x; mean(z), sigma^2 I), with one sigma for all pixels and images.
 
         sigma^2 = E[|x - mean(z)|^2] / (H W C)
@@ -35,28 +34,10 @@ class OptimalGaussian(Gaussian):
         Rybkin et al., 2021, "Simple and Effective VAE Training with Calibrated Decoders", eq. 5.
     """
 
-    adapts = True
-    location = "mean"
+    meaning = "likelihood variance sigma^2"
 
     def __init__(self, mean_activation: str = "sigmoid", **kwargs: Any):
         super().__init__(mean_activation=mean_activation, **kwargs)
-
-    def build(self, input_shape: Shape | None = None) -> None:
-        self.variance = Estimate(self, "variance", (), "likelihood variance sigma^2")
-
-    def call(self, raw: Array) -> dict[str, Array]:
-        """Returns `{"mean": [..., H, W, C], "scale": the same shape}`; scale NaN till adapted."""
-        scale = ops.sqrt(self.variance.variable)
-        return {**super().call(raw), "scale": ops.ones_like(raw) * scale}
-
-    def distribution(self, parameters: Mapping[str, Array]) -> Distribution:
-        """Returns p(x|z) with the variance estimated over the training set.
-
-        Raises:
-            ValueError: If `adapt` was not called since training.
-        """
-        self.check_adapted()
-        return super().distribution(parameters)
 
     def distortion_and_cost(
         self, decoder: Any, z: Array, x: Array, posterior: Distribution, training: bool
