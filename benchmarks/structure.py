@@ -68,7 +68,7 @@ def _module(name: str, path: Path, known: dict) -> Module:
     text = path.read_text(encoding="utf-8")
     tree = ast.parse(text)
     functions = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef)]
-    imports = [n for n in ast.walk(tree) if isinstance(n, ast.Import | ast.ImportFrom)]
+    imports = [n for n in _at_run_time(tree) if isinstance(n, ast.Import | ast.ImportFrom)]
     inner = {
         id(n)
         for function in functions
@@ -86,6 +86,15 @@ def _module(name: str, path: Path, known: dict) -> Module:
         len(inner),
         len(imports),
     )
+
+
+def _at_run_time(tree: ast.AST) -> Iterator[ast.AST]:
+    """Yields the nodes of a module without those of `if TYPE_CHECKING:`, which never run."""
+    yield tree
+    for node in ast.iter_child_nodes(tree):
+        is_for_types = isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        if not is_for_types:
+            yield from _at_run_time(node)
 
 
 def _first_sentence(doc: str) -> str:

@@ -10,6 +10,7 @@ first on its own path, so that no folder of the user takes the names from it.
 """
 
 import ast
+import importlib
 import os
 import pkgutil
 import re
@@ -17,6 +18,7 @@ import runpy
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
 
 from zoo.registry import nearest
 
@@ -113,6 +115,18 @@ def run(module: str, arguments: Sequence[str]) -> None:
     os.environ["PYTHONSAFEPATH"] = "1"
     sys.argv[1:] = arguments
     runpy.run_module(module, run_name="__main__", alter_sys=True)
+
+
+def load(module: str) -> ModuleType:
+    """Returns a module of `trainers` or `export`, which `zoo` itself never imports by name.
+
+    Args:
+        module: For example "export.model".
+    """
+    own = str(folder())
+    if own not in sys.path:  # an installed package has the commands in a folder of its own
+        sys.path.insert(0, own)
+    return importlib.import_module(module)
 
 
 def _help() -> str:

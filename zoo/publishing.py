@@ -1,7 +1,6 @@
 """`zoo.publish`: a model in memory becomes an artifact."""
 
 import os
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -43,9 +42,4 @@ def publish(
         ValueError: If an argument is not one of those accepted, or a runtime does not give the
             model's numbers.
     """
-    own = str(commands.folder())
-    if own not in sys.path:  # an installed package has the commands in a folder of its own
-        sys.path.insert(0, own)
-    from export import model as publishing
-
-    return publishing.publish(model, folder, data, **options)
+    return commands.load("export.model").publish(model, folder, data, **options)
