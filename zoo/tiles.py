@@ -58,17 +58,23 @@ def tiles(model, images, batch_size=None, progress=False):
             bar.update(start + len(x))
 
 
-def compile_step(model, make, *arguments):
-    """Returns `make(encoder, decoder, marginal, *arguments)` compiled, once for each model."""
+def compile_step(model, make, *arguments, jit_compile=False):
+    """Returns `make(encoder, decoder, marginal, *arguments)` compiled, once for each model.
+
+    Args:
+        model: A `zoo.VAE`.
+        make: A function of the parts that returns the function to compile.
+        *arguments: More arguments of `make`.
+        jit_compile: Whether TensorFlow compiles it with XLA, which draws other numbers from the
+            same seed: for steps that draw none.
+    """
     parts = (model.encoder, model.decoder, model.marginal)
 
     def compile_it():
         variables = {id(variable): variable for part in parts for variable in part.variables}
-        # Without XLA, which draws other numbers from the same seed and, forward, was no faster on
-        # a CPU, but five times slower to compile.
-        return compiled(make(*parts, *arguments), list(variables.values()))
+        return compiled(make(*parts, *arguments), list(variables.values()), jit_compile)
 
-    return once(model, (make, *arguments), compile_it)
+    return once(model, (make, *arguments, jit_compile), compile_it)
 
 
 # Steps to compile. Each is a function of the parts that returns the function itself.

@@ -5,11 +5,13 @@ the same, up to the rounding of float32, however the work is cut: every example 
 is counted once, and `batch_size` and `max_rows` change speed and memory only.
 """
 
+import math
+
 import numpy as np
 from keras import ops
 
 from zoo.arguments import positive_int
-from zoo.backend import fold_in, tfp_seed, to_numpy
+from zoo.backend import accelerator, fold_in, prefer_xla, tfd, tfp_seed, to_numpy
 from zoo.distributions import Deterministic
 from zoo.divergences import kl
 from zoo.tiles import (
@@ -21,6 +23,9 @@ from zoo.tiles import (
     power_of_two_near,
     tiles,
 )
+
+# Samples of each image drawn in one step, which has a fixed cost of many small ops.
+DRAWS = 64
 
 
 def elbo(model, x, num_samples=1, seed=17, batch_size=None, max_rows=MAX_ROWS):
@@ -127,15 +132,22 @@ def log_terms(model, x, num_samples, seed, batch_size=None, max_rows=MAX_ROWS, p
         width = power_of_two_near(min(TILE, count), max_rows)
         chunks = -(-num_samples // max(1, max_rows // width))
         draws = -(-num_samples // chunks)
-        step = compile_step(model, _score, draws, width)
+        group = draws * max(1, min(chunks, DRAWS // draws))
+        draw = compile_step(model, _draw, group, width)
+        likelihood = compile_step(model, _likelihood, jit_compile=prefer_xla(model))
         tile_seed = fold_in(seed, tile)
         for offset in range(0, len(x_tile), width):
             images = x_tile[offset : offset + width]
             rows = slice(tile * TILE + offset, tile * TILE + offset + len(images))
             padded = pad(images, width)
             for first in range(0, num_samples, draws):
-                at = tile_seed, _int(first), _int(offset)
-                terms = to_numpy(step(parameters, prior, padded, *at))
+                position = first % group
+                if position == 0:
+                    drawn = dict(draw(parameters, prior, tile_seed, _int(first), _int(offset)))
+                    z, drawn = drawn.pop("z"), to_numpy(drawn)
+                part = slice(position, position + draws)
+                terms = {name: value[part] for name, value in drawn.items()}
+                terms["likelihood"] = to_numpy(likelihood(z[part], padded))
                 kept = {
                     name: value[: num_samples - first, : len(images)].astype("float64")
                     for name, value in terms.items()
@@ -156,8 +168,8 @@ def _closed_form_rate(encoder, decoder, marginal):
     return lambda parameters: kl.rate(encoder.posterior(parameters), marginal.distribution())
 
 
-def _score(encoder, decoder, marginal, draws, width):
-    def score(parameters, prior, x, seed, first, offset):
+def _draw(encoder, decoder, marginal, draws, width):
+    def score(parameters, prior, seed, first, offset):
         posterior, prior = encoder.posterior(parameters), marginal.from_parameters(prior)
 
         def draw(i):
@@ -166,16 +178,33 @@ def _score(encoder, decoder, marginal, draws, width):
             return z, prior.log_prob(z), log_posterior
 
         drawn = ops.map(draw, first + ops.arange(draws, dtype="int32"))
-        z, log_marginal, log_posterior = (
-            ops.take(value, offset + ops.arange(width), axis=1) for value in drawn
-        )
-        return {
-            "likelihood": decoder.distribution(z, training=False).log_prob(x),
-            "marginal": log_marginal,
-            "posterior": log_posterior,
-        }
+        rows = offset + ops.arange(width)
+        values = (ops.take(value, rows, axis=1) for value in drawn)
+        return dict(zip(("z", "marginal", "posterior"), values))
 
     return score
+
+
+def _likelihood(encoder, decoder, marginal):
+    """By itself, as XLA would draw other numbers from the same seed."""
+    return lambda z, x: _log_prob(decoder.distribution(z, training=False), x)
+
+
+def _log_prob(distribution, x):
+    """Returns `distribution.log_prob(x)`; on a CPU, the sum over pixels as a product with ones.
+
+    XLA on a CPU sums one number at a time, and computes what it sums in the same loop. Before a
+    product of matrices it computes sixteen numbers at a time. An accelerator may round the factors
+    of a product (TensorFloat-32), so the sum stays one there.
+    """
+    if accelerator() or not isinstance(distribution, tfd.Independent):
+        return distribution.log_prob(x)
+    pixels = distribution.distribution.log_prob(x)
+    shape = ops.shape(pixels)
+    batch = len(shape) - len(distribution.event_shape)
+    count = math.prod(shape[batch:])
+    ones = ops.ones((count, 1), pixels.dtype)
+    return ops.reshape(ops.matmul(ops.reshape(pixels, (-1, count)), ones), shape[:batch])
 
 
 def _sample_and_log_prob(posterior, seed):
