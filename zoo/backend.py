@@ -1,6 +1,7 @@
 """The only module that tells TensorFlow from JAX: TFP's substrate, seeds, compilation."""
 
 import contextlib
+import contextvars
 import functools
 import os
 import weakref
@@ -184,6 +185,47 @@ def compiled(function, variables, jit_compile=False, any_batch=False):
             return function(*arguments)
 
     return lambda *arguments: run([variable.value for variable in variables], *arguments)
+
+
+@contextlib.contextmanager
+def untuned_arrays():
+    """Makes Keras read arrays by streams that tf.data does not tune, within the context.
+
+    A stream ends only when the thread that tunes it wakes, at intervals that double up to a
+    minute: an epoch over arrays would end late by up to as long as it took. Keras's stream of an
+    array has nothing to tune. No effect on JAX, nor on the data sets and models of others.
+    """
+    if BACKEND == "tensorflow":
+        _make_tuner_optional()
+    token = _UNTUNED.set(True)
+    try:
+        yield
+    finally:
+        _UNTUNED.reset(token)
+
+
+_UNTUNED = contextvars.ContextVar("untuned", default=False)
+
+
+@functools.cache
+def _make_tuner_optional():
+    """Makes the class by which Keras reads arrays under TensorFlow look at `_UNTUNED`."""
+    try:  # it is not in Keras's public API
+        from keras.src.trainers.data_adapters.array_data_adapter import ArrayDataAdapter
+    except ImportError:
+        return
+    original = ArrayDataAdapter.get_tf_dataset
+
+    @functools.wraps(original)
+    def get_tf_dataset(self):
+        dataset = original(self)
+        if not _UNTUNED.get():
+            return dataset
+        options = tf.data.Options()
+        options.autotune.enabled = False
+        return dataset.with_options(options)
+
+    ArrayDataAdapter.get_tf_dataset = get_tf_dataset
 
 
 def _of_any_batch(run):

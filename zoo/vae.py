@@ -20,6 +20,7 @@ from zoo.backend import (
     scope_of,
     tfp_seed,
     to_numpy,
+    untuned_arrays,
 )
 from zoo.blocks import BLOCK, in_blocks
 from zoo.encoders.encoder import Encoder
@@ -281,7 +282,7 @@ class VAE(keras.Model):
         if method.__name__ == "fit":
             self.epoch = executions.Epoch(options.get("steps_per_epoch"))
         try:
-            with kept_variables(self):
+            with kept_variables(self), untuned_arrays():
                 return method(**options)
         except Exception as error:
             named = inputs.named_error(error)

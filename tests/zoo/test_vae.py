@@ -195,6 +195,29 @@ def test_fit_logs_the_objective_s_terms_and_loss(x):
     assert model.evaluate(x, verbose=0, return_dict=True).keys() == history.keys()
 
 
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="tf.data's tuner: TensorFlow alone")
+def test_fit_reads_arrays_without_a_tuner_and_other_models_as_they_would(x, monkeypatch):
+    import tensorflow as tf
+    from keras.src.trainers.data_adapters.array_data_adapter import ArrayDataAdapter
+
+    tuned = []
+    iterate = tf.data.Dataset.__iter__
+
+    def spy(self):
+        tuned.append(self.options().autotune.enabled)
+        return iterate(self)
+
+    monkeypatch.setattr(type(ArrayDataAdapter(x).get_tf_dataset()), "__iter__", spy)
+    monkeypatch.setattr(
+        type(tf.data.Dataset.range(1).with_options(tf.data.Options())), "__iter__", spy
+    )
+    model = _model()
+    model.compile("adam")
+    model.fit(x, verbose=0)
+    assert False in tuned and True not in tuned
+    assert ArrayDataAdapter(x).get_tf_dataset().options().autotune.enabled is None
+
+
 def _evaluated(model, x):
     model.compile()
     return model.evaluate(x, verbose=0, return_dict=True)
