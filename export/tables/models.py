@@ -322,12 +322,12 @@ def document(models, transfer, where):
         [
             "# Released models",
             f"Written by\n\n```sh\n{COMMAND}\n```",
-            "NLL: importance-weighted bound, or -ELBO where the card has no NLL. Accuracies: "
-            "probes that learn from all training images of the model's own split and are judged on "
-            "its test images, as in its card; models of binarised MNIST, which has no labels, are "
-            "probed on MNIST. A model whose test images have other classes than its training "
-            f"images has none. Speed: on {where}, in batches of 256 and of one, from uint8 to "
-            "features. ± one standard error.",
+            "NLL: importance-weighted bound, or -ELBO where the card has no NLL. Accuracies are "
+            "those of probes, as in the card. Probes learn from all training images of the model's "
+            "own split and are judged on its test images. Binarised MNIST has no labels, so its "
+            "models are probed on MNIST. A model whose test images have other classes than its "
+            f"training images has none. Speed: on {where}, in batches of 256 and of one, from "
+            "uint8 to features. ± one standard error.",
             models_table(models),
             "## On data that they were not trained on",
             f"The same probes, but all features get the same labels: probes learn from the first "

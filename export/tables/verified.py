@@ -19,10 +19,10 @@ ABSENT = "not installed"
 COLUMNS = ("model", "checks")
 HEAD = """# Artifacts and runtimes
 
-Written by `python -m export.verify --all --matrix=docs/verified.md`. Each cell: the largest error
-of all numbers of the golden file, max |a - b| / max(1, |b|) with a of this runtime and b of Keras,
-at two batch sizes; a model passes up to {tolerance:.0e} and with all its files whole. TensorFlow
-reads the SavedModel; where an artifact was published without one, one made from its weights (*).
+Written by `python -m export.verify --all --matrix=docs/verified.md`. Each cell is the largest
+error of all numbers of the golden file at two batch sizes. The error is max |a - b| / max(1, |b|),
+with a of this runtime and b of Keras. A model passes up to {tolerance:.0e} if its files are whole.
+TensorFlow reads the SavedModel. Where an artifact has none, it is made from the weights (*).
 
 """
 

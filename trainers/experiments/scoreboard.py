@@ -16,8 +16,8 @@ One line for each figure and table of the five papers, written from the results'
 where it gives one; bounds and costs are in nats. Each folder holds `result.json` (command, seeds,
 data, and hardware, time and versions of its last call, which trains only what is missing) and the
 pictures. "Differs" says how the runs differ from the paper's; it is empty where they do not. The
-verdict counts the numbers of the paper that agree, that have the paper's order, and that disagree;
-then the conclusions of the paper that hold, that fail, that are open and that are judged by eye.
+verdict counts the numbers of the paper that agree, that have the paper's order, and that disagree.
+Then it counts the conclusions that hold, that fail, that are open and that are judged by eye.
 [verdicts.md](verdicts.md) has the rule, each number and each conclusion.
 [PLAN.md](PLAN.md) says what the runs that are still reduced would cost.
 """

@@ -8,20 +8,20 @@ Every row with a number of the paper gets one of four verdicts. The first that a
    error is over seeds where a row has several runs. One run has only its error over test examples,
    which is too small: it leaves out what another seed changes. Such a row agrees too seldom, never
    too often. The rounding is half a unit of the last decimal that the paper prints in that column.
-3. "order agrees": among the other settings with the same metric and data, which the paper puts
-   above or below this one, none is on the other side by more than two standard errors of the
-   difference, and at least one is on the paper's side by more than that.
-4. "disagrees": all else. There is one exception: if other settings stand in its column and none
-   differs from it by more than two errors, no order was found; the row is "not comparable", and the
-   reason says so.
+3. "order agrees": this setting is compared with the other settings with the same metric and data,
+   which the paper puts above or below it. None is on the other side by more than two standard
+   errors of the difference. At least one is on the paper's side by more than that.
+4. "disagrees": all else. There is one exception: other settings stand in its column, and none
+   differs from it by more than two errors. Then no order was found. The row is "not comparable",
+   and the reason says so.
 
 A number without a standard error counts as exact.
 
-An item also states what the paper concludes from it as rules on its rows, its claims: an order of
-rows, rows that are alike, rows above or below a number. A claim "holds" if it is true of all rows
-by more than two standard errors. It "fails" if it is false of some rows by more than that. It is
-"open" otherwise, or if a measurement is missing, which the reason names. "one run each" means that
-the errors are over test examples alone, and "no errors" that there are none: another seed may
+An item also states the conclusions of the paper as rules on its rows. These are its claims: an
+order of rows, rows that are alike, rows above or below a number. A claim "holds" if it is true of
+all rows by more than two standard errors. It "fails" if it is false of some rows by more than that.
+It is "open" otherwise, or if a measurement is missing; the reason names it. "one run each" means
+that the errors are over test examples alone, and "no errors" that there are none. Another seed may
 change such a verdict. Where the paper names no number for "alike" or "near", the claim's is a
 choice. A conclusion about a picture alone is judged "by eye". Claims are compared at the scale of
 the result: one that fails on shortened runs may hold on the paper's.
