@@ -1,6 +1,7 @@
 """Starts TensorFlow with the project's settings and without the lines that it writes meanwhile."""
 
 import contextlib
+import json
 import os
 import platform
 import re
@@ -53,9 +54,9 @@ def start_tensorflow(find_devices=True):
         return
     _state["is_without_devices"] = not find_devices
     with _without_noise():
-        with _without(UNUSED):
+        # TensorFlow imports Keras, and Keras its backend, which may be JAX.
+        with _without(set(UNUSED) - {_backend()}):
             import tensorflow as tf
-        # Keras may have JAX as its backend.
         with _without(set(UNUSED) - {"jax"}):
             import keras
 
@@ -66,6 +67,16 @@ def start_tensorflow(find_devices=True):
         else:  # reads data alone, and leaves the GPU's memory to the other framework
             with contextlib.suppress(RuntimeError):
                 tf.config.set_visible_devices([], "GPU")
+
+
+def _backend():
+    """Returns the backend that Keras will take, without importing it, or None for its default."""
+    if "KERAS_BACKEND" in os.environ:
+        return os.environ["KERAS_BACKEND"]
+    home = os.environ.get("KERAS_HOME") or Path.home() / ".keras"
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        return json.loads((Path(home) / "keras.json").read_text()).get("backend")
+    return None
 
 
 @contextlib.contextmanager

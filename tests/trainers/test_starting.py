@@ -1,5 +1,6 @@
 """TensorFlow starts without its lines; no error and no crash is left out."""
 
+import importlib.util
 import os
 import pathlib
 import subprocess
@@ -74,3 +75,20 @@ def test_a_start_imports_no_package_that_commands_do_not_use():
     code += "assert 'keras' in sys.modules and not set(UNUSED) & set(sys.modules)\n"
     code += "import matplotlib, sklearn  # later, as always\n"
     assert _run(code, TF_CPP_MIN_LOG_LEVEL="2", KERAS_BACKEND="tensorflow") == (0, b"")
+
+
+@pytest.mark.skipif(not importlib.util.find_spec("jax"), reason="needs jax: pip install jax")
+def test_commands_start_where_jax_is_the_backend_of_keras(tmp_path, monkeypatch):
+    monkeypatch.delenv("KERAS_BACKEND", raising=False)
+    (tmp_path / "keras.json").write_text('{"backend": "jax"}')
+    code = "from trainers import starting\nstarting.start_tensorflow()\nimport keras\n"
+    code += "keras.random.SeedGenerator(17)\nassert keras.backend.backend() == 'jax'\n"
+    status, written = _run(code, KERAS_HOME=str(tmp_path))
+    assert status == 0, written
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    assert starting._backend() == "jax"
+    monkeypatch.setenv("KERAS_BACKEND", "tensorflow")
+    assert starting._backend() == "tensorflow"
+    monkeypatch.delenv("KERAS_BACKEND")
+    (tmp_path / "keras.json").write_text("[")
+    assert starting._backend() is None
