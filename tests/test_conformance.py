@@ -133,12 +133,14 @@ QUICK = {"run_eagerly": BACKEND == "tensorflow", "jit_compile": BACKEND == "jax"
 
 def _covering(size):
     """Returns few compositions in which every `size` parts of different rooms meet."""
-    every = [names for names in itertools.product(*NAMES.values()) if _fits(names)]
-    groups = {names: set(itertools.combinations(enumerate(names), size)) for names in every}
-    chosen, missing = [], set.union(*groups.values())
+    bits, groups = {}, {}  # sets as bits of an integer: there are 20,000 compositions
+    for names in filter(_fits, itertools.product(*NAMES.values())):
+        found = itertools.combinations(enumerate(names), size)
+        groups[names] = sum(1 << bits.setdefault(group, len(bits)) for group in found)
+    chosen, missing = [], (1 << len(bits)) - 1
     while missing:
-        chosen.append(max(groups, key=lambda names: len(groups[names] & missing)))
-        missing -= groups[chosen[-1]]
+        chosen.append(max(groups, key=lambda names: (groups[names] & missing).bit_count()))
+        missing &= ~groups[chosen[-1]]
     return chosen
 
 
