@@ -6,6 +6,8 @@ Importing this loads the standard library alone.
 import contextlib
 import functools
 import linecache
+import os
+import select
 import sys
 import traceback
 
@@ -29,19 +31,24 @@ class UsageError(ValueError):
 def reported(main):
     """Wraps `main`: an error that the user can mend becomes one line, `error: ...`.
 
-    The wrapped function returns 2 for wrong flags, 1 for other such errors, 130 after Ctrl-C, and
-    143 after SIGTERM. A bug keeps its traceback.
+    The wrapped function returns 2 for wrong flags, 1 for other such errors, 130 after Ctrl-C,
+    143 after SIGTERM, and 141 without a line where the reader of its output has ended, as in
+    `| head`. A bug keeps its traceback.
     """
 
     @functools.wraps(main)
     def call(*arguments):
         try:
             with stopping.raised():
-                return main(*arguments)
+                status = main(*arguments)
+                sys.stdout.flush()
+                return status
         except KeyboardInterrupt as error:
             print(str(error) or "Stopped.", file=sys.stderr)
             return getattr(error, "exit_code", 130)
         except Exception as error:
+            if isinstance(error, BrokenPipeError) and _lost_reader():
+                return 141
             line = explain(error)
             if line is None:
                 raise
@@ -49,6 +56,18 @@ def reported(main):
             return 2 if isinstance(error, UsageError) else 1
 
     return call
+
+
+def _lost_reader():
+    """Returns whether nobody reads standard output; what is left of it then goes nowhere."""
+    if not hasattr(select, "poll"):
+        return False
+    poll = select.poll()
+    poll.register(sys.stdout.fileno(), 0)  # errors alone
+    is_lost = bool(poll.poll(0))
+    if is_lost:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return is_lost
 
 
 def explain(error):

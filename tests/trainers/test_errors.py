@@ -3,6 +3,7 @@
 import logging
 import os
 import pathlib
+import select
 import subprocess
 import sys
 
@@ -143,3 +144,21 @@ def test_log_lines_are_plain_and_of_the_project():
     assert scripts.is_shown(record(logging.INFO))
     assert scripts.is_shown(record(logging.WARNING, library))
     assert not scripts.is_shown(record(logging.INFO, library))
+
+
+@pytest.mark.skipif(not hasattr(select, "poll"), reason="needs poll")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_reader_that_ends_early_is_no_error(unbuffered):
+    code = "from trainers import errors\n@errors.reported\ndef main():\n"
+    code += "    for i in range(100_000):\n        print(i)\nraise SystemExit(main())"
+    process = subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": unbuffered},
+    )
+    assert process.stdout.readline() == b"0\n"
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    process.stderr.close()
+    assert process.wait() == 141
