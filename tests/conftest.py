@@ -37,12 +37,19 @@ def pytest_configure(config):
         config.seed = secrets.randbelow(2**31) if config.getoption("--vary-seed") else 17
 
 
-# Files of minutes, which start first: what starts last leaves the other processes idle.
-LONG_FILES = ("test_jax.py", "test_configs.py", "test_autoregressive.py", "test_conformance.py")
+# The longest files, which start first and in this order: each takes 20 processor seconds or more,
+# and what starts last leaves the other processes idle.
+LONG_FILES = (
+    *("test_jax.py", "test_configs.py", "test_autoregressive.py", "test_artifacts.py"),
+    *("test_loop.py", "test_pixelcnn.py", "test_bilbo.py", "test_probability.py", "test_sweep.py"),
+    *("test_vamp.py", "test_conformance.py", "test_vae.py", "test_infovae.py", "test_terms.py"),
+    *("test_divergences.py", "test_executions.py", "test_reevaluate.py", "test_stopping.py"),
+)
 
 
 def pytest_collection_modifyitems(items):
-    items.sort(key=lambda item: item.path.name not in LONG_FILES)
+    place = {name: number for number, name in enumerate(LONG_FILES)}
+    items.sort(key=lambda item: place.get(item.path.name, len(LONG_FILES)))
 
 
 def pytest_collection_finish(session):
