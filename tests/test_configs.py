@@ -37,7 +37,8 @@ def _load(path, mode):
 
 # CelebA may not be passed on; its config runs on other pictures in test_configs_vimae.py.
 SLOW_CONFIGS = [  # Another config of the paper trains the same model, on other data.
-    f"configs/{name}.py" for name in ("broken_elbo/omniglot", "mu_vae/fashion", "vimae/omniglot")
+    f"configs/{name}.py"
+    for name in ("broken_elbo/omniglot", "mu_vae/fashion", "vimae/cifar10", "vimae/omniglot")
 ]
 TINY_RUNS = [
     pytest.param(path, "tiny", marks=[pytest.mark.slow] * (path in SLOW_CONFIGS))

@@ -207,6 +207,3 @@ def test_toy_at_tiny_scale_through_the_script(tmp_path):
     result = reproducing.read(tmp_path / "toy")
     assert {row["name"] for row in result["rows"]} >= {"truth", "ELBO", "target rate"}
     assert all((tmp_path / "toy" / name).is_file() for name in result["pictures"])
-    missing = subprocess.run(command[:4], capture_output=True, text=True)
-    assert missing.returncode != 0
-    assert "Expected --item, or --list, or --scoreboard." in missing.stdout + missing.stderr

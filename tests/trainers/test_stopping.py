@@ -165,6 +165,8 @@ def test_training_by_command_saves_and_ends_in_one_line(tmp_path):
     assert last == f"Stopped by SIGTERM. Step {step} is saved; the same command resumes."
 
 
+# What it keeps is proved in one process by test_reevaluate.py, how it ends by the tests above.
+@pytest.mark.slow
 def test_evaluation_by_command_keeps_its_metrics_and_ends_in_one_line(run, tmp_path):
     workdir = shutil.copytree(run[0] / "run", tmp_path / "run")
     path = workdir / "evaluation.json"

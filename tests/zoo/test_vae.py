@@ -132,7 +132,11 @@ def test_save_and_load_keep_every_weight_bit_for_bit(tmp_path, x):
         np.testing.assert_array_equal(to_numpy(ours), to_numpy(theirs))
 
 
-@pytest.mark.parametrize("order", ["zoo, keras", "keras, zoo"])
+# The other order fills the table of classes in test_deferred.py.
+ORDERS = ["zoo, keras", pytest.param("keras, zoo", marks=pytest.mark.slow)]
+
+
+@pytest.mark.parametrize("order", ORDERS)
 def test_a_model_is_read_in_a_new_process_as_the_readme_says(tmp_path, x, order):
     model = _model()
     model.save(tmp_path / "model.keras")
