@@ -15,6 +15,7 @@ from trainers import (
     data,
     devices,
     memory,
+    parts,
     processes,
     profiling,
     run_lock,
@@ -76,7 +77,7 @@ def train_and_evaluate(config, workdir, progress=True, profile=0, tracker=None):
             )
             run = dataclasses.replace(run, evaluation=evaluation)
         runs.write_report(workdir, run, splits)
-        tracker.begin(workdir, config)
+        tracker.begin(workdir, parts.settings(config))
         tracker.finish(workdir, run.evaluation)
         return run
 
@@ -124,7 +125,7 @@ def train(config, workdir, splits, progress=True, profile=0, tracker=None):
         if processes.is_first():
             runs.claim(workdir, config, splits, terms)  # not before all of it could be built
             tracker = tracker or trackers.Tracker()
-            tracker.begin(workdir, config)
+            tracker.begin(workdir, parts.settings(config))
             writer = trackers.Writers(Writer(workdir / "tensorboard", terms), tracker)
         else:
             writer = Silent()

@@ -254,6 +254,11 @@ def flat(config, prefix=""):
     return result
 
 
+def settings(config):
+    """Returns `{"data.name": "digits", ...}` as `flat` does, without keys that are empty."""
+    return {key: value for key, value in flat(config).items() if value not in ("", {}, None)}
+
+
 def with_tuples(value):
     """Returns lists as tuples, which a flag can set: `--config.encoder.hidden_units="(5, 5)"`."""
     if isinstance(value, dict):

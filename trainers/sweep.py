@@ -40,7 +40,7 @@ DIRECTION = flags.DEFINE_enum(
 )
 PRUNE = flags.DEFINE_bool("prune", True, "End poor runs of a search early.")
 TRACKER = flags.DEFINE_enum(
-    "tracker", None, trackers.NAMES, "Keep what each run measures there too."
+    "tracker", None, trackers.names(), "Keep what each run measures there too."
 )
 RETRY_FAILED = flags.DEFINE_bool("retry_failed", False, "Go on with runs that failed.")
 NUMBERS = scripts.define_path(

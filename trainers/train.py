@@ -27,7 +27,7 @@ COORDINATOR = flags.DEFINE_string(
 NUM_PROCESSES = flags.DEFINE_integer("num_processes", None, "How many processes train together.")
 PROCESS_ID = flags.DEFINE_integer("process_id", None, "The number of this process, from 0.")
 TRACKER = flags.DEFINE_enum(
-    "tracker", None, trackers.NAMES, "Keep scalars, pictures, config and report there too."
+    "tracker", None, trackers.names(), "Keep scalars, pictures, config and report there too."
 )
 
 

@@ -5,7 +5,7 @@ A module `NAME.py` with `FORMATS = (Format(),)` adds formats; `base` is the cont
 
 import functools
 
-from export import discovery
+from zoo import discovery
 
 
 def names() -> list[str]:

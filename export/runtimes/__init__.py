@@ -5,7 +5,7 @@ A module `NAME.py` with `RUNTIMES = (Runtime(), ...)` adds runtimes; `base` is t
 
 import functools
 
-from export import discovery
+from zoo import discovery
 
 
 def names() -> list[str]:

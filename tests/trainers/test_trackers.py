@@ -18,8 +18,8 @@ class Notes(trackers.Tracker):
     def __init__(self):
         self.calls = []
 
-    def begin(self, workdir, config):
-        self.calls.append(("begin", base.settings(config)))
+    def begin(self, workdir, settings):
+        self.calls.append(("begin", settings))
 
     def scalars(self, values, step):
         self.calls.append(("scalars", step, dict(values)))
@@ -85,9 +85,36 @@ def test_a_tracker_is_found_by_name(monkeypatch):
     assert type(trackers.make()) is trackers.Tracker
     with pytest.raises(ValueError, match="tracker.*'mlfow'"):
         trackers.make("mlfow")
+    assert trackers.names() == ["mlflow", "wandb"]
     monkeypatch.setenv(trackers.VARIABLE, "wadb")
     with pytest.raises(ValueError, match="'wandb'"):
         trackers.make()
+
+
+MINE = """
+from trainers.trackers import base
+
+
+class Mine(base.Tracker):
+    name = "mine"
+
+
+TRACKERS = (Mine,)
+"""
+
+
+def test_a_new_tracker_is_one_file(tmp_path, monkeypatch):
+    (tmp_path / "mine_as_file.py").write_text(MINE)
+    monkeypatch.setattr(trackers, "__path__", [*trackers.__path__, str(tmp_path)])
+    trackers._trackers.cache_clear()
+    try:
+        assert trackers.names() == ["mine", "mlflow", "wandb"]
+        assert trackers.make("mine").name == "mine"
+        with pytest.raises(ValueError, match=r'Did you mean "mine"'):
+            trackers.make("mime")
+    finally:
+        monkeypatch.undo()
+        trackers._trackers.cache_clear()
 
 
 PIXELS = np.zeros((4, 6, 3), np.uint8)
@@ -96,7 +123,7 @@ EVALUATION = {"step": 6, "metrics": {"nll": {"value": 90.5, "stderr": 0.25}}}
 
 def _use(tracker, workdir, step):
     with tracker:
-        tracker.begin(workdir, {"seed": 3, "objective": {"beta": 0.5}, "paper": ""})
+        tracker.begin(workdir, {"seed": 3, "objective.beta": 0.5})
         tracker.scalars({"elbo": -float(step), "val_elbo": -1.5}, step)
         tracker.picture("samples", PIXELS, step)
         for name in ("report.html", "evaluation.json", "config.json"):

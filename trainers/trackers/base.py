@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from trainers.parts import flat, plain
 from zoo.storage import files
 
 NAME = "tracker.json"  # in a run's folder: its identifiers in trackers
@@ -13,6 +12,9 @@ class Tracker:
 
     The methods are called in their order here. A resumed run goes on under its identifier. As a
     context manager a tracker is closed at the end.
+
+    Attributes:
+        name: What `--tracker` calls it.
     """
 
     name = ""
@@ -23,12 +25,12 @@ class Tracker:
     def __exit__(self, kind, *_):
         self.close(is_finished=kind is None)
 
-    def begin(self, workdir, config) -> None:
+    def begin(self, workdir, settings) -> None:
         """Opens the run, or opens it again if it was begun; a second call does nothing.
 
         Args:
             workdir: The run's folder.
-            config: Its config, which becomes flat keys and values.
+            settings: Its config as `{"objective.name": "beta", ...}`.
         """
 
     def scalars(self, values, step) -> None:
@@ -89,11 +91,6 @@ def note_identifier(workdir, tracker, value):
     path = Path(workdir) / NAME
     noted = files.read_json(path) if path.is_file() else {}
     files.write_json(path, {**noted, tracker: value})
-
-
-def settings(config):
-    """Returns a config as dict flat key -> value, without keys that are empty."""
-    return {key: value for key, value in flat(plain(config)).items() if value not in ("", {}, None)}
 
 
 def values(evaluation):

@@ -1,7 +1,6 @@
 """Tracks runs in MLflow: on a server, or in a local store."""
 
 import os
-import tempfile
 from pathlib import Path
 
 from trainers.trackers import base
@@ -24,7 +23,7 @@ class MLflow(base.Tracker):
 
         self.client, self.run = MlflowClient(), None
 
-    def begin(self, workdir, config):
+    def begin(self, workdir, settings):
         """Opens the run; see `Tracker.begin`."""
         if self.run is not None:
             return
@@ -38,7 +37,7 @@ class MLflow(base.Tracker):
         run = self.client.create_run(number, run_name=Path(workdir).name)
         self.run = run.info.run_id
         base.note_identifier(workdir, self.name, self.run)
-        for key, value in base.settings(config).items():
+        for key, value in settings.items():
             self.client.log_param(self.run, key, str(value)[:LONGEST])
 
     def scalars(self, values, step):
@@ -48,12 +47,8 @@ class MLflow(base.Tracker):
 
     def picture(self, tag, image, step):
         """Keeps a picture as the artifact `pictures/TAG-STEP.png`; see `Tracker.picture`."""
-        from trainers.plots import png_bytes
-
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / f"{tag.replace('/', '-')}-{step:08d}.png"
-            path.write_bytes(png_bytes(image))
-            self.client.log_artifact(self.run, str(path), "pictures")
+        file = f"pictures/{tag.replace('/', '-')}-{step:08d}.png"
+        self.client.log_image(self.run, image, file)
 
     def finish(self, workdir, evaluation):
         """Keeps the evaluation and the report; see `Tracker.finish`."""
@@ -68,3 +63,6 @@ class MLflow(base.Tracker):
         """Closes the run; see `Tracker.close`."""
         if self.run is not None:
             self.client.set_terminated(self.run, "FINISHED" if is_finished else "FAILED")
+
+
+TRACKERS = (MLflow,)

@@ -22,7 +22,7 @@ class Wandb(base.Tracker):
 
         self.wandb, self.run = wandb, None
 
-    def begin(self, workdir, config):
+    def begin(self, workdir, settings):
         """Opens the run; see `Tracker.begin`."""
         if self.run is not None:
             return
@@ -33,7 +33,7 @@ class Wandb(base.Tracker):
             id=number,
             name=Path(workdir).name,
             dir=str(workdir),
-            config=base.settings(config),
+            config=settings,
             resume="allow",
         )
 
@@ -47,8 +47,8 @@ class Wandb(base.Tracker):
 
     def finish(self, workdir, evaluation):
         """Keeps the evaluation as the run's summary, and the report; see `Tracker.finish`."""
-        found = {f"test/{name}": value for name, value in base.values(evaluation).items()}
-        self.run.summary.update(found)
+        metrics = {f"test/{name}": value for name, value in base.values(evaluation).items()}
+        self.run.summary.update(metrics)
         page = (Path(workdir) / "report.html").read_text(encoding="utf-8")
         self.run.log({"report": self.wandb.Html(page)}, step=evaluation["step"])
 
@@ -56,3 +56,6 @@ class Wandb(base.Tracker):
         """Closes the run; see `Tracker.close`."""
         if self.run is not None:
             self.run.finish(exit_code=0 if is_finished else 1)
+
+
+TRACKERS = (Wandb,)

@@ -1,4 +1,4 @@
-"""What the modules of a package declare: a new runtime or format is one new file."""
+"""What the modules of a package declare: a new runtime, format or tracker is one new file."""
 
 import importlib
 import pkgutil
@@ -14,7 +14,7 @@ def declared(package: str, path: list[str], name: str) -> list:
     Args:
         package: The package's `__name__`.
         path: The package's `__path__`.
-        name: "RUNTIMES" or "FORMATS"; a module without it declares nothing.
+        name: "RUNTIMES", for example; a module without it declares nothing.
     """
     modules = [importlib.import_module(f"{package}.{m.name}") for m in pkgutil.iter_modules(path)]
     return [item for module in modules for item in getattr(module, name, ())]
