@@ -3,6 +3,8 @@
 import os
 import pathlib
 import signal
+import subprocess
+import sys
 import time
 
 import numpy as np
@@ -207,3 +209,35 @@ def _arrays(path):
             lambda name, node: found.update({name: node[()]}) if hasattr(node, "shape") else None
         )
     return found
+
+
+PARENT = """
+import os, subprocess, sys
+child = [sys.executable, "-m", "trainers.executors.tethered", str(os.getpid()), "-c", sys.argv[1]]
+subprocess.Popen(child, start_new_session=True)
+sys.stdin.read()
+"""
+CHILD = """
+import os, pathlib, signal, sys, time
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(pathlib.Path("asked").touch()))
+pathlib.Path("begun").touch()
+time.sleep(60)
+"""
+
+
+@linux
+def test_a_job_on_a_node_is_asked_to_end_when_what_waits_for_it_is_killed(tmp_path):
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", PARENT, CHILD]
+    parent = subprocess.Popen(command, cwd=tmp_path, env=environment, stdin=subprocess.PIPE)
+    _until((tmp_path / "begun").exists)
+    parent.kill()
+    parent.wait()
+    _until((tmp_path / "asked").exists)
+
+
+def _until(condition, seconds=30):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)

@@ -3,8 +3,7 @@
 from absl import flags
 
 from trainers import executors
-
-RAY = ("ray_address", "cpus", "gpus", "memory")  # of Ray alone
+from trainers.executors import options
 
 
 def define_flags():
@@ -18,10 +17,9 @@ def define_flags():
     )
     flags.DEFINE_integer("threads", 0, "Threads of each run; 0 shares the cores.")
     flags.DEFINE_bool("reuse", True, "Fork runs from one process that has imported all packages.")
-    flags.DEFINE_string("ray_address", "", "Ray's cluster: auto, or HOST:PORT.")
-    flags.DEFINE_float("cpus", 1, "Cores of a run on Ray.")
-    flags.DEFINE_float("gpus", 0, "GPUs of a run on Ray, a share of one too.")
-    flags.DEFINE_float("memory", 0, "Memory of a run on Ray, in GiB; 0 reserves none.")
+    for option in options.RAY:
+        define = flags.DEFINE_string if option.default == "" else flags.DEFINE_float
+        define(option.flag, option.default, option.text)
 
 
 def from_flags(environment=None):
@@ -34,16 +32,9 @@ def from_flags(environment=None):
         ValueError: If a flag of Ray is set and the executor is another, or out of range.
     """
     values = flags.FLAGS
-    options = {"threads": values.threads, "reuse": values.reuse, "environment": environment}
+    chosen = {"threads": values.threads, "reuse": values.reuse, "environment": environment}
     if values.jobs is not None:
-        options["jobs"] = values.jobs
-    if values.executor == "ray":
-        options.update({name: values[name].value for name in RAY})
-        options["address"] = options.pop("ray_address")
-    else:
-        wrong = [name for name in RAY if values[name].present]
-        if wrong:
-            raise ValueError(
-                f"Expected --executor=ray with --{wrong[0]}. Received: --executor={values.executor}"
-            )
-    return executors.make(values.executor, **options)
+        chosen["jobs"] = values.jobs
+    is_set = {o.flag: values[o.flag].value if values[o.flag].present else None for o in options.RAY}
+    chosen.update(options.chosen(values.executor, is_set))
+    return executors.make(values.executor, **chosen)

@@ -9,7 +9,7 @@ import sys
 import time
 
 from trainers.executors import processes
-from trainers.executors.forking import Forker, can_fork
+from trainers.executors.forking import SUPPORTED, Forker, can_fork
 from zoo.storage.locks import try_lock
 
 MARK = ".shared"
@@ -103,8 +103,10 @@ def _start(job, place, log):
         if key not in _forkers:
             _forkers[key] = Forker(environment, orphans="end")
         return _forkers[key].start(job.command, log, changes)
+    # A job ends with the process of Ray that waits for it: another node begins it again.
+    tether = ("-m", "trainers.executors.tethered", str(os.getpid())) if SUPPORTED else ()
     return subprocess.Popen(
-        [sys.executable, *job.command],
+        [sys.executable, *tether, *job.command],
         stdin=subprocess.DEVNULL,
         stdout=log,
         stderr=subprocess.STDOUT,

@@ -2,17 +2,14 @@
 
 import dataclasses
 import os
-import time
 import uuid
 from pathlib import Path
 
 from trainers import stopping
 from trainers.executors import on_node
 from trainers.executors.base import Ended, Executor
+from trainers.executors.cluster import Cluster
 
-# Variables of this process that jobs have on every node.
-SENT = ("KERAS_", "TF_", "TFDS_", "XLA_", "JAX_", "MLFLOW_", "WANDB_", "ELBO_ZOO_")
-GIB = 2**30
 TRIES = 4  # starts of a job whose nodes end
 
 
@@ -28,14 +25,8 @@ class OnRay(Executor):
     of memory has failed.
 
     Args:
-        address: The cluster's address: "auto", "HOST:PORT", or "" for Ray's own rule, which takes
-            RAY_ADDRESS or starts a new cluster on this machine.
-        cpus: Cores of a job, a positive float.
-        gpus: GPUs of a job, a float of at least 0.
-        memory: Memory that Ray reserves for a job, in GiB; 0 reserves none.
-        jobs: The most jobs at the same time; 0 for as many as the cluster has room for.
+        address, cpus, gpus, memory, jobs, environment: As of `cluster.Cluster`, for each job.
         threads: Of each job; 0 for `cpus`.
-        environment: Of the jobs; only its variables in `SENT` are used.
         reuse: Whether trainings are forked on their nodes; see `forking.Forker`.
 
     Raises:
@@ -54,45 +45,25 @@ class OnRay(Executor):
         environment=None,
         reuse=True,
     ):
-        if cpus <= 0 or min(gpus, memory, jobs, threads) < 0:
-            raise ValueError(
-                "Expected cpus > 0, and gpus, memory, jobs and threads of at least 0. "
-                f"Received: {cpus=}, {gpus=}, {memory=}, {jobs=}, {threads=}"
-            )
-        import ray
-
-        self.ray, self.jobs = ray, jobs
-        self.demand = {"CPU": cpus, "GPU": gpus, "memory": memory * GIB}
-        environment = os.environ if environment is None else environment
-        sent = {key: value for key, value in environment.items() if key.startswith(SENT)}
-        root = str(Path(__file__).parents[2])
-        sent["PYTHONPATH"] = os.pathsep.join(filter(None, (root, environment.get("PYTHONPATH"))))
-        self.place = on_node.Place(
-            os.getcwd(), sent, threads or max(1, int(cpus)), bool(gpus), reuse
-        )
-        self.is_owner = not ray.is_initialized()
-        if self.is_owner:
-            ray.init(address=address or None, log_to_driver=False, include_dashboard=False)
-        self.task = ray.remote(on_node.work).options(
+        if threads < 0:
+            raise ValueError(f"Expected threads of at least 0. Received: {threads=}")
+        self.cluster = Cluster(address, cpus, gpus, memory, jobs, environment)
+        self.ray, sent = self.cluster.ray, self.cluster.sent
+        threads = threads or max(1, int(cpus))
+        self.place = on_node.Place(os.getcwd(), sent, threads, bool(gpus), reuse)
+        self.task = self.ray.remote(on_node.work).options(
             num_cpus=cpus,
             num_gpus=gpus,
-            memory=int(memory * GIB) or None,
+            memory=self.cluster.memory or None,
             max_retries=0,  # `wait` does it: Ray would also retry what runs out of memory
             runtime_env={"env_vars": {"PYTHONPATH": sent["PYTHONPATH"]}},
         )
         self.running, self.marks = {}, {}  # task -> _Task, folder -> text of its mark
-        self._room, self._room_at = 1, float("-inf")
 
     @property
     def slots(self):
         """As many jobs as the nodes have room for now, or `jobs`."""
-        if self.jobs:
-            return self.jobs
-        if time.monotonic() - self._room_at > 2:
-            total = self.ray.cluster_resources()
-            room = [total.get(name, 0) // need for name, need in self.demand.items() if need]
-            self._room, self._room_at = max(1, int(min(room))), time.monotonic()
-        return self._room
+        return self.cluster.slots
 
     def start(self, job):
         """Hands a job to Ray, which starts it where there is room; see `Executor.start`."""
@@ -166,8 +137,7 @@ class OnRay(Executor):
 
     def close(self):
         """Leaves the cluster; one that this executor started ends."""
-        if self.is_owner:
-            self.ray.shutdown()
+        self.cluster.close()
 
 
 @dataclasses.dataclass
