@@ -61,8 +61,10 @@ DOCS = [
     "mkdocs-material>=9.6",
     "mkdocstrings[python]>=0.30",
 ]
-# Sweeps and reproduction on a cluster.
-RAY = ["ray>=2.40"]
+# Sweeps, reproduction and `python -m export.encode` on a cluster.
+RAY = ["ray[data]>=2.40"]
+# `python -m export.encode --out=FOLDER`; Ray Data has it too.
+PARQUET = ["pyarrow>=21"]
 # `trainers.sweep --search`.
 OPTUNA = ["optuna>=4.2"]
 # `--tracker`. The skinny distribution has the client and the store in files, and no server.
@@ -145,6 +147,7 @@ setup(
         "train": TRAIN,
         "jax": JAX,
         "ray": RAY,
+        "parquet": PARQUET,
         "cuda": CUDA,
         "optuna": OPTUNA,
         "mlflow": MLFLOW,

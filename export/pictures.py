@@ -2,6 +2,10 @@
 
 import contextlib
 import dataclasses
+import functools
+import hashlib
+import os
+import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -10,10 +14,11 @@ import numpy as np
 
 from trainers.data.images import Preparation
 from trainers.data.sources import all_sources, open_source
+from trainers.data.streamed import is_streamed
 from zoo.light.axes import as_batch
 from zoo.light.images import BLOCK, are_bits, resize_images
 from zoo.light.pictures import SUFFIXES, is_picture, listed, read_image
-from zoo.storage.stored import DAMAGE, plain, stored_idx, stored_member
+from zoo.storage.stored import DAMAGE, OpenArray, plain, stored_idx, stored_member
 
 _IDX = b"\0\0\x08"  # the first three bytes of an IDX file of unsigned bytes
 
@@ -24,11 +29,15 @@ class Images:
 
     Args:
         count: How many.
-        blocks: From a block's size to an iterator over arrays [n, H, W, C].
+        blocks: From a block's size, and a first image and the one behind the last (all by
+            default), to an iterator over arrays [n, H, W, C].
         files: Their paths inside the folder, or None if they come from one array.
         left_out: Files of the folder that are no pictures, by their suffix.
         pick: From numbers of images to them, [n, H, W, C], where that does not read the others.
         bits: Whether bytes are zeros and ones; None where an array has to be read to know.
+        names: From a first image and the one behind the last to their names, a list, or to None
+            where they have no names.
+        stamp: Gives a text that changes with the stored images.
     """
 
     count: int
@@ -37,6 +46,8 @@ class Images:
     left_out: tuple = ()
     pick: Callable | None = None
     bits: bool | None = None
+    names: Callable = lambda start, stop: None
+    stamp: Callable = str
 
     def are_bits(self):
         """Returns whether bytes are zeros and ones and no grey levels: never those of pictures."""
@@ -48,8 +59,8 @@ def open_images(path, image_shape, resize=False):
 
     A folder (pictures below it, in the order of their paths), one picture, `.npy`, `.npz` (its
     array `images`, or its only one), or an IDX file of bytes, gzipped or not. Or the name of a
-    data set of `trainers.data.sources` that is streamed: `wds:PATTERN`, `hf:PATH`; its images are
-    those of all splits.
+    data set of `trainers.data.sources`: `wds:PATTERN` or `hf:PATH`, which are streamed, or
+    `tfds:NAME`, which is read whole; its images are those of all splits.
 
     Args:
         path: Folder, file or name.
@@ -75,6 +86,24 @@ def open_images(path, image_shape, resize=False):
     return _resized(stored, image_shape) if resize else stored
 
 
+def absolute(path):
+    """Returns a path of images as an absolute one, and the name of a data set with such paths."""
+    if not _is_name(path):
+        return str(Path(path).expanduser().absolute())
+    kind, _, rest = str(path).partition(":")
+    if not all_sources()[kind].argument:  # what follows is no path
+        return str(path)
+    parts = [os.path.abspath(os.path.expanduser(part)) for part in rest.split("::")]
+    return f"{kind}:{'::'.join(parts)}"
+
+
+def say_left_out(source):
+    """Prints on standard error which files of a folder are no pictures, if there are some."""
+    if source.left_out:
+        some = ", ".join(source.left_out[:5])
+        print(f"{len(source.left_out)} files are no pictures: {some}", file=sys.stderr)
+
+
 def add_images(parser, purpose, required=True):
     """Adds `--images` to a command line.
 
@@ -83,7 +112,9 @@ def add_images(parser, purpose, required=True):
         purpose: What the images are for, the beginning of the help.
         required: Whether the command needs them.
     """
-    names = ", ".join(source.spelling for source in all_sources().values() if source.argument)
+    sources = all_sources().values()
+    names = [source.spelling for source in sources if source.argument]
+    names = ", ".join(names + [f"{source.kind}:NAME" for source in sources if source.any_name])
     text = f"{purpose}: folder, picture, .npy, .npz or IDX file; or a data set: {names}"
     parser.add_argument("--images", required=required, help=text)
 
@@ -108,11 +139,32 @@ def _of_source(name, image_shape, resize):
     images, _ = opened.read(whole)
     if images.shape[1:] != tuple(image_shape):
         raise _wrong_shape(name, images.shape[1:], image_shape)
+    if not is_streamed(images):
+        content = np.ascontiguousarray(images)
+        return Images(
+            len(images),
+            _slices(images),
+            pick=images.__getitem__,
+            stamp=lambda: hashlib.sha256(content).hexdigest(),
+        )
+    return Images(
+        len(images),
+        _slices(images),
+        pick=images.__getitem__,
+        bits=False,
+        names=lambda start, stop: images.names(slice(start, stop)),
+        stamp=lambda: f"{images.identity} {images.shape}",
+    )
 
-    def blocks(size):
-        return (images[start : start + size] for start in range(0, len(images), size))
 
-    return Images(len(images), blocks, pick=images.__getitem__, bits=False)
+def _slices(images):
+    """Returns `Images.blocks` of an array, or of what is indexed as one."""
+
+    def blocks(size, start=0, stop=None):
+        stop = len(images) if stop is None else stop
+        return (images[i : min(i + size, stop)] for i in range(start, stop, size))
+
+    return blocks
 
 
 def _array(path, image_shape, resize):
@@ -133,10 +185,11 @@ def _array(path, image_shape, resize):
 
 def _resized(stored, image_shape):
     """Returns images that are brought to the model's size and channels when they are read."""
+    are_bits = functools.cache(stored.are_bits)
 
-    def blocks(size):
-        bits = stored.are_bits()
-        for block in stored.blocks(size):
+    def blocks(size, start=0, stop=None):
+        bits = are_bits()
+        for block in stored.blocks(size, start, stop):
             yield resize_images(block, image_shape, bits)
 
     return dataclasses.replace(stored, blocks=blocks, bits=False)
@@ -178,11 +231,11 @@ def _pictures(path, image_shape, resize):
     chosen, unused = listed(path) if path.is_dir() else ([path], {})
     prepare = Preparation(tuple(image_shape[:2]), image_shape[2]) if resize else None
 
-    def blocks(size):
-        for start in range(0, len(chosen), size):
-            yield np.stack(
-                [_picture(file, image_shape, prepare) for file in chosen[start : start + size]]
-            )
+    def blocks(size, start=0, stop=None):
+        stop = len(chosen) if stop is None else stop
+        for first in range(start, stop, size):
+            rows = chosen[first : min(first + size, stop)]
+            yield np.stack([_picture(file, image_shape, prepare) for file in rows])
 
     def pick(numbers):
         return np.stack([_picture(chosen[i], image_shape, prepare) for i in numbers])
@@ -190,7 +243,26 @@ def _pictures(path, image_shape, resize):
     names = [file.relative_to(root).as_posix() for file in chosen]
     others = sorted(unused.get("not pictures", ()))
     left_out = tuple(file.relative_to(root).as_posix() for file in others)
-    return Images(len(chosen), blocks, names, left_out, pick, bits=False)
+    return Images(
+        len(chosen),
+        blocks,
+        names,
+        left_out,
+        pick,
+        bits=False,
+        names=lambda start, stop: names[start:stop],
+        stamp=lambda: _stamp(zip(names, chosen)),
+    )
+
+
+def _stamp(files):
+    """Returns a hash of the names, sizes and dates of (name, path) of files."""
+    digest = hashlib.sha256()
+    for name, path in files:
+        state = path.stat()
+        line = f"{name}\0{state.st_size}\0{state.st_mtime_ns}\0"
+        digest.update(line.encode("utf-8", "surrogateescape"))
+    return digest.hexdigest()
 
 
 def _picture(file, image_shape, prepare):
@@ -213,9 +285,7 @@ def _wrong_shape(file, shape, image_shape):
 
 def _memory_map(path, image_shape, resize):
     array = as_batch(np.load(path, mmap_mode="r", allow_pickle=False), image_shape, resize)
-    return Images(
-        len(array), lambda size: (array[i : i + size] for i in range(0, len(array), size))
-    )
+    return Images(len(array), _slices(array), stamp=lambda: _stamp([("", path)]))
 
 
 def _npz(path):
@@ -232,12 +302,16 @@ def _stream(path, stored, image_shape, resize):
     stored.check_blocks()
     batch = as_batch(stored.without_memory(), image_shape, resize)  # it has the rules on shapes
     images = dataclasses.replace(stored, shape=batch.shape)
+    kept_open = OpenArray(images)
 
-    def blocks(size):
+    def blocks(size, start=0, stop=None):
         with _named(path):
-            yield from images.blocks(size)
+            if start == 0 and stop is None:
+                yield from images.blocks(size)
+            else:
+                yield from kept_open.blocks(size, start, len(batch) if stop is None else stop)
 
-    return Images(len(batch), blocks)
+    return Images(len(batch), blocks, stamp=lambda: _stamp([("", path)]))
 
 
 @contextlib.contextmanager

@@ -20,6 +20,7 @@ PACKAGES = ("zoo", "trainers", "export", "configs", "benchmarks")
 EXTRAS = {
     **{"huggingface_hub": "hub", "onnxslim": "onnx", "ai_edge_litert": "tflite"},
     **{"jax": "train,jax", "sklearn": "sklearn", "PIL": "images", "tqdm": "images"},
+    **{"pyarrow": "parquet"},
     **{name: f"train,{name}" for name in ("ray", "optuna", "mlflow", "wandb")},
 }
 

@@ -111,3 +111,9 @@ def test_a_path_is_read_by_the_source_that_recognises_it_best(tmp_path):
     assert data.load(str(tmp_path / "mine")).name == "idx:mine"
     with pytest.raises(FileNotFoundError, match=r"Expected images \(.*'.*mine', without any"):
         data.load(f"folder:{tmp_path / 'mine'}")
+
+
+def test_a_tfds_name_may_have_its_kind_in_front():
+    for name in ("mnist", "mnist:3.0.1", "emnist/letters"):
+        assert sources._resolve(f"tfds:{name}") == (sources.all_sources()["tfds"], name)
+        assert sources._resolve(name) == (sources.all_sources()["tfds"], name)

@@ -91,6 +91,7 @@ def streamed_source(
     preparation: Preparation,
     cut: tuple[float, float, int],
     identity: str = "",
+    names: Callable | None = None,
 ) -> OpenedSource:
     """Returns `source` with splits whose images are streamed.
 
@@ -102,12 +103,13 @@ def streamed_source(
         preparation: As of `StreamedImages`.
         cut: (validation_fraction, test_fraction, seed).
         identity: As of `StreamedImages`.
+        names: As of `StreamedImages`.
     """
     source = with_splits(source, groups, cut)
 
     def stream(expression, limit=None):
         numbers, labels = source.read(expression, limit)
-        return StreamedImages(read, numbers, preparation, identity), labels
+        return StreamedImages(read, numbers, preparation, identity, names), labels
 
     return dataclasses.replace(source, read=stream, preprocessing=preparation.text())
 

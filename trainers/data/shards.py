@@ -76,14 +76,30 @@ class Shards:
         Args:
             numbers: Sorted.
         """
-        where = np.searchsorted(self.starts, numbers, side="right") - 1
-        for shard in np.unique(where):
+        for shard, rows in self._rows(numbers):
             index, path = self.indices[shard], self.paths[shard]
-            rows = numbers[where == shard] - self.starts[shard]
             places = zip(index.offsets[rows].tolist(), index.sizes[rows].tolist())
             contents = tars.read(path, places, self.stamps[shard])
             for row, content in zip(rows, contents, strict=True):
                 yield Place(path, index, int(row)), content
+
+    def names(self, numbers: np.ndarray) -> list[str]:
+        """Returns `SHARD: NAME` of pictures.
+
+        Args:
+            numbers: Sorted.
+        """
+        names = []
+        for shard, rows in self._rows(numbers):
+            texts = _texts(self.indices[shard].names)
+            names += [f"{self.paths[shard]}: {texts[row]}" for row in rows]
+        return names
+
+    def _rows(self, numbers):
+        """Yields each shard that has some of the pictures, and their places in it."""
+        where = np.searchsorted(self.starts, numbers, side="right") - 1
+        for shard in np.unique(where):
+            yield shard, numbers[where == shard] - self.starts[shard]
 
 
 @dataclasses.dataclass(frozen=True)

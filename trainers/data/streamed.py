@@ -24,6 +24,7 @@ class StreamedImages:
         numbers: The stored pictures that the rows stand for, [N].
         preparation: What brings a picture to its size and number of channels.
         identity: A text that changes with the stored pictures, for fingerprints.
+        names: From sorted numbers of stored pictures to their names, or None.
 
     Raises:
         ValueError: If there is no picture, or the first cannot be read.
@@ -34,12 +35,17 @@ class StreamedImages:
     ndim = 4
 
     def __init__(
-        self, read: Callable, numbers: np.ndarray, preparation: Preparation, identity: str = ""
+        self,
+        read: Callable,
+        numbers: np.ndarray,
+        preparation: Preparation,
+        identity: str = "",
+        names: Callable | None = None,
     ):
         if not len(numbers):
             raise ValueError("Expected at least one image. Received: 0 images")
         self.numbers, self.identity = np.asarray(numbers), identity
-        self._read, self._preparation = read, preparation
+        self._read, self._preparation, self._names = read, preparation, names
         (self._first, image), *_ = self._decoded(self.numbers[:1])
         self._image_shape = image.shape
 
@@ -55,6 +61,16 @@ class StreamedImages:
     def size(self) -> int:
         """N H W C."""
         return len(self) * int(np.prod(self._image_shape))
+
+    def names(self, rows) -> list[str] | None:
+        """Returns the names of the stored pictures of some rows; None where they have none."""
+        if self._names is None:
+            return None
+        numbers = self.numbers[rows]
+        order = np.argsort(numbers, kind="stable")
+        names = np.empty(len(numbers), object)
+        names[order] = self._names(numbers[order])
+        return names.tolist()
 
     def select(self, rows) -> "StreamedImages":
         """Returns the images of some rows, a slice or indices, without reading them."""

@@ -86,7 +86,7 @@ class Probability:
         """Whether e(z|x) has a density; a deterministic encoder has a distortion alone."""
         return "noise" in self.card["graphs"]["probability"]["inputs"]
 
-    def nll(self, images, num_samples=100, seed=SEED, resize=False, bits=None):
+    def nll(self, images, num_samples=100, seed=SEED, resize=False, bits=None, first=0):
         """Returns the importance-weighted bound of -log p(x) of each image, float64 [N].
 
             nll[n] = log K - logsumexp_k(log d(x_n|z_k) + log m(z_k) - log e(z_k|x_n))
@@ -100,14 +100,16 @@ class Probability:
                 model's, whose densities these are; see `zoo.light.images.resize_images`.
             bits: Whether integers are zeros and ones rather than grey levels up to 255; None means
                 where the largest of all these images is 1.
+            first: The number of the first of these images, where they are part of more: each gets
+                the noise that it gets in a call with all of them.
 
         Raises:
             TypeError: If the dtype is not one of those accepted.
             ValueError: If the encoder is deterministic, or an argument does not fit.
         """
-        self._require_density("nll")
+        self.require_density("nll")
         pieces = []
-        for chunks in self._chunks(images, num_samples, seed, resize, bits):
+        for chunks in self._chunks(images, num_samples, seed, resize, bits, first):
             total = -np.inf
             for outputs in chunks:
                 log_weights = (
@@ -123,7 +125,7 @@ class Probability:
         The rate is KL(e(z|x) || m(z)) in closed form where there is one, otherwise the mean over
         the samples; it is left out where the encoder is deterministic.
 
-        Args and errors: as `nll`.
+        Args and errors: as `nll`, without `first`.
         """
         names = ("rate", "distortion") if self.has_rate else ("distortion",)
         pieces = {name: [] for name in names}
@@ -167,13 +169,14 @@ class Probability:
             self._graphs[part].require(entry)
         return self._graphs[part]
 
-    def _chunks(self, images, num_samples, seed, resize, bits):
+    def _chunks(self, images, num_samples, seed, resize, bits, first=0):
         """Yields for each block of images the outputs of its samples, a list of float64 dicts."""
         count = positive_int("num_samples", num_samples)
         batch = as_batch(images, self.image_shape, resize)
         width = max(1, rows_for(self.image_shape) // count)
         for rows, x in prepare_blocks(batch, self.card, width, resize, bits):
-            yield self._samples(x, range(rows.start, rows.start + len(x)), count, seed)
+            start = first + rows.start
+            yield self._samples(x, range(start, start + len(x)), count, seed)
 
     def _samples(self, x, numbers, count, seed):
         if not self.has_rate:
@@ -190,7 +193,8 @@ class Probability:
         outputs = self.graph("probability")(**arrays)
         return {name: value.astype("float64") for name, value in outputs.items()}
 
-    def _require_density(self, name):
+    def require_density(self, name):
+        """Raises ValueError if e(z|x) has no density, which the measure of this name needs."""
         if not self.has_rate:
             raise ValueError(
                 f"{name!r} needs an encoder whose e(z|x) has a density. Received: "

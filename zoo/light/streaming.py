@@ -1,6 +1,7 @@
 """Any number of batches in constant memory: regrouped, counted, with a bar. Needs NumPy alone."""
 
 import contextlib
+import importlib.util
 
 import numpy as np
 
@@ -18,6 +19,11 @@ def regroup(batches, size):
                 waiting, count = [joined[size:]], count - size
     if count:
         yield np.concatenate(waiting)
+
+
+def can_show():
+    """Returns whether `bar` has what it needs to show one."""
+    return importlib.util.find_spec("tqdm") is not None
 
 
 @contextlib.contextmanager

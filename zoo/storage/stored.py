@@ -100,25 +100,53 @@ class StoredArray:
                 f"expected numbers in C order; received {self.dtype}, fortran_order={self.fortran}"
             )
 
-    def blocks(self, size: int) -> Iterator[np.ndarray]:
-        """Yields the array in blocks of `size` along its first axis, the last one shorter.
+    def blocks(
+        self, size: int, start: int = 0, stop: int | None = None, file: IO[bytes] | None = None
+    ) -> Iterator[np.ndarray]:
+        """Yields rows of the array in blocks of `size` along its first axis, the last one shorter.
+
+        Args:
+            size: Rows of a block.
+            start: The first row.
+            stop: The row behind the last; by default that of the array.
+            file: What `opened` gives, for several calls; by default it is opened anew.
 
         Raises:
             ValueError: As `check_blocks`, or if the file has fewer values or more.
         """
         self.check_blocks()
         count, *shape = self.shape
+        stop = count if stop is None else stop
         row = math.prod(shape) * self.dtype.itemsize
-        with self.opened() as file:
-            file.read(self.start)
-            for first in range(0, count, size):
-                number = min(size, count - first)
-                content = file.read(number * row)
-                if len(content) != number * row:
+        with self.opened() if file is None else contextlib.nullcontext(file) as content:
+            content.seek(self.start + start * row)  # a packed file is unpacked up to there
+            for first in range(start, stop, size):
+                number = min(size, stop - first)
+                values = content.read(number * row)
+                if len(values) != number * row:
                     raise ValueError(f"expected {count} images; it ends before")
-                yield np.frombuffer(content, self.dtype).reshape(number, *shape)
-            if file.read(1):
+                yield np.frombuffer(values, self.dtype).reshape(number, *shape)
+            if stop == count and content.read(1):
                 raise ValueError(f"expected {count} images; it goes on after them")
+
+
+class OpenArray:
+    """A `StoredArray` whose file stays open.
+
+    Ranges of rows in rising order unpack a packed file once.
+
+    Args:
+        stored: The `StoredArray`.
+    """
+
+    def __init__(self, stored: StoredArray):
+        self.stored, self._contexts, self._file = stored, contextlib.ExitStack(), None
+
+    def blocks(self, size: int, start: int, stop: int) -> Iterator[np.ndarray]:
+        """Yields rows in blocks; see `StoredArray.blocks`."""
+        if self._file is None:
+            self._file = self._contexts.enter_context(self.stored.opened())
+        yield from self.stored.blocks(size, start, stop, self._file)
 
 
 def stored_npy(opened: Callable) -> StoredArray:

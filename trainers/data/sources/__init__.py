@@ -96,7 +96,7 @@ def open_source(
     source, path = _resolve(name)
     return source.open(
         Request(
-            name=name,
+            name=path if source.any_name else name,
             path=path,
             data_dir=data_dir,
             size=size,
@@ -117,6 +117,8 @@ def _resolve(name):
     kind, colon, path = name.partition(":")
     if colon and kind in sources and sources[kind].argument:
         return sources[kind], os.path.expanduser(path)
+    if colon and kind in sources and sources[kind].any_name:  # its kind in front, to be plain
+        return sources[kind], path
     if name in sources and sources[name].is_exact:
         return sources[name], name
     whole = os.path.expanduser(name)

@@ -68,7 +68,13 @@ def open_wds(request: Request) -> OpenedSource:
         class_names=classes,
     )
     return streamed_source(
-        opened, chosen, found.read, preparation, request.cut, identity=found.identity()
+        opened,
+        chosen,
+        found.read,
+        preparation,
+        request.cut,
+        identity=found.identity(),
+        names=found.names,
     )
 
 
