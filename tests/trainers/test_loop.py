@@ -207,7 +207,7 @@ def test_an_objective_with_labels_refuses_data_without_before_the_folder_is_take
 def test_a_nan_stops_with_its_step_and_term_and_keeps_the_last_good_checkpoint(
     tmp_path, monkeypatch
 ):
-    config = small_run.config(tmp_path)
+    config = small_run.config(tmp_path, evaluation__metrics=["rate"])
     stream = loop.data.training_batches
 
     def poisoned(*arguments):
@@ -236,7 +236,8 @@ def test_weights_that_are_not_finite_are_never_saved(run):
 
 
 def test_mixed_precision_is_for_training_alone(tmp_path):
-    config = small_run.config(tmp_path, epochs=1, train__dtype_policy="mixed_bfloat16")
+    few = {"epochs": 1, "evaluation__metrics": ["rate"]}
+    config = small_run.config(tmp_path, **few, train__dtype_policy="mixed_bfloat16")
     result = loop.train_and_evaluate(config, tmp_path / "run", progress=False)
     assert keras.mixed_precision.dtype_policy().name == "float32"
     assert {layer.compute_dtype for layer in result.model._flatten_layers()} == {"float32"}
@@ -283,7 +284,8 @@ def test_jit_choice():
 
 
 def test_what_was_trained_on_does_not_judge_itself(tmp_path):
-    config = small_run.config(tmp_path, epochs=1)
+    metrics = ["rate", "linear_probe"]
+    config = small_run.config(tmp_path, epochs=1, evaluation__metrics=metrics)
     config.data.validation_split = config.data.test_split = "none"
     result = loop.train_and_evaluate(config, tmp_path / "run", progress=False)
     assert not [name for name in result.history[-1] if name.startswith("val_")]
@@ -316,6 +318,7 @@ def test_labels_scaled_pixels_and_what_is_estimated_after_training(tmp_path):
     config.train.checkpoint_every, config.train.pictures_every = 2, 0
     config.train.jit_compile = "off"
     config.evaluation.num_samples = 3
+    config.evaluation.metrics = ["rate", "nll"]
     config = complete(config)
     assert config.objective.base.mean_term == "dimension"  # defaults of a part inside a part
     result = loop.train_and_evaluate(config, tmp_path / "run", progress=False)
@@ -339,10 +342,13 @@ def test_pseudo_inputs_start_at_training_images_once(tmp_path):
     config = small_run.config(tmp_path, epochs=1)
     with config.unlocked():
         config.marginal = ConfigDict({"name": "vamp", "num_pseudo_inputs": 4, "start": "images"})
+    config.train.pictures_every = 0
     # Steps too small to move anything: what is saved is what training began with.
     config.optimizer.learning_rate = 1e-12
-    images = loop.data.load_splits(config.data)["train"].float_images(slice(None))
-    result = loop.train_and_evaluate(config, tmp_path / "run", progress=False)
-    for pseudo_input in to_numpy(result.model.marginal.pseudo_inputs()):
+    splits = loop.data.load_splits(config.data)
+    images = splits["train"].float_images(slice(None))
+    loop.train(config, tmp_path / "run", splits, progress=False)
+    model = runs.load_run(tmp_path / "run").model
+    for pseudo_input in to_numpy(model.marginal.pseudo_inputs()):
         distance = np.abs(pseudo_input - (0.01 + 0.98 * images)).max(axis=(1, 2, 3))
         assert distance.min() < 1e-6
