@@ -82,7 +82,7 @@ def table(events, steps):
     """Returns the kinds of work as a Markdown table."""
     totals = traces.by_kind(events)
     busy = sum(seconds for kind, seconds in totals.items() if kind != "waiting")
-    lines = ["| work | ms a step, all threads | share | |", "|---|---|---|---|"]
+    lines = ["| work | ms a step, all threads | share | what it is |", "|---|---|---|---|"]
     for kind, meaning in MEANINGS.items():
         share = "" if kind == "waiting" else f"{totals[kind] / busy:.1%}"
         lines.append(f"| {kind} | {1e3 * totals[kind] / steps:.3f} | {share} | {meaning} |")

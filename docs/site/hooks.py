@@ -6,6 +6,7 @@
   files of the repository go there if `repo_url` is set, and become plain text if not.
   Pages with wide tables have no table of contents.
 - `on_page_content` turns formulas into MathML, which browsers draw without a script.
+- `on_post_page` names the theme's search for screen readers.
 """
 
 import ast
@@ -114,6 +115,16 @@ def on_page_content(html, **_):
         return converter.convert(text, display=display)
 
     return re.sub(pattern, replace, html, flags=re.DOTALL)
+
+
+def on_post_page(output, **_):
+    """Names the search, which the theme does not, for readers who hear the page."""
+    for element in ('data-md-component="search" role="dialog"', 'id="__search"'):
+        output = output.replace(element, f'{element} aria-label="Search"')
+    return output
+
+
+on_post_template = on_post_page  # the page of wrong addresses
 
 
 def _copied(config, path):
