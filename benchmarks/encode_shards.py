@@ -17,6 +17,8 @@ from pathlib import Path
 import numpy as np
 
 from trainers import scripts
+from zoo.light import runtime
+from zoo.light.images import resize_images
 
 MODEL = "vimae-mnist-z8-l"
 SHIFTS = [(dy, dx) for dy in range(-2, 3) for dx in range(-2, 3)]
@@ -146,12 +148,14 @@ def main(arguments=None):
     parser = scripts.Parser(__doc__)
     parser.add_argument("--count", type=int, default=1_000_000, help="images")
     parser.add_argument("--rounds", type=int, default=2, help="turns")
-    parser.add_argument("--data", default="mnist", help="the images that others are made of")
+    parser.add_argument("--data", default="digits", help="the images that others are made of")
     options = parser.parse_args(arguments)
     from trainers.data.sources import open_source
 
     opened = open_source(options.data)
-    stored = np.asarray(opened.read("+".join(opened.splits))[0])[..., 0]
+    stored = np.asarray(opened.read("+".join(opened.splits))[0])
+    shape = runtime.load_encoder(MODEL).image_shape
+    stored = resize_images(stored, shape)[..., 0]
     with tempfile.TemporaryDirectory() as folder:
         images = Path(folder) / "images.npy"
         generate(images, stored, options.count)
