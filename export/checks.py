@@ -81,8 +81,8 @@ def _check_files(report, folder, card):
     for name in sorted(card["files"]):
         report.attempt("file", name, check, name)
     paths = (path.relative_to(folder) for path in Path(folder).rglob("*") if path.is_file())
-    found = {path.as_posix() for path in paths if not path.name.startswith(".")}
-    extra = sorted(found - set(card["files"]) - {cards.CARD})
+    names = {path.as_posix() for path in paths if not path.name.startswith(".")}
+    extra = sorted(names - set(card["files"]) - {cards.CARD})
     text = f"not in the card: {', '.join(extra)}" if extra else "none"
     report.add("file", "others", not extra, text)
 

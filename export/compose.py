@@ -91,8 +91,8 @@ class Graph:
             copy.input[:] = [names[name] if name else "" for name in node.input]
             copy.output[:] = [names[name] for name in node.output]
             self.nodes.append(copy)
-        found = [Symbol(names[f"o{i}"], shape) for i, shape in enumerate(shapes)]
-        return tf.nest.pack_sequence_as(structure, found)
+        results = [Symbol(names[f"o{i}"], shape) for i, shape in enumerate(shapes)]
+        return tf.nest.pack_sequence_as(structure, results)
 
     def scan(self, function, carry, inputs):
         """Returns the last carry and the stacked outputs of `carry, y = function(body, carry, x)`.
@@ -105,14 +105,14 @@ class Graph:
         """
         body, before, read = Graph(self), tf.nest.flatten(carry), tf.nest.flatten(inputs)
         step, go_on, still = (self._fresh() for _ in range(3))
-        given = [body.input(self._fresh(), symbol.shape) for symbol in before]
+        carried = [body.input(self._fresh(), symbol.shape) for symbol in before]
         slices = [body._node("Gather", [x.name, step], x.shape[1:], axis=0) for x in read]
-        new, found = function(
+        new, outputs = function(
             body,
-            tf.nest.pack_sequence_as(carry, given),
+            tf.nest.pack_sequence_as(carry, carried),
             tf.nest.pack_sequence_as(inputs, slices),
         )
-        for symbol in tf.nest.flatten(new) + tf.nest.flatten(found):
+        for symbol in tf.nest.flatten(new) + tf.nest.flatten(outputs):
             body.output(self._fresh(), symbol)
         body.nodes.append(helper.make_node("Identity", [go_on], [still]))
         graph, kinds = body._graph("body"), (onnx.TensorProto.INT64, onnx.TensorProto.BOOL)
@@ -136,7 +136,7 @@ class Graph:
             )
         )
         last = tf.nest.pack_sequence_as(new, results[: len(before)])
-        return last, tf.nest.pack_sequence_as(found, results[len(before) :])
+        return last, tf.nest.pack_sequence_as(outputs, results[len(before) :])
 
     def model(self, name):
         """Returns the whole graph as an `onnx.ModelProto` that passed ONNX's full check."""
@@ -150,9 +150,9 @@ class Graph:
 
     def _node(self, op, inputs, shape, **attributes):
         """Adds a node of one output, and returns that."""
-        found = Symbol(self._fresh(), shape)
-        self.nodes.append(helper.make_node(op, inputs, [found.name], **attributes))
-        return found
+        output = Symbol(self._fresh(), shape)
+        self.nodes.append(helper.make_node(op, inputs, [output.name], **attributes))
+        return output
 
     def _graph(self, name):
         values = [

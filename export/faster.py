@@ -91,8 +91,12 @@ def _gate(conv, tensors, readers):
     """
 
     def only(name, op):
-        found = readers.get(name, [])
-        return found[0] if len(found) == 1 and found[0] and found[0].op_type == op else None
+        readers_of_name = readers.get(name, [])
+        return (
+            readers_of_name[0]
+            if len(readers_of_name) == 1 and readers_of_name[0] and readers_of_name[0].op_type == op
+            else None
+        )
 
     if not all(name in tensors and len(readers[name]) == 1 for name in conv.input[1:]):
         return []

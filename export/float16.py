@@ -62,12 +62,12 @@ def compare(before, after):
     Raises:
         Refused: If one changes by more than its standard error.
     """
-    found = {}
+    comparison = {}
     for name, metric in before.items():
         if metric.get("value") is None:
             continue
         entry = {"float32": metric["value"], "float16": after[name]["value"]}
-        found[name] = {**entry, "stderr": metric["stderr"]}
+        comparison[name] = {**entry, "stderr": metric["stderr"]}
         if metric["stderr"] is None:
             raise Refused(
                 f"Expected at least two examples, whose spread says what may change; publish in "
@@ -77,9 +77,9 @@ def compare(before, after):
         if not abs(entry["float16"] - entry["float32"]) <= metric["stderr"]:
             raise Refused(
                 f"Storing weights in float16 would change {name} by more than its standard error; "
-                f"publish in float32. Received: {found[name]}"
+                f"publish in float32. Received: {comparison[name]}"
             )
-    return found
+    return comparison
 
 
 def _measure(model, split, seed):

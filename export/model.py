@@ -35,7 +35,7 @@ def publish(
     name = name or folder.resolve().name
     publishing.check_target(name, folder)
     rules = _rules(preprocessing, model.pixel_range)
-    about = _described(data, rules, images is not None)
+    description = _described(data, rules, images is not None)
     if images is not None:
         batch = as_batch(images, model.image_shape)[:NUM_IMAGES]
         images = prepare_images(batch, rules)
@@ -44,7 +44,9 @@ def publish(
     run = runs.Run(model, {"paper": paper}, None, _steps(model), [])
     with files.atomic_folder(folder) as temporary:
         graphs = (saved_model, probability)
-        publishing.write_artifact(temporary, run, name, about, images, *graphs, licence=licence)
+        publishing.write_artifact(
+            temporary, run, name, description, images, *graphs, licence=licence
+        )
         publishing.prove(temporary, saved_model)
     return folder
 

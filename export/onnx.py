@@ -124,10 +124,10 @@ def _sum(ctx, node, name, args):
     64 x 64 colours, 12,288 nearly equal numbers, is off by 1.2e-5 of it, axis after axis by 1e-7.
     """
     make, int64 = _maker(ctx, node), onnx.TensorProto.INT64
-    x, given = node.input
+    x, axes_input = node.input
     keep_dims = int(bool(node.get_attr_value("keep_dims", 0)))
     if not node.inputs[1].is_const():
-        axes = make("Cast", given, to=int64)
+        axes = make("Cast", axes_input, to=int64)
         _replace(ctx, node, name, "ReduceSum", [x, axes], keepdims=keep_dims)
         return
     axes = np.ravel(node.inputs[1].get_tensor_value(as_list=False)).astype(np.int64)
@@ -314,11 +314,11 @@ class _Failures(logging.Handler):
 def _silenced():
     """Keeps tf2onnx and TensorFlow from logging what is raised instead; yields the `_Failures`."""
     failures, loggers = _Failures(), [logging.getLogger("tf2onnx"), tf.get_logger()]
-    kept = [(logger.handlers[:], logger.propagate) for logger in loggers]
+    settings = [(logger.handlers[:], logger.propagate) for logger in loggers]
     for logger in loggers:
         logger.handlers, logger.propagate = [failures], False
     try:
         yield failures
     finally:
-        for logger, (handlers, propagate) in zip(loggers, kept):
+        for logger, (handlers, propagate) in zip(loggers, settings):
             logger.handlers, logger.propagate = handlers, propagate

@@ -211,14 +211,14 @@ def evenly_spaced(source, number, image_shape, size=256):
     chosen = np.linspace(0, source.count - 1, number).round().astype(int)
     if source.pick is not None:
         return source.pick(chosen), chosen
-    kept, start = [], 0
+    blocks, start = [], 0
     for block in source.blocks(size):
         block = as_batch(block, image_shape)
         rows = chosen[(chosen >= start) & (chosen < start + len(block))] - start
         if len(rows):
-            kept.append(np.array(block[rows]))
+            blocks.append(np.array(block[rows]))
         start += len(block)
-    return np.concatenate(kept), chosen
+    return np.concatenate(blocks), chosen
 
 
 def _pictures(path, image_shape, resize):

@@ -169,8 +169,8 @@ def stamp(content: bytes, card: dict, part: str) -> bytes:
         "part": part,
         "card_sha256": card_sha256(card),
     }
-    kept = {item.key: item.value for item in model.metadata_props if item.key not in METADATA}
-    onnx.helper.set_model_props(model, {**kept, **values})
+    properties = {item.key: item.value for item in model.metadata_props if item.key not in METADATA}
+    onnx.helper.set_model_props(model, {**properties, **values})
     return model.SerializeToString()
 
 

@@ -155,6 +155,6 @@ def levels(images, preprocessing):
         preprocessing: The card's entry.
     """
     scaled = np.asarray(images, np.float32) / preprocessing.get("multiply", 1)
-    found = np.rint(255 * scaled.clip(0, 1)).astype(np.uint8)
-    again = prepare_images(found, preprocessing, bits=False)
-    return found, bool(np.allclose(again, images, rtol=0, atol=1e-6))
+    uint8_images = np.rint(255 * scaled.clip(0, 1)).astype(np.uint8)
+    again = prepare_images(uint8_images, preprocessing, bits=False)
+    return uint8_images, bool(np.allclose(again, images, rtol=0, atol=1e-6))

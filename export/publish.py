@@ -159,8 +159,8 @@ def write_artifact(
             f"weights of step {run.step}; python -m trainers.evaluate measures these",
             file=sys.stderr,
         )
-    about = (plain(run.config), run.step, run.last_evaluation, run.training, licence)
-    content = card.make_card(stripped, name, data, published, arrays, *about)
+    provenance = (plain(run.config), run.step, run.last_evaluation, run.training, licence)
+    content = card.make_card(stripped, name, data, published, arrays, *provenance)
     content["storage"] = stored or {"dtype": "float32"}
     content["saved_model"] = cards.SAVED_MODEL if with_saved_model else ""
     polish.stamp_folder(folder, content)
@@ -201,17 +201,20 @@ def describe_data(config, workdir=None):
     try:
         splits = data.load_splits(config["data"])
     except FileNotFoundError:
-        wanted = plain(config["data"])
-        kept = {"name": wanted.get("name"), "binarisation": data.binarisation_of(wanted)}
-        if float(wanted.get("pixel_scale") or 1) != 1:
-            kept["pixel_scale"] = float(wanted["pixel_scale"])
-        return {**kept, "golden": "random (the data was not at hand), then all 0 and all 1"}, None
+        settings = plain(config["data"])
+        description = {"name": settings.get("name"), "binarisation": data.binarisation_of(settings)}
+        if float(settings.get("pixel_scale") or 1) != 1:
+            description["pixel_scale"] = float(settings["pixel_scale"])
+        return {
+            **description,
+            "golden": "random (the data was not at hand), then all 0 and all 1",
+        }, None
     if workdir is not None:
         runs.check_data(workdir, splits)
     role = next(role for role in ("test", "validation", "train") if splits.get(role) is not None)
     examples = splits[role].take(8)
-    about = f"the first {len(examples)} of the {role} split, then all 0 and all 1"
-    return {**splits["train"].describe(), "golden": about}, examples.float_images()
+    golden_text = f"the first {len(examples)} of the {role} split, then all 0 and all 1"
+    return {**splits["train"].describe(), "golden": golden_text}, examples.float_images()
 
 
 def prove(folder, with_saved_model=True):
@@ -227,8 +230,8 @@ def prove(folder, with_saved_model=True):
     from export import golden
 
     has_tflite = any("tflite" in g for g in cards.read_card(folder)["graphs"].values())
-    asked = {"onnxruntime": True, "tensorflow": with_saved_model, "tflite": has_tflite}
-    for runtime in (name for name, is_asked in asked.items() if is_asked):
+    selected = {"onnxruntime": True, "tensorflow": with_saved_model, "tflite": has_tflite}
+    for runtime in (name for name, is_asked in selected.items() if is_asked):
         report = verify.verify(folder, runtime)
         if not report.ok:
             failed = [check.subject for check in report.checks if check.ok is False]

@@ -135,9 +135,9 @@ def main(arguments=None):
     encoder, content, images = read(options.model, options.images, options.resize)
     changed = with_card(quantize(content, images), encoder.card)
     files.atomic_write(options.out, changed)
-    found = compare(content, changed, images)
-    print(f"{options.out}: {found['bytes'][1]:,} bytes, of {found['bytes'][0]:,} before")
-    for name, error in found["error"].items():
+    comparison = compare(content, changed, images)
+    print(f"{options.out}: {comparison['bytes'][1]:,} bytes, of {comparison['bytes'][0]:,} before")
+    for name, error in comparison["error"].items():
         print(f"{name}: {100 * error:.2f} % of its spread over {len(images)} images")
     return 0
 

@@ -294,11 +294,12 @@ def _metrics(card):
     lines = ["| metric | value +- standard error |", "|---|---|"]
     rows = [(name, metric_text(entry)) for name, entry in card["metrics"].items()]
     lines += [f"| {escape.cell(name)} | {escape.cell(text)} |" for name, text in rows]
-    about = card["evaluation"]
-    where = f"{about.get('num_examples', '?')} examples of the split {about.get('split', '?')!r}"
-    command = f", by `{about['command']}`" if about.get("command") else ""
-    lines += ["", f"On {where}, seed {about.get('seed', '?')}{command}."]
-    for again in about.get("again", []):
+    evaluation = card["evaluation"]
+    count, split = evaluation.get("num_examples", "?"), evaluation.get("split", "?")
+    where = f"{count} examples of the split {split!r}"
+    command = f", by `{evaluation['command']}`" if evaluation.get("command") else ""
+    lines += ["", f"On {where}, seed {evaluation.get('seed', '?')}{command}."]
+    for again in evaluation.get("again", []):
         names = ", ".join(f"`{name}`" for name in again["metrics"])
         lines.append(f"Measured again by `{again['command']}`: {names}.")
     return "\n".join(lines)

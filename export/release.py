@@ -52,19 +52,19 @@ def release(runs_folder, names=None, out=ARTIFACTS, data_dir=None):
     check_names(names or (), catalogue.RELEASES, "names")
     from trainers.sweeps import identity
 
-    runs, found = identity.folders(runs_folder), {}
+    runs, outcomes = identity.folders(runs_folder), {}
     for name in names or catalogue.RELEASES:
         source = runs.get(catalogue.planned(name), ARTIFACTS / name)
         if not (source / "config.json").is_file() and not (source / cards.CARD).is_file():
-            found[name] = "no run"
+            outcomes[name] = "no run"
         else:
             try:
                 publish_model(source, name, Path(out) / name, data_dir)
-                found[name] = "published"
+                outcomes[name] = "published"
             except Exception as error:  # whatever one model ends with, the others go on
-                found[name] = str(error) or type(error).__name__
-        print(f"{name}: {printable_lines(found[name])}", flush=True)
-    return found
+                outcomes[name] = str(error) or type(error).__name__
+        print(f"{name}: {printable_lines(outcomes[name])}", flush=True)
+    return outcomes
 
 
 def publish_model(source, name, out, data_dir=None):
@@ -115,14 +115,14 @@ def _evaluated(source, data_dir):
         return run
     config = copy.deepcopy(run.config)
     config["evaluation"] = {**config["evaluation"], "nll_examples": catalogue.NLL_EXAMPLES}
-    asked = dataclasses.replace(run, config=config)
+    changed = dataclasses.replace(run, config=config)
     with tempfile.TemporaryDirectory() as scratch:
         folder = source if is_run else scratch
         with run_lock.hold(folder):
             splits = load_splits(config["data"])
             runs.check_data(folder, splits)
-            found = runs.evaluate_run(folder, asked, splits, missing, sys.stderr.isatty())
-    return dataclasses.replace(run, evaluation=found)
+            evaluation = runs.evaluate_run(folder, changed, splits, missing, sys.stderr.isatty())
+    return dataclasses.replace(run, evaluation=evaluation)
 
 
 def check_sizes(folder):
@@ -149,11 +149,11 @@ def main(argv):
     logging.set_verbosity(logging.WARNING)
     options = flags.FLAGS
     scripts.start_tensorflow()
-    found = release(options.runs, options.names, options.out, options.data_dir)
+    outcomes = release(options.runs, options.names, options.out, options.data_dir)
     broken = check_sizes(options.out)
     for line in broken:
         print(f"error: {line}", file=sys.stderr)
-    return int(bool(broken) or not set(found.values()) <= {"published", "no run"})
+    return int(bool(broken) or not set(outcomes.values()) <= {"published", "no run"})
 
 
 if __name__ == "__main__":

@@ -98,12 +98,12 @@ def with_metrics(card, evaluation, metrics):
     from export.card import without_paths
 
     origin = {key: evaluation[key] for key in ("command", "hardware", "versions")}
-    noted = [
+    earlier = [
         {**entry, "metrics": [name for name in entry["metrics"] if name not in metrics]}
         for entry in card["evaluation"].get("again", [])
     ]
-    noted = [entry for entry in noted if entry["metrics"]]
-    again = [*noted, {"metrics": list(metrics), **without_paths(origin)}]
+    earlier = [entry for entry in earlier if entry["metrics"]]
+    again = [*earlier, {"metrics": list(metrics), **without_paths(origin)}]
     measured = {name: evaluation["metrics"][name] for name in metrics}
     return {
         **card,

@@ -76,13 +76,13 @@ class Report:
             for row in rows
         ]
         failed = sum(check.ok is False for check in self.checks)
-        made = sum(check.ok is not None for check in self.checks)
+        checked = sum(check.ok is not None for check in self.checks)
         error = "none compared" if self.max_error is None else f"{self.max_error:.1e}"
         lines += [
             "",
             "error = max |a - b| / max(1, |b|), a: this runtime, b: the golden file (Keras)",
             f"largest error {error}, tolerance {self.tolerance:.0e}",
-            f"PASSED: {made} checks" if self.ok else f"FAILED: {failed} of {made} checks",
+            f"PASSED: {checked} checks" if self.ok else f"FAILED: {failed} of {checked} checks",
         ]
         return "\n".join(lines)
 

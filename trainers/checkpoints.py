@@ -171,7 +171,7 @@ def folders(folder):
 
 
 def _folders(folder, temporary):
-    found = [path for path in folder.glob("step-*") if path.is_dir()]
+    paths = [path for path in folder.glob("step-*") if path.is_dir()]
     if not temporary:
-        found = [path for path in found if not path.name.endswith(_TEMPORARY)]
-    return sorted(found)
+        paths = [path for path in paths if not path.name.endswith(_TEMPORARY)]
+    return sorted(paths)

@@ -179,26 +179,26 @@ def make_optimizer(config, steps_per_epoch):
     from zoo import optimizers
     from zoo.registry import nearest
 
-    wanted = config["optimizer"]
+    options = config["optimizer"]
     classes = {"adam": optimizers.Adam, "normalized_adam": optimizers.NormalizedAdam}
-    rate, total = wanted["learning_rate"], config["train"]["epochs"] * steps_per_epoch
+    rate, total = options["learning_rate"], config["train"]["epochs"] * steps_per_epoch
     schedules = {
         "constant": lambda: rate,
         "constant_then_linear": lambda: optimizers.ConstantThenLinear(
-            rate, int(total * wanted["constant_share"]), total
+            rate, int(total * options["constant_share"]), total
         ),
     }
     for key, valid in (("name", classes), ("schedule", schedules)):
-        if wanted[key] not in valid:
+        if options[key] not in valid:
             raise ValueError(
                 f"`optimizer.{key}` must be one of {sorted(valid)}. "
-                f"Received: optimizer.{key}={wanted[key]!r}.{nearest(wanted[key], valid)}"
+                f"Received: optimizer.{key}={options[key]!r}.{nearest(options[key], valid)}"
             )
-    return classes[wanted["name"]](
-        schedules[wanted["schedule"]](),
-        beta_1=wanted["beta_1"],
-        beta_2=wanted["beta_2"],
-        epsilon=wanted["epsilon"],
+    return classes[options["name"]](
+        schedules[options["schedule"]](),
+        beta_1=options["beta_1"],
+        beta_2=options["beta_2"],
+        epsilon=options["epsilon"],
     )
 
 

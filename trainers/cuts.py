@@ -125,19 +125,19 @@ def phrases(origin):
     """
     config = origin["config"]
     own = config.get("cut", "")
-    found = differences(config)
+    cuts = differences(config)
     if not origin.get("is_limited", True):  # the data has no more examples than the limit
-        found = [cut for cut in found if cut.key != "data.limit"]
+        cuts = [cut for cut in cuts if cut.key != "data.limit"]
     if "paper_run" not in config:
         policy = config.get("train", {}).get("dtype_policy", "")
         if policy.removeprefix("mixed_") in own:
-            found = [cut for cut in found if cut.key != "train.dtype_policy"]
+            cuts = [cut for cut in cuts if cut.key != "train.dtype_policy"]
     parts = {}
-    for cut in found:  # parts with the same difference share its words
+    for cut in cuts:  # parts with the same difference share its words
         room, _, last = cut.key.rpartition(".")
         same = (last, str(cut.ours), str(cut.papers)) if _is_size(cut) else cut.key
         parts.setdefault(same, []).append(_words(room))
-    texts = dict.fromkeys(_text(cut, parts, origin) for cut in found)
+    texts = dict.fromkeys(_text(cut, parts, origin) for cut in cuts)
     return tuple(filter(None, (own, *texts)))
 
 

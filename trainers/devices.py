@@ -93,19 +93,19 @@ def scope(setting: str | int) -> Iterator[Devices]:
     Raises:
         ValueError: If there are fewer devices.
     """
-    wanted = parse(setting)
-    if wanted == processes.count() == 1:
+    number = parse(setting)
+    if number == processes.count() == 1:
         yield Devices()
         return
-    there = backend.local_devices()
-    if wanted is not None and wanted > len(there):
+    available = backend.local_devices()
+    if number is not None and number > len(available):
         raise ValueError(
-            f"Expected train.devices among 'all' and 1 to {len(there)}, the devices of this "
-            f"process: {', '.join(map(str, there))}. Received: train.devices={setting!r}"
+            f"Expected train.devices among 'all' and 1 to {len(available)}, the devices of this "
+            f"process: {', '.join(map(str, available))}. Received: train.devices={setting!r}"
         )
-    devices = Devices(len(there) if wanted is None else wanted)
+    devices = Devices(len(available) if number is None else number)
     if devices.count == 1:
         yield devices
         return
-    with backend.data_parallel(there[: devices.each], processes.count()):
+    with backend.data_parallel(available[: devices.each], processes.count()):
         yield devices

@@ -22,13 +22,13 @@ PACKAGES = [
 
 def versions():
     """Returns `{"python": ..., package: version}` of what is installed and matters."""
-    found = {"python": platform.python_version()}
+    installed = {"python": platform.python_version()}
     for package in PACKAGES:
         try:
-            found[package] = importlib.metadata.version(package)
+            installed[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
             continue
-    return found
+    return installed
 
 
 CPUINFO = Path("/proc/cpuinfo")
@@ -48,8 +48,8 @@ def hardware():
     except OSError:
         lines = []
     pairs = [line.split(":", 1) for line in lines if ":" in line]
-    found = {key.strip(): value.strip() for key, value in reversed(pairs)}  # of the first core
-    name, flags = found.get("model name", name), found.get("flags", "").split()
+    entries = {key.strip(): value.strip() for key, value in reversed(pairs)}  # of the first core
+    name, flags = entries.get("model name", name), entries.get("flags", "").split()
     units = [text for flag, text in VECTORS.items() if flag in flags][:1]
     units += ["bfloat16"] if any(flag in flags for flag in BFLOAT16) else []
     name += f" with {' and '.join(units)}" if units else ""

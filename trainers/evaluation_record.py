@@ -24,15 +24,15 @@ class EvaluationRecord:
         asked: Names of metrics.
     """
 
-    def __init__(self, workdir, run, role, split, asked):
-        self.workdir, self.run, self.asked, self.start = workdir, run, asked, time.perf_counter()
+    def __init__(self, workdir, run, role, split, names):
+        self.workdir, self.run, self.names, self.start = workdir, run, names, time.perf_counter()
         earlier = _earlier(workdir, run) or {"metrics": {}}
         self.earlier = earlier["metrics"]
         self.settings, begun = _hash_of_settings(run), _unfinished(workdir)
         is_same = begun is not None and begun["settings"] == self.settings
-        done = begun["measured"] if is_same else []
-        self.entries = {name: self.earlier[name] for name in done if name in self.earlier}
-        self.missing = [name for name in asked if name not in self.entries]
+        measured = begun["measured"] if is_same else []
+        self.entries = {name: self.earlier[name] for name in measured if name in self.earlier}
+        self.missing = [name for name in names if name not in self.entries]
         self.seconds = earlier.get("seconds", 0.0) if is_same else 0.0
         self.about = {
             "split": role,
@@ -52,14 +52,14 @@ class EvaluationRecord:
         """Saves one metric."""
         self.entries[name] = entry
         measured = list(self.entries)
-        if not set(self.asked) <= set(measured):
+        if not set(self.names) <= set(measured):
             self.write(unfinished={"settings": self.settings, "measured": measured})
 
     def write(self, **unfinished):
         """Writes `evaluation.json` and returns its content."""
-        there = _earlier(self.workdir, self.run) or {"metrics": {}}
-        ordered = [name for name in self.asked if name in self.entries]
-        added = {k: v for k, v in there["metrics"].items() if k not in self.entries}
+        stored = _earlier(self.workdir, self.run) or {"metrics": {}}
+        ordered = [name for name in self.names if name in self.entries]
+        added = {k: v for k, v in stored["metrics"].items() if k not in self.entries}
         result = {
             **self.about,
             "metrics": {**self.earlier, **added, **{n: self.entries[n] for n in ordered}},
@@ -102,10 +102,10 @@ def _earlier(workdir, run):
         ValueError: If that is of a later step, and would be lost.
     """
     path = Path(workdir) / "evaluation.json"
-    there = run_files.read_evaluation(workdir)
-    if there and there["step"] > run.step:
+    stored = run_files.read_evaluation(workdir)
+    if stored and stored["step"] > run.step:
         raise ValueError(
             "The run was trained on and evaluated while this evaluation of an earlier step went "
-            f"on; nothing is written. Received: step {there['step']} in {path}, {run.step} here"
+            f"on; nothing is written. Received: step {stored['step']} in {path}, {run.step} here"
         )
-    return there if there and there["step"] == run.step else run.last_evaluation
+    return stored if stored and stored["step"] == run.step else run.last_evaluation

@@ -142,8 +142,8 @@ def train(config, workdir, splits, progress=True, profile=0, tracker=None):
                 _fit(model, config, train_set, first_step, steps, listed, spread)
         except callbacks.NonFiniteError as error:
             last = checkpoints.newest(workdir / "checkpoints")
-            kept = f"The last good checkpoint is {last.folder}." if last else "No checkpoint yet."
-            raise callbacks.NonFiniteError(f"{error} {kept}") from error
+            advice = f"The last good checkpoint is {last.folder}." if last else "No checkpoint yet."
+            raise callbacks.NonFiniteError(f"{error} {advice}") from error
         finally:
             profiled.close()
             bar.close()

@@ -69,17 +69,17 @@ class Recipe:
         full = cuts.reference(config)
         fixed = settings.set_flags(config, flags)
         settings.set_values(config, self.derived, fixed, lenient=True)
-        asked = cuts.reference(config)
+        reference = cuts.reference(config)
         declared = self.paper_run(config) if callable(self.paper_run) else dict(self.paper_run)
         for scale in self._scale(chosen[SCALE]):
             values = scale(config) if callable(scale) else scale
             settings.set_values(config, values, fixed, lenient=True)
         if self.paper:
-            varied = {key: asked[key] for key in self.axes if key in asked}
+            varied = {key: reference[key] for key in self.axes if key in reference}
             papers = {**full, **varied, **declared, **{k: varied[k] for k in varied if k in fixed}}
         else:  # a flag is no difference from a run that nobody published
             after = cuts.reference(config)
-            papers = {k: v for k, v in asked.items() if k in after and after[k] != v}
+            papers = {k: v for k, v in reference.items() if k in after and after[k] != v}
         config.paper_run = cuts.nested(papers)
         return config.lock()
 

@@ -68,7 +68,7 @@ def reevaluate(
         config["data"]["data_dir"] = data_dir
     # What was measured before was measured on the model's own data.
     earlier = None if data else run.evaluation
-    asked = dataclasses.replace(run, config=config, evaluation=earlier)
+    changed = dataclasses.replace(run, config=config, evaluation=earlier)
     in_place = workdir and not data
     if in_place and out:
         raise ValueError(
@@ -83,8 +83,8 @@ def reevaluate(
                 splits = load_splits(config["data"])
                 runs.check_data(workdir, splits)
             else:
-                _check_free(target, asked)
-            result = runs.evaluate_run(target, asked, splits, metrics, progress)
+                _check_free(target, changed)
+            result = runs.evaluate_run(target, changed, splits, metrics, progress)
         except FileNotFoundError as error:
             raise FileNotFoundError(
                 f"{error}. Name the data with --data=NAME_OR_PATH, or --data_dir where TensorFlow "
@@ -95,10 +95,10 @@ def reevaluate(
     return result
 
 
-def _check_free(target, asked):
-    """Raises ValueError if `target` holds another evaluation than an unfinished one of `asked`."""
+def _check_free(target, run):
+    """Raises ValueError if `target` holds another evaluation than an unfinished one of `run`."""
     is_there = (target / "evaluation.json").is_file()
-    if is_there and not evaluation_record.is_unfinished(target, asked):
+    if is_there and not evaluation_record.is_unfinished(target, run):
         raise ValueError(
             "Expected an --out folder without evaluation.json, so that no result is lost. "
             f"Received: out={str(target)!r}"
@@ -115,8 +115,8 @@ def _check_positive(settings):
 def _other_data(config, name, image_shape):
     """Returns the config of other data: of the model's own what its pixels have to be."""
     height, width, channels = image_shape
-    kept = ("data_dir", "download", "binarisation", "pixel_scale", "fit")
-    own = {key: config[key] for key in kept if key in config}
+    keys = ("data_dir", "download", "binarisation", "pixel_scale", "fit")
+    own = {key: config[key] for key in keys if key in config}
     own["binarisation"] = binarisation_of(config)
     if channels in (1, 3):  # others can be brought to no other number
         own["channels"] = channels

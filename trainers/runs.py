@@ -63,19 +63,19 @@ def check_folder(workdir, config):
     """Raises ValueError unless `workdir` is the folder of `config`, or is new or empty."""
     path = workdir / "config.json"
     if path.is_file():
-        found = configs.differences(config, run_files.read_config(workdir)["config"])
-        if found:
+        differing = configs.differences(config, run_files.read_config(workdir)["config"])
+        if differing:
             raise ValueError(
                 f"{workdir} belongs to a run of another config. Use another --workdir, or the "
-                "config it was begun with. Received: " + "; ".join(found)
+                "config it was begun with. Received: " + "; ".join(differing)
             )
         return
     # Hidden ones may be what a kill left of a `config.json` that was being written.
-    found = [name for name in _entries(workdir) if not name.startswith(".")]
-    if found:
+    entries = [name for name in _entries(workdir) if not name.startswith(".")]
+    if entries:
         raise ValueError(
             "Expected an empty or new folder, or that of an earlier run. "
-            f"Received: workdir={str(workdir)!r}, which holds {found[:3]}"
+            f"Received: workdir={str(workdir)!r}, which holds {entries[:3]}"
         )
 
 
@@ -98,13 +98,14 @@ def check_data(workdir, splits):
     if not path.is_file():
         return
     origin = run_files.read_config(workdir)
-    noted, found = origin.get("num_examples"), _sizes(splits)
+    expected, sizes = origin.get("num_examples"), _sizes(splits)
     where = f"data.name={splits['train'].name!r}, workdir={str(workdir)!r}"
     advice = "Bring the data back to what it was, or use another --workdir."
-    if noted and noted != {key: found.get(key) for key in noted}:  # an older run noted fewer
+    # An older run may have fewer sizes.
+    if expected and expected != {key: sizes.get(key) for key in expected}:
         raise ValueError(
             "The data has changed since this run was begun: its splits would be others. "
-            f"{advice} Expected: {noted}. Received: {found} in {where}"
+            f"{advice} Expected: {expected}. Received: {sizes} in {where}"
         )
     # Earlier versions took the first examples of all data, and noted no rule.
     rule = origin.get("limit_rule", "first") if origin.get("is_limited", True) else ""
@@ -172,8 +173,8 @@ def claim(workdir, config, splits, terms=None):
 
 def unmeasured(run):
     """Returns the metrics of its config that a run's last step was not evaluated with."""
-    there = (run.last_evaluation or {"metrics": {}})["metrics"]
-    return [name for name in run.config["evaluation"]["metrics"] if name not in there]
+    measured = (run.last_evaluation or {"metrics": {}})["metrics"]
+    return [name for name in run.config["evaluation"]["metrics"] if name not in measured]
 
 
 def evaluate_run(workdir, run, splits=None, metrics=None, progress=True):
@@ -196,12 +197,12 @@ def evaluate_run(workdir, run, splits=None, metrics=None, progress=True):
     splits = splits or data.load_splits(run.config["data"])
     name = next(role for role in ("test", "validation", "train") if splits[role] is not None)
     split = splits[name]
-    asked = list(metrics or settings["metrics"])
-    record = evaluation_record.EvaluationRecord(workdir, run, name, split, asked)
-    found = evaluation_suite.evaluate(
+    names = list(metrics or settings["metrics"])
+    record = evaluation_record.EvaluationRecord(workdir, run, name, split, names)
+    metrics_of_missing = evaluation_suite.evaluate(
         run.model,
         split,
-        # What was trained on cannot judge itself: where no split was held out, there is no probe.
+        # Without a held-out split there are no probes: a split cannot judge itself.
         train_dataset=None if split is splits["train"] else splits["train"],
         metrics=tuple(record.missing),
         num_samples=settings["num_samples"],
@@ -212,7 +213,7 @@ def evaluate_run(workdir, run, splits=None, metrics=None, progress=True):
         progress=progress,
         keep=record.keep,
     )
-    record.entries.update(found)
+    record.entries.update(metrics_of_missing)
     return record.write()
 
 
@@ -289,11 +290,11 @@ def _without_folders(config):
 
 def _noted(card):
     """Returns what a card from before `training` has of it: that of its first evaluation."""
-    about = card.get("evaluation") or {}
-    if not about.get("command", "").startswith("python -m trainers.train "):
+    first_evaluation = card.get("evaluation") or {}
+    if not first_evaluation.get("command", "").startswith("python -m trainers.train "):
         return {}
-    noted = {key: about[key] for key in ("command", "epochs", "hardware")}
-    return {**noted, "seconds": None, "cut": card["run_config"].get("cut", "")}
+    training = {key: first_evaluation[key] for key in ("command", "epochs", "hardware")}
+    return {**training, "seconds": None, "cut": card["run_config"].get("cut", "")}
 
 
 def write_report(workdir, run, splits=None):

@@ -20,16 +20,16 @@ def positive_int(name, value):
     return number
 
 
-def check_names(given, valid, what):
-    """Raises `ValueError` for the first of `given` that is not `valid`, with the nearest name.
+def check_names(names, valid, kind):
+    """Raises `ValueError` for the first of `names` that is not `valid`, with the nearest name.
 
     Args:
-        given: Names.
-        valid: All names that there are.
-        what: What they are names of, in the plural.
+        names: Names to check.
+        valid: All valid names.
+        kind: A noun for them, in the plural.
     """
-    for name in given:
+    for name in names:
         if name not in valid:
             raise ValueError(
-                f"Expected {what} among {list(valid)}. Received: {name!r}.{nearest(name, valid)}"
+                f"Expected {kind} among {list(valid)}. Received: {name!r}.{nearest(name, valid)}"
             )

@@ -318,10 +318,10 @@ def once(owner, key, make):
 
     What is kept (a compiled function's closure, say) must not itself hold the owner.
     """
-    kept = _KEPT.setdefault(owner, {})
-    if key not in kept:
-        kept[key] = make()
-    return kept[key]
+    values = _KEPT.setdefault(owner, {})
+    if key not in values:
+        values[key] = make()
+    return values[key]
 
 
 def scan(function, carry, inputs):
@@ -340,8 +340,8 @@ def scan(function, carry, inputs):
     first = {name: value[0] for name, value in inputs.items()}
     function = tf.function(function, autograph=False)  # traced once, for the shapes and the loop
     traced = function.get_concrete_function(carry, first)
-    one = next(iter(inputs.values()))
-    length = tf.shape(one)[0]
+    leading = next(iter(inputs.values()))
+    length = tf.shape(leading)[0]
     outputs = {
         name: tf.TensorArray(spec.dtype, length, element_shape=spec.shape)
         for name, spec in traced.structured_outputs[1].items()
@@ -354,7 +354,7 @@ def scan(function, carry, inputs):
     _, carry, outputs = tf.while_loop(lambda i, *_: i < length, body, (0, carry, outputs))
     stacked = {name: array.stack() for name, array in outputs.items()}
     return carry, {
-        name: tf.ensure_shape(value, [one.shape[0], *value.shape[1:]])
+        name: tf.ensure_shape(value, [leading.shape[0], *value.shape[1:]])
         for name, value in stacked.items()
     }
 

@@ -107,10 +107,10 @@ def run(module: str, arguments: Sequence[str]) -> None:
         module: A name of `find`, for example "trainers.train".
         arguments: The command's own arguments.
     """
-    own, here = str(folder()), os.getcwd()
-    sys.path[:] = [own, *(path for path in sys.path if path not in (own, here, "")), here]
+    root, current = str(folder()), os.getcwd()
+    sys.path[:] = [root, *(path for path in sys.path if path not in (root, current, "")), current]
     # The processes that it starts find the same modules: Python puts no folder in front of them.
-    paths = [own, os.environ.get("PYTHONPATH", ""), here]
+    paths = [root, os.environ.get("PYTHONPATH", ""), current]
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
     os.environ["PYTHONSAFEPATH"] = "1"
     sys.argv[1:] = arguments
@@ -123,9 +123,9 @@ def load(module: str) -> ModuleType:
     Args:
         module: For example "export.model".
     """
-    own = str(folder())
-    if own not in sys.path:  # an installed package has the commands in a folder of its own
-        sys.path.insert(0, own)
+    root = str(folder())
+    if root not in sys.path:  # an installed package has the commands in a folder of its own
+        sys.path.insert(0, root)
     return importlib.import_module(module)
 
 

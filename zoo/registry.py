@@ -35,11 +35,14 @@ class Registry:
         def decorate(cls):
             import keras
 
-            there = self._classes.get(name, cls)
-            if (there.__module__, there.__qualname__) != (cls.__module__, cls.__qualname__):
+            registered = self._classes.get(name, cls)
+            if (registered.__module__, registered.__qualname__) != (
+                cls.__module__,
+                cls.__qualname__,
+            ):
                 raise ValueError(
                     f"Each {self.kind} needs a name of its own. Received: name={name!r}, "
-                    f"which already means {there.__name__}"
+                    f"which already means {registered.__name__}"
                 )
             self._classes[name] = cls
             self._roots = (*self._roots, _root(cls))

@@ -97,11 +97,11 @@ def _read(model, images, resize):
             f"Expected images of 1 or 3 channels. Received: image_shape={card['image_shape']}"
         )
     if images is None:
-        kept = stored.from_golden(folder, card)
+        pictures = stored.from_golden(folder, card)
     else:
-        kept = stored.from_path(images, tuple(card["image_shape"]), resize)
-    codes = load_encoder(folder).features(kept.images)
-    return card, graphs, kept, codes
+        pictures = stored.from_path(images, tuple(card["image_shape"]), resize)
+    codes = load_encoder(folder).features(pictures.images)
+    return card, graphs, pictures, codes
 
 
 def _decoder(folder, card):
@@ -127,10 +127,10 @@ def _graph(folder, card, part):
     name = card["graphs"][part]["file"]
     content = cards.read_file(folder, card, name)
     graph = Graph(content, name)
-    given, wanted = SIGNATURES[part]
-    if set(graph.inputs) != set(given) or wanted not in graph.outputs:
+    inputs, output = SIGNATURES[part]
+    if set(graph.inputs) != set(inputs) or output not in graph.outputs:
         raise ValueError(
-            f"Expected {name} of {card['name']!r} to give {wanted!r} from {sorted(given)}. "
+            f"Expected {name} of {card['name']!r} to give {output!r} from {sorted(inputs)}. "
             f"Received: {sorted(graph.inputs)} -> {sorted(graph.outputs)}"
         )
     return content
@@ -138,12 +138,12 @@ def _graph(folder, card, part):
 
 def _write(folder, index, part):
     """Writes one model's files and returns its entry in the manifest."""
-    card, graphs, kept, codes = part
+    card, graphs, pictures, codes = part
     place = f"models/{index}"
     (folder / place).mkdir(parents=True)
     for name, content in graphs.items():
         (folder / place / f"{name}.onnx").write_bytes(content)
-    (folder / place / "images.bin").write_bytes(kept.images.tobytes())
+    (folder / place / "images.bin").write_bytes(pictures.images.tobytes())
     (folder / place / "codes.bin").write_bytes(codes.astype("<f4").tobytes())
     low, high = stored.ranges(card, codes, _prior_draws(card, graphs))
     return {
@@ -158,7 +158,11 @@ def _write(folder, index, part):
         "order": stored.activity_order(card, codes),
         "low": low,
         "high": high,
-        "images": {"count": len(kept.images), "labels": kept.labels, "source": kept.source},
+        "images": {
+            "count": len(pictures.images),
+            "labels": pictures.labels,
+            "source": pictures.source,
+        },
         "facts": _facts(card),
     }
 

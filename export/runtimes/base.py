@@ -58,27 +58,27 @@ class Artifact:
             ValueError: If the artifact has none and `rebuild` is false, or a file is not the
                 file of the card.
         """
-        made = Path(scratch, cards.SAVED_MODEL)
+        folder = Path(scratch, cards.SAVED_MODEL)
         if not self.card["saved_model"]:
-            self._remake(made)
-            return made
+            self._remake(folder)
+            return folder
         prefix = f"{self.card['saved_model']}/"
         for name in dict.fromkeys((f"{prefix}saved_model.pb", *self.card["files"])):
             if name.startswith(prefix):
                 content = cards.read_file(self.folder, self.card, name)
-                path = made.joinpath(*cards.parts_inside(name.removeprefix(prefix)))
+                path = folder.joinpath(*cards.parts_inside(name.removeprefix(prefix)))
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(content)
-        return made
+        return folder
 
-    def _remake(self, made):
+    def _remake(self, folder):
         if not self.rebuild:
             raise ValueError("this artifact was published without a SavedModel")
         from export import saved_model
         from zoo import releases
 
         model = releases.load(Path(self.folder))
-        saved_model.export(model, made, "probability" in self.card["graphs"])
+        saved_model.export(model, folder, "probability" in self.card["graphs"])
 
 
 class Runtime(abc.ABC):

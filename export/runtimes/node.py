@@ -145,9 +145,9 @@ def _node():
 
 def _search_path(node_modules):
     """Returns NODE_PATH: the named folder or its `node_modules`, then what NODE_PATH has now."""
-    given = [node_modules, Path(node_modules) / "node_modules"] if node_modules else []
+    named_folders = [node_modules, Path(node_modules) / "node_modules"] if node_modules else []
     own = os.environ.get("NODE_PATH", "").split(os.pathsep)
-    folders = [*given, *(folder for folder in own if folder), "node_modules"]
+    folders = [*named_folders, *(folder for folder in own if folder), "node_modules"]
     return os.pathsep.join(str(Path(folder).resolve()) for folder in folders)
 
 

@@ -78,18 +78,18 @@ class TFLiteFile:
     """
 
     def __init__(self, content, signature, interpreter, ops=""):
-        made = f"converted to {ops}" if ops else ""
+        conversion = f"converted to {ops}" if ops else ""
         try:
             self._interpreter = interpreter(content)
             self._run = self._interpreter.get_signature_runner(signature)
             if ops == SELECT:  # an interpreter without them notices it only when it runs
                 self._run(**_zeros(self._run.get_input_details()))
         except RuntimeError as error:
-            text = ", ".join(filter(None, ["TensorFlow Lite cannot open it", made]))
+            text = ", ".join(filter(None, ["TensorFlow Lite cannot open it", conversion]))
             raise Unsupported(f"{text}: {one_line(error)}") from error
         self.inputs = _shapes(self._run.get_input_details())
         self.outputs = _shapes(self._run.get_output_details())
-        self.detail = ", ".join(filter(None, [made, f"{len(content):,} bytes"]))
+        self.detail = ", ".join(filter(None, [conversion, f"{len(content):,} bytes"]))
 
     def __call__(self, **arrays):
         """Returns all outputs, name -> array; inputs are resized to the arrays."""

@@ -88,17 +88,17 @@ def entry(metric):
     return {key: metric[key] for key in keys if key in metric}
 
 
-def own_probes(model, splits, kept=None):
+def own_probes(model, splits, earlier=None):
     """Returns the probes of a model on its own data, which are those of its card.
 
     Args:
         model: As `zoo.list_models` describes it.
         splits: Name of a data set -> what `load` returns. Data without labels is probed on the
             same images with labels.
-        kept: Probes on those that were measured before, or None.
+        earlier: Probes on those images that were measured before, or None.
     """
     if model["data"] in LABELLED:
-        return kept or score(*encode_by(model["name"], *splits(LABELLED[model["data"]])))
+        return earlier or score(*encode_by(model["name"], *splits(LABELLED[model["data"]])))
     return {column: entry(model["metrics"].get(name, {})) for column, name in PROBES.items()}
 
 
@@ -143,17 +143,17 @@ def principal(train, test, size):
     return (pca.transform(x), y), (pca.transform(u), v)
 
 
-def measure_models(splits, seconds, kept=()):
+def measure_models(splits, seconds, earlier=()):
     """Returns a dict for each released model: what its line in the first table says.
 
     Args:
         splits: Name of a data set -> what `load` returns.
         seconds: For each speed.
-        kept: Rows of an earlier table; what they hold is not measured again.
+        earlier: Rows of an earlier table; their values are not measured again.
     """
-    rows, kept = [], {row["name"]: row for row in kept}
+    rows, earlier = [], {row["name"]: row for row in earlier}
     for model in zoo.list_models():
-        old = kept.get(model["name"], {})
+        old = earlier.get(model["name"], {})
         bound = next((k for k in ("nll", "elbo") if _value(model, k) is not None), None)
         row = {
             **{key: model[key] for key in ("name", "paper", "data", "latent_dim", "bytes")},
@@ -166,23 +166,23 @@ def measure_models(splits, seconds, kept=()):
     return rows
 
 
-def measure_transfer(splits, names, kept=()):
+def measure_transfer(splits, names, earlier=()):
     """Returns dicts `data`, `features`, `size`, `probes`: encoders, raw pixels and PCA.
 
     Args:
         splits: Name of a data set -> what `load` returns.
         names: Of data sets.
-        kept: Rows of an earlier table; those with probes are not measured again.
+        earlier: Rows of an earlier table; those with probes are not measured again.
     """
-    rows, kept = [], {(row["data"], row["features"], row["size"]): row for row in kept}
+    rows, earlier = [], {(row["data"], row["features"], row["size"]): row for row in earlier}
     for name in names:
         (images, labels), test = splits(name)
         train = images[:NUM_TRANSFER], labels[:NUM_TRANSFER]
-        for about, make in _candidates(images.shape[1:]):
-            old = kept.get((name, about["features"], about["size"]), {})
+        for candidate, make in _candidates(images.shape[1:]):
+            old = earlier.get((name, candidate["features"], candidate["size"]), {})
             entries = old.get("probes") or score(*make(train, test))
-            rows.append({"data": name, **about, "probes": entries})
-            print(f"{about['features']} on {name}: {entries}", flush=True)
+            rows.append({"data": name, **candidate, "probes": entries})
+            print(f"{candidate['features']} on {name}: {entries}", flush=True)
     return rows
 
 
@@ -199,12 +199,12 @@ def _candidates(side):
     for size in sorted({model["latent_dim"] for model in models}):
         yield {"features": "PCA", "size": size}, functools.partial(principal, size=size)
     for model in models:
-        about = {"features": model["name"], "trained_on": model["data"]}
+        metadata = {"features": model["name"], "trained_on": model["data"]}
         make = functools.partial(encode_by, model["name"])
-        yield {**about, "size": model["latent_dim"]}, make
+        yield {**metadata, "size": model["latent_dim"]}, make
 
 
-def read_kept(path, models=(), parts=tuple(PARTS), here=""):
+def read_kept(path, models=(), parts=tuple(PARTS), machine=""):
     """Returns what an earlier file of measurements holds, without what is measured again.
 
     Args:
@@ -212,7 +212,7 @@ def read_kept(path, models=(), parts=tuple(PARTS), here=""):
         models: Names of the released models that are measured again; all of them, and raw pixels
             and PCA too, if empty.
         parts: What is measured again, of `PARTS`.
-        here: This hardware, which must be that of the file where a part of its speeds is kept.
+        machine: This hardware. It must be that of the file if a part of its speeds is kept.
 
     Raises:
         ValueError: If a name is not that of a released model or of a part, or the file's speeds are
@@ -223,8 +223,8 @@ def read_kept(path, models=(), parts=tuple(PARTS), here=""):
     if not models and set(parts) == set(PARTS):
         return {"models": [], "transfer": []}
     content = files.read_json(path)
-    if models and "speed" in parts and content["hardware"] != here:
-        raise ValueError(f"Expected a file of {here!r}. Received: {content['hardware']!r}")
+    if models and "speed" in parts and content["hardware"] != machine:
+        raise ValueError(f"Expected a file of {machine!r}. Received: {content['hardware']!r}")
     dropped = {PARTS[part] for part in parts}
     for table, name in (("models", "name"), ("transfer", "features")):
         for row in content[table]:
@@ -307,12 +307,12 @@ def transfer_table(rows):
         "|---|---|---|---|---|---|",
     ]
     for row in rows:
-        about = row["features"]
+        features = row["features"]
         if "trained_on" in row:
             own = LABELLED.get(row["trained_on"], row["trained_on"]) == row["data"]
-            about = f"`{about}`" + ("" if own else f", trained on {row['trained_on']}")
+            features = f"`{features}`" + ("" if own else f", trained on {row['trained_on']}")
         accuracies = " | ".join(percent(row["probes"][column]) for column in PROBES)
-        lines.append(f"| {row['data']} | {about} | {row['size']} | {accuracies} |")
+        lines.append(f"| {row['data']} | {features} | {row['size']} | {accuracies} |")
     return "\n".join(lines)
 
 
@@ -358,13 +358,13 @@ def refresh(keep: bool = False, models=(), parts=tuple(PARTS), seconds: float = 
     """
     parts = () if keep else parts
     splits = functools.cache(load)
-    kept = read_kept(KEPT, models, parts, hardware())
-    measured = measure_models(splits, seconds, kept["models"])
-    transfer = measure_transfer(splits, TRANSFER, kept["transfer"])
+    earlier = read_kept(KEPT, models, parts, hardware())
+    measured = measure_models(splits, seconds, earlier["models"])
+    transfer = measure_transfer(splits, TRANSFER, earlier["transfer"])
     # Of the speeds: accuracies are the same on any machine but for a few images.
     where = {"hardware": hardware(), "versions": versions()}
     if "speed" not in parts:
-        where = {key: kept[key] for key in where}
+        where = {key: earlier[key] for key in where}
     files.write_json(KEPT, {"models": measured, "transfer": transfer, **where})
     files.atomic_write(PAGE, document(measured, transfer, where["hardware"]))
     into_readme(README, short_table(measured))

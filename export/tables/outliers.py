@@ -117,11 +117,11 @@ def table(rows, where):
         cells = [row["normal"], f"`{row['model']}`", row["outliers"]]
         cells += [with_error(*row["auroc"][name]) for name in (*SCORES, *OTHERS)]
         lines.append(f"| {' | '.join(cells)} |")
-    about = (
+    caption = (
         f"AUROC ± standard error; {rows[0]['examples']:,} training images, and as many test images "
         f'of each data set. "smooth" is {SMOOTH}. Measured on {where}.'
     )
-    return "\n".join([*lines, "", about])
+    return "\n".join([*lines, "", caption])
 
 
 def refresh(keep: bool = False, examples: int = 1000) -> None:

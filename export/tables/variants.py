@@ -71,14 +71,14 @@ def measure(model, splits, seconds):
     content = cards.read_file(model["folder"], card, card["graphs"]["encoder"]["file"])
     train, test = (prepare_images(x, card["preprocessing"]) for x in (train, test))
     changed = quantize.quantize(content, train[: quantize.NUM_CALIBRATION])
-    found = {"name": model["name"], **quantize.compare(content, changed, test)}
+    row = {"name": model["name"], **quantize.compare(content, changed, test)}
     for kind, bytes_ in (("float", content), ("int8", changed)):
         graph = Graph(bytes_, kind)
         entry = {"images_per_second": speed(graph, test, seconds)}
         probe = probes.linear_probe(codes(graph, train), labels, codes(graph, test), test_labels)
         entry["linear"] = model_table.entry({**probe, "value": probe["accuracy"]})
-        found[kind] = entry
-    return found
+        row[kind] = entry
+    return row
 
 
 def line(row):
@@ -94,19 +94,19 @@ def line(row):
     return f"| {' | '.join(cells)} |"
 
 
-def kept(path, here):
+def kept(path, machine):
     """Returns name -> line of an earlier table.
 
     Raises:
         ValueError: If it was measured on other hardware than `here`.
     """
     text = Path(path).read_text()
-    if WHERE.format(here) not in text:
-        raise ValueError(f"Expected a table of {here!r}. Received: {path}")
+    if WHERE.format(machine) not in text:
+        raise ValueError(f"Expected a table of {machine!r}. Received: {path}")
     return {row.split("`")[1]: row for row in text.splitlines() if row.startswith("| `")}
 
 
-def document(lines, here):
+def document(lines, machine):
     """Returns the page of lines measured on the hardware `here`."""
     return "\n\n".join(
         [
@@ -120,7 +120,7 @@ def document(lines, here):
             f"learn from the first {model_table.NUM_TRANSFER:,} training images, as those of the "
             "second table of [models.md](models.md); a card's probe learns from all.",
             f"Written by\n\n```sh\n{COMMAND}\n```",
-            WHERE.format(here),
+            WHERE.format(machine),
             "\n".join([HEAD, *lines]) + "\n",
         ]
     )
@@ -142,12 +142,12 @@ def refresh(keep: bool = False, names=(), seconds: float = 1.0) -> None:
     splits = functools.cache(model_table.load)
     models = {m["name"]: m for m in zoo.list_models() if m["data"] in DATA}
     check_names(names, models, "released models with classes")
-    here = hardware()
-    lines = kept(PAGE, here) if names else {}
+    machine = hardware()
+    lines = kept(PAGE, machine) if names else {}
     for name in names or models:
         lines[name] = line(measure(models[name], splits, seconds))
         print(lines[name], flush=True)
-    files.atomic_write(PAGE, document([lines[name] for name in models if name in lines], here))
+    files.atomic_write(PAGE, document([lines[name] for name in models if name in lines], machine))
 
 
 def main(argv):

@@ -67,10 +67,10 @@ def verify_all(path="", node_modules="", models=(), columns=()):
     check_names(models, names, "released models")
     earlier = _read(path) if models or columns else Table({}, {}, "")
     _check_columns(columns, earlier, path)
-    asked = columns or [name for name in earlier.titles if name in runtimes.names()]
+    selected = columns or [name for name in earlier.titles if name in runtimes.names()]
     chosen = models or [n for n in names if (n in earlier.rows or not columns) and _at_hand(n)]
     titles, reports = {}, {}
-    for runtime in asked or runtimes.names():
+    for runtime in selected or runtimes.names():
         reports[runtime], titles[runtime] = {}, f"{runtime}: {ABSENT}"
         for name, report in _verify(chosen, runtime, node_modules):
             reports[runtime][name] = report
@@ -88,8 +88,8 @@ def verify_all(path="", node_modules="", models=(), columns=()):
     print(text)
     if path:
         files.atomic_write(path, text)
-    made = [report for of_runtime in reports.values() for report in of_runtime.values()]
-    return 0 if made and all(report.ok for report in made) else 1
+    all_reports = [report for of_runtime in reports.values() for report in of_runtime.values()]
+    return 0 if all_reports and all(report.ok for report in all_reports) else 1
 
 
 def _check_columns(columns, earlier, path):
@@ -148,9 +148,9 @@ def _read(path):
 
 def _where(earlier, added):
     """Returns the machine of a table, and the machine of added names where it is another."""
-    here = f"{platform.system()} {platform.machine()}, {environment.hardware()}, Python "
-    here += platform.python_version()
-    return here if earlier in ("", here) else f"{earlier}; {', '.join(added)} on {here}"
+    machine = f"{platform.system()} {platform.machine()}, {environment.hardware()}, Python "
+    machine += platform.python_version()
+    return machine if earlier in ("", machine) else f"{earlier}; {', '.join(added)} on {machine}"
 
 
 def _row(name, reports):

@@ -51,7 +51,7 @@ def test_probes_of_a_model_are_those_of_its_card_and_of_the_labelled_twin(releas
     probes = models.own_probes(twin, released)
     assert [entry["num_train"] for entry in probes.values()] == [40, 40, 40]
     assert all(0 <= entry["value"] <= 1 and entry["stderr"] >= 0 for entry in probes.values())
-    assert models.own_probes(twin, None, kept=probes) is probes
+    assert models.own_probes(twin, None, earlier=probes) is probes
 
 
 def test_pixels_and_components_stand_beside_the_encoder(released, monkeypatch):
@@ -78,20 +78,20 @@ def test_what_is_kept_is_not_measured_again(released, tmp_path):
     assert row["images_per_second"] == speeds and row["latent_dim"] == 3
     rows = models.measure_transfer(released, ["any"], kept["transfer"])
     assert [row["probes"] for row in rows] == [1, 1, 1]
-    kept = models.read_kept(path, ["tiny"], here="here")
+    kept = models.read_kept(path, ["tiny"], machine="here")
     assert models.measure_models(released, 0.02, kept["models"])[0]["images_per_second"] != speeds
     rows = models.measure_transfer(released, ["any"], kept["transfer"])
     assert [row["probes"] == 1 for row in rows] == [True, True, False]
-    kept = models.read_kept(path, parts=["probes"], here="there")
+    kept = models.read_kept(path, parts=["probes"], machine="there")
     assert models.measure_models(released, 0.02, kept["models"])[0]["images_per_second"] == speeds
     assert not any("probes" in row for row in kept["transfer"])
     assert models.read_kept(tmp_path / "none") == {"models": [], "transfer": []}
     with pytest.raises(ValueError, match="Expected released models among .* Received: 'gone'"):
-        models.read_kept(path, ["gone"], here="here")
+        models.read_kept(path, ["gone"], machine="here")
     with pytest.raises(ValueError, match="Expected --parts among .* Received: 'sped'"):
         models.read_kept(path, parts=["sped"])
     with pytest.raises(ValueError, match="Expected a file of 'there'. Received: 'here'"):
-        models.read_kept(path, ["tiny"], here="there")
+        models.read_kept(path, ["tiny"], machine="there")
 
 
 def test_a_table_replaces_the_earlier_one_and_nothing_else(tmp_path):

@@ -16,5 +16,5 @@ def with_config(arguments: list[str]) -> list[str]:
 def shown(arguments: list[str]) -> str:
     """Returns the command as a page shows it, without places of this machine."""
     places = ("--workdir", "--out", "--tables", "--config.data.data_dir")
-    kept = [a for a in arguments if not a.startswith(tuple(f"{place}=" for place in places))]
-    return shlex.join(["python", "-m", "trainers.compare", *kept, "--workdir=DIR"])
+    portable = [a for a in arguments if not a.startswith(tuple(f"{place}=" for place in places))]
+    return shlex.join(["python", "-m", "trainers.compare", *portable, "--workdir=DIR"])

@@ -61,12 +61,12 @@ def compare(
     compared, left_out = objectives.of_zoo(config)
     if objective:
         file, _ = grid.split_config(config)
-        made = custom_files.load(objective, file, workdir)
-        if made.label in [entry.label for entry in compared]:
+        custom_objective = custom_files.load(objective, file, workdir)
+        if custom_objective.label in [entry.label for entry in compared]:
             raise ValueError(
                 f"Expected a name that is none of the zoo's. Received: --objective={objective}"
             )
-        compared = [objectives.of_custom(made, config), *compared]
+        compared = [objectives.of_custom(custom_objective, config), *compared]
     plan, labels = [], {}
     for entry in compared:
         point = {key: [value] for key, value in objectives.point(entry, overrides).items()}

@@ -158,18 +158,18 @@ def _made(module, path, label):
         raise ValueError(
             f"Expected a name in {path.name}. Received: {label!r}.{nearest(label, names)}"
         )
-    made = value
+    instance = value
     if callable(value) and not isinstance(value, zoo.Objective):
         try:
-            made = value()
+            instance = value()
         except Exception as error:
             raise ValueError(
                 f"Expected {label} to make an objective without arguments. "
                 f"Received: {_where(error, path)}"
             ) from error
-    if not isinstance(made, zoo.Objective):
+    if not isinstance(instance, zoo.Objective):
         raise ValueError(
             "Expected a subclass of zoo.Objective, or a function that returns an instance. "
-            f"Received: {label}, which gives {type(made).__name__}"
+            f"Received: {label}, which gives {type(instance).__name__}"
         )
-    return made
+    return instance

@@ -62,8 +62,8 @@ def of_custom(custom, config: str) -> Compared:
     """Returns the objective of a user's file, a `custom.Custom`; `config` as in `of_zoo`."""
     _, options = grid.split_config(config)
     changes = parts.flat(custom.arguments, "objective.")
-    own = grid.join_config(str(custom.config), options)
-    return Compared(custom.label, custom.name, changes, own)
+    config_of_custom = grid.join_config(str(custom.config), options)
+    return Compared(custom.label, custom.name, changes, config_of_custom)
 
 
 def point(compared: Compared, overrides: list[str]) -> dict:
@@ -79,10 +79,10 @@ def point(compared: Compared, overrides: list[str]) -> dict:
     changes = {"objective.name": compared.name}
     flags = [f"--config={compared.config}", *overrides, f"--config.objective.name={compared.name}"]
     present = grid.load(flags)
-    own = parts.with_defaults(compared.name, parts.rooms()["objective"])
-    own = {**parts.flat(own, "objective."), **compared.changes}
+    arguments = parts.with_defaults(compared.name, parts.rooms()["objective"])
+    arguments = {**parts.flat(arguments, "objective."), **compared.changes}
     present = parts.flat(present)
-    for key, value in own.items():
+    for key, value in arguments.items():
         if key in present and parts.with_tuples(present[key]) == parts.with_tuples(value):
             continue
         changes[key] = value

@@ -67,9 +67,9 @@ class Preparation:
         """Returns the steps that images of `stored_shape` (H, W, C) go through, in words."""
         steps = []
         if self.channels is not None and stored_shape[-1] != self.channels:
-            made = "made grey" if self.channels == 1 else "channel repeated 3 times"
+            change = "made grey" if self.channels == 1 else "channel repeated 3 times"
             unknown = "grey" if self.channels == 1 else "in colour, grey ones repeated 3 times"
-            steps.append(unknown if stored_shape[-1] is None else made)
+            steps.append(unknown if stored_shape[-1] is None else change)
         if self.invert:
             steps.append("inverted (ink is 1)")
         if self.crop is not None:

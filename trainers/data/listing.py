@@ -24,11 +24,11 @@ def list_pictures(root):
     return pictures, unused
 
 
-def count(paths, root, what):
+def count(paths, root, noun):
     """Returns `12 hidden ('.DS_Store', 'a/.DS_Store', 'b/.DS_Store', ...)`, for messages."""
     named = [repr(path.relative_to(root).as_posix()) for path in sorted(paths)[:NAMED]]
     more = ", ..." if len(paths) > NAMED else ""
-    return f"{len(paths)} {what} ({', '.join(named)}{more})"
+    return f"{len(paths)} {noun} ({', '.join(named)}{more})"
 
 
 def files_below(folder, suffix):

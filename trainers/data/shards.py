@@ -117,13 +117,13 @@ class Place:
 def _index(path, stamp):
     """Returns the `Index` of a shard: from the cache, or made and put there."""
     name = hashlib.sha256(os.path.abspath(path).encode("utf-8", "surrogateescape")).hexdigest()
-    kept, key = cache_folder() / "shards" / f"{name[:32]}.npz", np.array([_VERSION, *stamp])
-    index = _kept(kept, key)
+    cached, key = cache_folder() / "shards" / f"{name[:32]}.npz", np.array([_VERSION, *stamp])
+    index = _kept(cached, key)
     if index is None:
         _LOG.info("Listing the samples of %s.", path)
         index = _listed(path)
         try:
-            with files.atomic_path(kept) as temporary:
+            with files.atomic_path(cached) as temporary:
                 np.savez(temporary, key=key, **vars(index))
         except OSError as error:
             _LOG.warning("The index of %s is not kept: %s", path, error)
@@ -149,14 +149,14 @@ def _listed(path):
     members, others = tars.members(path)
     pictures, labels, bare = [], [], 0
     for sample in _samples(path, members):
-        found = [ext for ext in sample if f".{ext}" in SUFFIXES]
-        if len(found) > 1:
-            names = [sample[ext].name for ext in found]
+        suffixes = [ext for ext in sample if f".{ext}" in SUFFIXES]
+        if len(suffixes) > 1:
+            names = [sample[ext].name for ext in suffixes]
             raise ValueError(f"Expected one picture a sample. Received: {names} in {str(path)!r}")
-        if not found:
+        if not suffixes:
             bare += 1
             continue
-        pictures.append(sample[found[0]])
+        pictures.append(sample[suffixes[0]])
         labels.append(sample.get("cls") or sample.get("json"))
     values = list(_labels(path, labels))
     unlabelled = values.count(None)

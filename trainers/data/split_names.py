@@ -32,11 +32,11 @@ def array(name):
         `X_train` is ("images", "train"), `val_labels` ("labels", "validation").
     """
     words = _words(name)
-    for what, spellings in (("images", _IMAGES), ("labels", _LABELS)):
+    for kind, spellings in (("images", _IMAGES), ("labels", _LABELS)):
         if any(word in spellings for word in words):
             rest = [word for word in words if word not in spellings]
             split = _only_role(rest, _COLLECTIONS) if rest else "all"
-            return split and (what, split)
+            return split and (kind, split)
     return None
 
 

@@ -108,8 +108,8 @@ class OnRay(Executor):
             if task.is_cancelled:
                 return Ended(task.job, stopping.EXIT_CODES[-1])
             if task.tries == TRIES:
-                said = str(error).strip().splitlines()[0]
-                return Ended(task.job, -9, f"its node ended {TRIES} times: {said}"[:300])
+                message = str(error).strip().splitlines()[0]
+                return Ended(task.job, -9, f"its node ended {TRIES} times: {message}"[:300])
             self._submit(task.job, task.tries + 1)
             return None
 

@@ -47,9 +47,9 @@ def substituted():
     return [(p, name) for p in papers() for name, item in items(p).items() if item.substitute]
 
 
-def _check(what, name, valid):
+def _check(kind, name, valid):
     if name not in valid:
         raise ValueError(
-            f"Expected the {what} to be one of {list(valid)}. "
-            f"Received: {what}={name!r}.{nearest(name, valid)}"
+            f"Expected the {kind} to be one of {list(valid)}. "
+            f"Received: {kind}={name!r}.{nearest(name, valid)}"
         )

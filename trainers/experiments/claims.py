@@ -187,8 +187,8 @@ def _absent(names, groups):
     """Returns the open `Verdict` that lists the names without a row, or None."""
     absent = [
         name
-        for wanted, group in zip(names, groups)
-        for name in wanted
+        for names_of_group, group in zip(names, groups)
+        for name in names_of_group
         if name not in {row["name"] for row in group}
     ]
     return Verdict(OPEN, f"not measured: {', '.join(absent)}") if absent else None

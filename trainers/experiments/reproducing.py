@@ -110,7 +110,7 @@ def _check_substitute(item, substitute):
 
 def _result(item, context, outcome, seconds):
     has_runs = context.runs is not None
-    asked = (context.scale, context.seed, has_runs, context.substitute, context.repeats)
+    request = (context.scale, context.seed, has_runs, context.substitute, context.repeats)
     return {
         "paper": item.paper,
         "item": item.name,
@@ -119,7 +119,7 @@ def _result(item, context, outcome, seconds):
         "scale": context.scale,
         "repeats": context.repeats,
         "cut": outcome.cut,
-        "command": command(item.paper, item.name, *asked),
+        "command": command(item.paper, item.name, *request),
         "seconds": round(seconds, 1),
         "hardware": environment.hardware(),
         "versions": environment.versions(),

@@ -133,12 +133,12 @@ class Trained:
         """Returns a row of the result; of a run that failed one without a number."""
         if self.failure:
             value, stderr, note = None, None, self.failure
-        about = {
+        metadata = {
             "paper": paper,
             "seeds": [self["seed"]],
             "data": self.data if data is None else data,
         }
-        return row(self.label, metric, value, stderr, note=joined(self.note, note), **about)
+        return row(self.label, metric, value, stderr, note=joined(self.note, note), **metadata)
 
     def measured(self, metric, paper=None, note="", data=None):
         """Returns the row of a metric of its own evaluation."""
@@ -166,12 +166,12 @@ class Runs:
 
     Attributes:
         entries: Tuple of `Trained`.
-        said: What the item itself shortens, texts.
+        notes: Texts of what the item itself shortens.
         folder: Where those are trained that were not there.
     """
 
     entries: tuple
-    said: tuple = ()
+    notes: tuple = ()
     folder: Path | None = None
 
     def __iter__(self):
@@ -184,7 +184,7 @@ class Runs:
         return self.entries[index]
 
     def __add__(self, other):
-        return Runs((*self.entries, *other.entries), (*self.said, *other.said), self.folder)
+        return Runs((*self.entries, *other.entries), (*self.notes, *other.notes), self.folder)
 
     def select(self, **values):
         """Returns the runs that have these values: `runs.select(family="bilbo", sigma=0.1)`."""
@@ -219,7 +219,7 @@ class Runs:
         differences = [
             phrases_of({**run.stored.config, "config": run.config}) for run in self.finished
         ]
-        return run_cuts.text(self.said, *differences, [unfinished(len(self.failed))])
+        return run_cuts.text(self.notes, *differences, [unfinished(len(self.failed))])
 
     def rows(self, *metrics, paper=None, note=""):
         """Returns a row for each metric of each run; for a failed run one without a number.
@@ -255,8 +255,8 @@ class Runs:
         if not pairs:
             return row(name, metric, None, None, paper, [], data, "every run failed")
         mean, error = mean_and_error([number for _, number in pairs])
-        of = f"{len(pairs)} of {len(self)} runs" if len(self) > 1 else "one run"
-        words = joined(f"standard error over {of}" if error else of, note)
+        number_of_runs = f"{len(pairs)} of {len(self)} runs" if len(self) > 1 else "one run"
+        words = joined(f"standard error over {number_of_runs}" if error else number_of_runs, note)
         return row(name, metric, mean, error, paper, seeds, data, words)
 
 
@@ -320,8 +320,8 @@ def _grids(study, axes):
 
 def _known(folder):
     """Returns dict `identity.key` -> (folder around it, name) of each run that was begun."""
-    found = identity.folders(folder)
-    return {key: (path.parent, path.name) for key, path in found.items()}
+    folders = identity.folders(folder)
+    return {key: (path.parent, path.name) for key, path in folders.items()}
 
 
 def _trained(context, missing):

@@ -89,8 +89,8 @@ def _details(paper, judged):
     for name, (rows, claims) in judged.items():
         for row, verdict in rows:
             ours = with_error(row["ours"], row["stderr"])
-            of = (name, row["name"], row["metric"], ours, f"{row['paper']:g}")
-            numbers.append(_row(*of, verdict.kind, verdict.reason))
+            cells = (name, row["name"], row["metric"], ours, f"{row['paper']:g}")
+            numbers.append(_row(*cells, verdict.kind, verdict.reason))
         conclusions += [_row(name, claim.text, v.kind, v.reason) for claim, v in claims]
     tables = [table for table in (numbers, conclusions) if len(table) > 2]
     return [f"## {paper}", "", *(line for table in tables for line in (*table, ""))]

@@ -148,8 +148,8 @@ class Study:
                 with figures.style():
                     return function(context, **options)
 
-            about = (tuple(substitute), dict(unlike or {}), tuple(claims))
-            self._items[name] = Item(self.paper, name, title, shows, run, *about)
+            arguments = (tuple(substitute), dict(unlike or {}), tuple(claims))
+            self._items[name] = Item(self.paper, name, title, shows, run, *arguments)
             return function
 
         return decorate

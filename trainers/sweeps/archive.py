@@ -59,13 +59,13 @@ def write(folder, runs):
     Returns:
         The `Stored` of all runs in the tables.
     """
-    there = {run.name: run for run in (read(folder) if is_archive(folder) else [])}
-    there.update({run.name: run for run in runs})
+    all_runs = {run.name: run for run in (read(folder) if is_archive(folder) else [])}
+    all_runs.update({run.name: run for run in runs})
     rows, epochs = [], []
-    for run in there.values():
+    for run in all_runs.values():
         values = {"config": run.config, "evaluation": run.evaluation}
-        about = {key: getattr(run, key) for key in _TEXT[1:]}
-        rows.append({"run": run.name, **about, **_flat(values)})
+        texts = {key: getattr(run, key) for key in _TEXT[1:]}
+        rows.append({"run": run.name, **texts, **_flat(values)})
         history = run.epochs
         if run.folder:
             path = run.folder / histories.NAME
@@ -76,7 +76,7 @@ def write(folder, runs):
     rows = [{column: row.get(column, "") for column in order} for row in rows]
     files.atomic_write(Path(folder) / HISTORY, histories.as_csv(epochs))
     files.atomic_write(Path(folder) / RUNS, histories.as_csv(rows))
-    return list(there.values())
+    return list(all_runs.values())
 
 
 def read(folder):

@@ -107,7 +107,7 @@ def points(grid):
         grid: A dict key -> list of values, its text (see `parse`), or a list of grids.
     """
     if isinstance(grid, list):
-        return [point for one in grid for point in points(one)]
+        return [point for part in grid for point in points(part)]
     axes = parse(grid) if isinstance(grid, str) else grid
     return [dict(zip(axes, values)) for values in itertools.product(*axes.values())]
 
@@ -125,7 +125,7 @@ def planned(config, grid, overrides=()):
     """
     file, argument = split_config(config)
     fixed = {override.partition("=")[0].removeprefix("--config.") for override in overrides}
-    made = set()
+    checked = set()
     for point in points(grid):
         words = ",".join(filter(None, (point.get(FAMILY), argument)))
         arguments = [f"--config={join_config(file, words)}", *overrides]
@@ -134,7 +134,7 @@ def planned(config, grid, overrides=()):
                 raise ValueError(f"Expected {key} in the grid or as a flag. Received: both")
             if key != FAMILY:
                 arguments.append(f"--config.{key}={value}")
-        yield point, tuple(arguments), check(arguments, made)
+        yield point, tuple(arguments), check(arguments, checked)
 
 
 def runs(config, grid, overrides=()):
@@ -178,13 +178,13 @@ def safe(value):
     return word if word == text else f"{word}-{hashlib.sha256(text.encode()).hexdigest()[:6]}"
 
 
-def check(arguments, made):
+def check(arguments, checked):
     """Loads the config of a run as `trainers.train` would, and makes its parts and optimiser.
 
     Args:
         arguments: The run's flags.
-        made: A set of the parts that were made for other runs, and need not be again; this run's
-            are added.
+        checked: The set of parts that were made for other runs. They are not made again. The
+            parts of this run are added.
 
     Returns:
         The config.
@@ -195,7 +195,7 @@ def check(arguments, made):
     try:
         config = load(arguments)
         configs.check_numbers(config)
-        _make_parts(config, made)
+        _make_parts(config, checked)
         configs.make_optimizer(config, steps_per_epoch=1)
         return config
     except (flags.Error, LookupError, AttributeError, TypeError, ValueError, OSError) as error:
@@ -205,16 +205,16 @@ def check(arguments, made):
         ) from error
 
 
-def _make_parts(config, made):
-    """Makes the parts of a config that are not in `made`, of one of its image shapes."""
+def _make_parts(config, checked):
+    """Makes the parts of a config that are not in `checked`, for each of its image shapes."""
     shapes = _image_shapes(config)
     for shape in shapes:
         try:
             for room, spec in configs.model_config(config, shape).items():
                 part = (room, repr(spec))
-                if part not in made:
+                if part not in checked:
                     parts.rooms()[room].create(spec)
-                    made.add(part)
+                    checked.add(part)
             return
         except ValueError:
             if shape == shapes[-1]:

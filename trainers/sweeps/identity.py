@@ -48,12 +48,12 @@ def folders(folder):
 
     Runs of earlier versions lie in a folder for each paper or data set.
     """
-    folder, found = Path(folder), {}
+    folder, folders_by_key = Path(folder), {}
     for path in sorted([*folder.glob("*/config.json"), *folder.glob("*/*/config.json")]):
         config = files.read_json(path).get("config")
         if config:
-            found[key(computed(config))] = path.parent
-    return found
+            folders_by_key[key(computed(config))] = path.parent
+    return folders_by_key
 
 
 def differences(values, full):

@@ -39,14 +39,14 @@ class Table:
 
     def __init__(self, workdir):
         self.workdir = Path(workdir)
-        found = records.read_all(workdir)
-        if not found:
+        run_records = records.read_all(workdir)
+        if not run_records:
             raise FileNotFoundError(
                 f"Expected a sweep's folder, with runs. Received: workdir={str(workdir)!r}"
             )
-        keys = dict.fromkeys(key for record in found for key in record.spec.point)
+        keys = dict.fromkeys(key for record in run_records for key in record.spec.point)
         self.extra = [key for key in keys if key not in AXES.values()]
-        self.rows = {r.spec.name: row(workdir, r, self.extra) for r in found}
+        self.rows = {r.spec.name: row(workdir, r, self.extra) for r in run_records}
 
     def read(self, name):
         """Reads one run again."""
@@ -112,22 +112,22 @@ def row(workdir, record, extra=()):
     config = _json(folder / "config.json").get("config", {})
     evaluation = _json(folder / "evaluation.json") if record.status == "finished" else {}
     history = histories.read(folder)
-    found = {"run": record.spec.name}
+    values = {"run": record.spec.name}
     for name, key in AXES.items():
-        found[name] = _get(config, key, record.spec.point.get(key, ""))
-    found.update({key: _get(config, key, record.spec.point.get(key, "")) for key in extra})
-    found["epochs"] = int(history[-1]["epoch"]) if history else 0
+        values[name] = _get(config, key, record.spec.point.get(key, ""))
+    values.update({key: _get(config, key, record.spec.point.get(key, "")) for key in extra})
+    values["epochs"] = int(history[-1]["epoch"]) if history else 0
     metrics = evaluation.get("metrics", {})
     for name in NATS:
         entry = metrics.get(name, {})
-        found[name], found[f"{name}_stderr"] = entry.get("value"), entry.get("stderr")
+        values[name], values[f"{name}_stderr"] = entry.get("value"), entry.get("stderr")
     nll = metrics.get("nll", {})
-    found["nll_samples"], found["nll_examples"] = nll.get("num_samples"), nll.get("num_examples")
-    found["active_units"] = metrics.get("active_units", {}).get("value")
-    found["train_seconds"] = round(sum(r["seconds"] for r in history), 1)
-    found["examples_per_second"] = _speed(history, _get(config, "train.batch_size", 0))
-    found.update(status=record.status, error=record.error, command=record.spec.shown())
-    return found
+    values["nll_samples"], values["nll_examples"] = nll.get("num_samples"), nll.get("num_examples")
+    values["active_units"] = metrics.get("active_units", {}).get("value")
+    values["train_seconds"] = round(sum(r["seconds"] for r in history), 1)
+    values["examples_per_second"] = _speed(history, _get(config, "train.batch_size", 0))
+    values.update(status=record.status, error=record.error, command=record.spec.shown())
+    return values
 
 
 def summary(row):

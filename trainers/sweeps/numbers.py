@@ -55,13 +55,13 @@ def _shown(command, spec):
     """Returns the command of an evaluation as `RunSpec.shown` writes that of a training."""
     if " trainers.train " in command:
         return spec.shown()
-    kept, words = [], iter(shlex.split(command))
+    portable, words = [], iter(shlex.split(command))
     for word in words:
         flag, equals, _ = word.partition("=")
         if flag in PLACES and not equals:
             next(words, None)  # `--data_dir FOLDER`
         if flag == "--workdir":
-            kept.append(f"--workdir=DIR/{spec.name}")
+            portable.append(f"--workdir=DIR/{spec.name}")
         elif flag not in PLACES:
-            kept.append(word)
-    return shlex.join(kept)
+            portable.append(word)
+    return shlex.join(portable)

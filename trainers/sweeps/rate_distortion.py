@@ -34,9 +34,9 @@ def write(workdir):
     Raises:
         FileNotFoundError: If there is neither a run nor a ledger.
     """
-    found = records.read_all(workdir)
+    run_records = records.read_all(workdir)
     is_kept = (Path(workdir) / ledger.NAME).is_file()
-    if any((Path(workdir) / record.spec.name).is_dir() for record in found) or not is_kept:
+    if any((Path(workdir) / record.spec.name).is_dir() for record in run_records) or not is_kept:
         ledger.write(workdir)
     rows = finished(ledger.read(workdir))
     if not rows:

@@ -86,8 +86,8 @@ def has_numbers(folder):
     schema.check(evaluation, _EVALUATION, needed[1])
     config = config["config"]
     is_last = evaluation["epochs"] == config["train"]["epochs"]
-    wanted = config.get("evaluation", {}).get("metrics", ())
-    return is_last and set(wanted) <= set(evaluation.get("metrics", ()))
+    metrics = config.get("evaluation", {}).get("metrics", ())
+    return is_last and set(metrics) <= set(evaluation.get("metrics", ()))
 
 
 def check_same(workdir, specs):
@@ -110,8 +110,8 @@ def _meaning(arguments):
 
 def without_places(spec):
     """Returns a `RunSpec` with the flags that make a run what it is, in every checkout the same."""
-    kept = [argument for argument in spec.arguments if not is_place(argument)]
-    return dataclasses.replace(spec, arguments=tuple(map(_without_checkout, kept)))
+    arguments = [argument for argument in spec.arguments if not is_place(argument)]
+    return dataclasses.replace(spec, arguments=tuple(map(_without_checkout, arguments)))
 
 
 def _without_checkout(argument):

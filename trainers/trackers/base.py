@@ -89,8 +89,8 @@ def identifier(workdir, tracker):
 def note_identifier(workdir, tracker, value):
     """Writes the identifier that a tracker gave a run."""
     path = Path(workdir) / NAME
-    noted = files.read_json(path) if path.is_file() else {}
-    files.write_json(path, {**noted, tracker: value})
+    identifiers = files.read_json(path) if path.is_file() else {}
+    files.write_json(path, {**identifiers, tracker: value})
 
 
 def values(evaluation):

@@ -120,8 +120,8 @@ def _row(parts, kind, state, inputs, plane, noise):
         The pixels [B, W] and the new state.
     """
     left, blocks, above = begin_row(parts, kind, state, inputs, plane, noise)
-    _, found = scan(lambda left, block: draw_block(parts, kind, left, block), left, blocks)
-    return end_row(state, above, found)
+    _, drawn = scan(lambda left, block: draw_block(parts, kind, left, block), left, blocks)
+    return end_row(state, above, drawn)
 
 
 def begin_row(parts, kind, state, inputs, plane, noise):
@@ -148,20 +148,20 @@ def begin_row(parts, kind, state, inputs, plane, noise):
             value = state[f"inputs.{key}"]
             blocks[f"above.{key}"] = _with_left_neighbour(_blocks(value, plane.shape[1]))
             left[key] = ops.zeros_like(value[:, 0])
-    return {**left, "before": ops.zeros_like(inputs[:, 0])}, blocks, run.found
+    return {**left, "before": ops.zeros_like(inputs[:, 0])}, blocks, run.memory
 
 
-def end_row(state, above, found):
+def end_row(state, above, drawn):
     """Returns the pixels [B, W] of a row and the new state.
 
     Args:
         state: Of the row above.
-        above: What the vertical stream left to be remembered.
-        found: What `draw_block` gave, along the first dimension.
+        above: The state that the vertical stream leaves for the next row.
+        drawn: The outputs of `draw_block`, along the first dimension.
     """
-    found = {name: _unblocked(value) for name, value in found.items()}
-    pixels = found.pop("pixels")[..., 0]
-    return pixels, {**state, **above, **found}
+    drawn = {name: _unblocked(value) for name, value in drawn.items()}
+    pixels = drawn.pop("pixels")[..., 0]
+    return pixels, {**state, **above, **drawn}
 
 
 def _blocks(value, width):
@@ -195,8 +195,8 @@ def draw_block(parts, kind, left, block):
         pixel = ops.cast(block["noise"][:, column] < probability, "float32")
         before = ops.concatenate([2.0 * pixel - 1.0, block["plane"][:, column]], axis=-1)
         pixels.append(pixel)
-    found = {name: ops.stack(values, axis=1) for name, values in run.found.items()}
-    return {**run.left, "before": before}, {**found, "pixels": ops.stack(pixels, axis=1)}
+    memory = {name: ops.stack(values, axis=1) for name, values in run.memory.items()}
+    return {**run.left, "before": before}, {**memory, "pixels": ops.stack(pixels, axis=1)}
 
 
 class _Beside:
@@ -215,22 +215,22 @@ class _RowRun:
 
     def __init__(self, parts, kind, state):
         self.parts, self.kind, self.state = parts, kind, state
-        self.found = {}
+        self.memory = {}
 
     def conv(self, layer, x):
         key = self.parts.key(layer)
         x = ops.cast(x, layer.compute_dtype)
-        self.found[f"inputs.{key}"] = x[:, 0]
+        self.memory[f"inputs.{key}"] = x[:, 0]
         above = self.state[f"inputs.{key}"][:, None]
         return _valid(layer, ops.concatenate([above, x], axis=1))
 
     def coarser(self, level, shrink, grow, x, inner):
         if not _advances(self.kind, level + 1):
             key = self.parts.key(shrink)
-            self.found[f"inputs.{key}"] = ops.cast(x, shrink.compute_dtype)[:, 0]
+            self.memory[f"inputs.{key}"] = ops.cast(x, shrink.compute_dtype)[:, 0]
             return self.state[f"grown.v{level}"][:, None]
         upper, lower = _grown(grow, inner(self.conv(shrink, x))[:, 0])
-        self.found[f"grown.v{level}"] = lower
+        self.memory[f"grown.v{level}"] = lower
         return upper[:, None]
 
 
@@ -240,7 +240,7 @@ class _PixelRun:
     def __init__(self, parts, kind, left, block):
         self.parts, self.kind, self.block = parts, kind, block
         self.left = {key: value for key, value in left.items() if key != "before"}
-        self.found, self.grown, self.column = {}, {}, 0
+        self.memory, self.grown, self.column = {}, {}, 0
 
     def conv(self, layer, x):
         key = self.parts.key(layer)
@@ -255,7 +255,7 @@ class _PixelRun:
         key = self.parts.key(layer)
         x = ops.cast(x, layer.compute_dtype)
         self.left[key] = x
-        self.found.setdefault(f"inputs.{key}", []).append(x)
+        self.memory.setdefault(f"inputs.{key}", []).append(x)
         return x
 
     def coarser(self, level, shrink, grow, x, inner):
@@ -267,8 +267,8 @@ class _PixelRun:
             self._keep(shrink, x)
             return self.grown[name][:, 1]
         self.grown[name], lower = _grown(grow, inner(self.conv(shrink, x))[:, None])
-        kept = self.found.setdefault(f"grown.{name}", [])
-        kept += [lower[:, 0], lower[:, 1]]
+        columns = self.memory.setdefault(f"grown.{name}", [])
+        columns += [lower[:, 0], lower[:, 1]]
         return self.grown[name][:, 0]
 
 
@@ -293,5 +293,5 @@ def _grown(layer, x):
     if columns == 3:
         even = even + ops.pad(y[:, :-1, :, 2], ((0, 0), (1, 0), (0, 0), (0, 0)))
     y = ops.stack([even, odd], axis=2)  # [B, w, 2, rows, C']
-    found = [ops.reshape(y[:, :, :, row], (-1, 2 * x.shape[1], filters)) for row in range(rows)]
-    return [row + bias for row in found]
+    sums = [ops.reshape(y[:, :, :, row], (-1, 2 * x.shape[1], filters)) for row in range(rows)]
+    return [row + bias for row in sums]

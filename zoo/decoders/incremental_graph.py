@@ -89,8 +89,8 @@ class _Pieces:
             kind = incremental.kind_of(number)
             left, blocks, above = graph.call(self.begin[kind], carry, row)
             step = functools.partial(self.draw_block, kind)
-            _, found = graph.scan(step, left, blocks)
-            carry, drawn = graph.call(self.end, carry, row, above, found)
+            _, drawn_blocks = graph.scan(step, left, blocks)
+            carry, drawn = graph.call(self.end, carry, row, above, drawn_blocks)
             pixels.append(drawn)
         return carry, pixels
 
@@ -105,9 +105,9 @@ class _Pieces:
     def _block(self, kind, left, block):
         return incremental.draw_block(self.parts, kind, left, block)
 
-    def end(self, carry, row, above, found):
+    def end(self, carry, row, above, drawn):
         """Returns what the next row is given, and the pixels [B, W]."""
-        pixels, state = incremental.end_row(carry[0], above, found)
+        pixels, state = incremental.end_row(carry[0], above, drawn)
         return (state, ops.stack([2.0 * pixels - 1.0, row["plane"]], axis=-1)), pixels
 
     def image(self, pixels):

@@ -10,7 +10,7 @@ def has_analytic_rate(posterior, marginal):
 
 def _closed_form(posterior, marginal):
     """Returns KL(posterior || marginal), or None where there is no closed form."""
-    if not all(isinstance(one, tfd.Distribution) for one in (posterior, marginal)):
+    if not all(isinstance(part, tfd.Distribution) for part in (posterior, marginal)):
         return None
     try:
         return tfd.kl_divergence(posterior, marginal)

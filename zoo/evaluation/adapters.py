@@ -68,13 +68,13 @@ def why_no_classes(dataset, train_dataset):
     """
     if train_dataset is None:
         return "left out: no train_dataset was given"
-    for data, what in ((dataset, "dataset"), (train_dataset, "train_dataset")):
+    for data, argument in ((dataset, "dataset"), (train_dataset, "train_dataset")):
         if data.labels is None:
-            return f"left out: {what} has no labels"
+            return f"left out: {argument} has no labels"
         if not len(data.labels):
-            return f"left out: {what} has no examples"
+            return f"left out: {argument} has no examples"
         if not are_classes(data.labels):
-            return f"left out: not all labels of {what} are classes, integers or text"
+            return f"left out: not all labels of {argument} are classes, integers or text"
     if len(np.unique(train_dataset.labels)) < 2:
         return "left out: train_dataset has a single class"
     return None

@@ -73,7 +73,7 @@ def annealed_bound(
     key, prior = tfp_seed(seed), to_numpy(tiles.compile_step(model, tiles.marginal_parameters)())
     begin = tiles.compile_step(model, _begin, num_chains, start)
     anneal = tiles.compile_step(model, _anneal, num_leapfrog_steps, start)
-    found = []
+    log_probs = []
     for count, tile, images, parameters in tiles.tiles(model, x, batch_size, progress):
         tile_key = fold_in(key, tile)
         width = tiles.power_of_two_near(count, tiles.TILE)
@@ -85,8 +85,8 @@ def annealed_bound(
             old, new = temperatures[steps], temperatures[steps + 1]
             state = anneal(state, parameters, prior, padded, steps, old, new, tile_key)
         log_w = to_numpy(state["log_w"]).astype("float64")[:, : len(images)]
-        found.append(np.logaddexp.reduce(log_w, axis=0) - np.log(num_chains))
-    return np.concatenate(found)
+        log_probs.append(np.logaddexp.reduce(log_w, axis=0) - np.log(num_chains))
+    return np.concatenate(log_probs)
 
 
 def schedule(num_temperatures):
@@ -125,15 +125,15 @@ def _anneal(encoder, decoder, marginal, num_leapfrog_steps, start):
         def joint(z):
             return p.log_prob(z) + decoder.distribution(z, training=False).log_prob(x)
 
-        def one(state, at):
+        def one(state, weights):
             z = state["z"]
-            log_w = state["log_w"] + (at["new"] - at["old"]) * (joint(z) - q.log_prob(z))
+            log_w = state["log_w"] + (weights["new"] - weights["old"]) * (joint(z) - q.log_prob(z))
             kernel = tfp.mcmc.HamiltonianMonteCarlo(
-                lambda z: (1.0 - at["new"]) * q.log_prob(z) + at["new"] * joint(z),
+                lambda z: (1.0 - weights["new"]) * q.log_prob(z) + weights["new"] * joint(z),
                 step_size=state["step_size"],
                 num_leapfrog_steps=num_leapfrog_steps,
             )
-            draw = fold_in(seed, 1 + at["step"])
+            draw = fold_in(seed, 1 + weights["step"])
             z, results = kernel.one_step(z, kernel.bootstrap_results(z), seed=draw)
             log_accept = ops.minimum(results.log_accept_ratio, 0.0)
             log_accept = ops.where(ops.isnan(log_accept), -np.inf, log_accept)

@@ -87,9 +87,9 @@ class ImageClassifier(keras.Model):
         read = images.float_images if hasattr(images, "float_images") else images.__getitem__
         features, probabilities = [], []
         for start in range(0, len(images), batch_size):
-            found = self.features(np.asarray(read(slice(start, start + batch_size)), "float32"))
-            features.append(to_numpy(found))
-            probabilities.append(to_numpy(ops.softmax(self.logits(found))))
+            batch = self.features(np.asarray(read(slice(start, start + batch_size)), "float32"))
+            features.append(to_numpy(batch))
+            probabilities.append(to_numpy(ops.softmax(self.logits(batch))))
         return np.concatenate(features), np.concatenate(probabilities).astype("float64")
 
 

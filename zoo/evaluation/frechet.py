@@ -71,13 +71,13 @@ def inception_features():
     network = _inception()
 
     def features(images, batch_size=32):
-        found = []
+        batches = []
         for start in range(0, len(images), batch_size):
             x = np.asarray(images[start : start + batch_size], "float32")
             x = np.repeat(x, 3, axis=-1) if x.shape[-1] == 1 else x
             x = ops.image.resize(2.0 * x - 1.0, INCEPTION_SIZE, **CHANNELS_LAST)
-            found.append(to_numpy(network(x, training=False)))
-        return np.concatenate(found)
+            batches.append(to_numpy(network(x, training=False)))
+        return np.concatenate(batches)
 
     return features
 

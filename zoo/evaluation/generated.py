@@ -32,7 +32,7 @@ def generated_images(model, num_images, seed=17, draw_pixels=False):
     """
     positive_int("num_images", num_images)
     model.check_adapted()
-    key, found = tfp_seed(seed), []
+    key, batches = tfp_seed(seed), []
     draw_pixels = draw_pixels or model.decoder.is_autoregressive
     sample, mean = tiles.compile_step(model, _latents), tiles.compile_step(model, _means)
     for tile in range(-(-num_images // tiles.TILE)):
@@ -43,8 +43,8 @@ def generated_images(model, num_images, seed=17, draw_pixels=False):
             x = model.decoder.distribution(z).sample(seed=fold_in(tile_key, 1))
         else:
             x = mean(z)
-        found.append(to_numpy(x).astype("float32"))
-    return np.concatenate(found)[:num_images]
+        batches.append(to_numpy(x).astype("float32"))
+    return np.concatenate(batches)[:num_images]
 
 
 def class_cross_entropy(c, probabilities):
@@ -122,8 +122,8 @@ def each(model, dataset, train_dataset, names, num_generated=None, classifier=No
 def _each(images, dataset, train_dataset, names, classifier):
     by_classifier = [name for name in BY_CLASSIFIER if name in names]
     if by_classifier:
-        found = _by_classifier(images, dataset, train_dataset, by_classifier, classifier)
-        yield from found.items()
+        metrics = _by_classifier(images, dataset, train_dataset, by_classifier, classifier)
+        yield from metrics.items()
     if "frechet_inception" in names:
         yield "frechet_inception", _by_inception(images, dataset)
     if "generated_nll" in names:
@@ -131,7 +131,7 @@ def _each(images, dataset, train_dataset, names, classifier):
 
 
 def _by_classifier(images, dataset, train_dataset, names, classifier):
-    found = {}
+    metrics = {}
     if not isinstance(classifier, ImageClassifier):
         note = why_no_classes(dataset, train_dataset)
         if note:
@@ -145,18 +145,18 @@ def _by_classifier(images, dataset, train_dataset, names, classifier):
         labels = np.asarray(dataset.labels)
         c = [np.mean(labels == label) for label in classifier.classes]
         if dataset.labels is None:
-            found["class_cross_entropy"] = "left out: dataset has no labels"
+            metrics["class_cross_entropy"] = "left out: dataset has no labels"
         elif not np.isclose(np.sum(c), 1.0):
-            found["class_cross_entropy"] = "left out: the test split has classes of its own"
+            metrics["class_cross_entropy"] = "left out: the test split has classes of its own"
         else:
-            found["class_cross_entropy"] = {**class_cross_entropy(c, probabilities), **shared}
+            metrics["class_cross_entropy"] = {**class_cross_entropy(c, probabilities), **shared}
     if "frechet_classifier" in names and min(len(images), len(dataset)) < 2:
-        found["frechet_classifier"] = TOO_FEW
+        metrics["frechet_classifier"] = TOO_FEW
     elif "frechet_classifier" in names:
         data_features, _ = classifier.measure(dataset)
         value = frechet.distance_of_features(features, data_features)
-        found["frechet_classifier"] = {"value": value, "stderr": None, **shared}
-    return found
+        metrics["frechet_classifier"] = {"value": value, "stderr": None, **shared}
+    return metrics
 
 
 def _by_inception(images, dataset):

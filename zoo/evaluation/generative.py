@@ -140,21 +140,21 @@ def measure(model, images, names=BOUNDS, seed=17, progress=False, sizes=None, **
     sizes = sizes or default_sizes(model)
     if set(names) == {"generative_lower"}:
         sizes = (0, 0, sizes[2])
-    fitted, tuned, kept = generate(model, sum(sizes), seed, progress).split(*sizes)
-    found = {"generative_lower": lower_bound(kept)}
+    fitted, tuned, held_out = generate(model, sum(sizes), seed, progress).split(*sizes)
+    bounds = {"generative_lower": lower_bound(held_out)}
     if len(fitted.images) and not density.is_binary(fitted.images):
         sentence = "left out: q(x) is a density of binary pixels, and the decoder's are not"
-        found.update(dict.fromkeys(WITH_DENSITY, sentence))
+        bounds.update(dict.fromkeys(WITH_DENSITY, sentence))
     elif len(fitted.images):
         q = density.fit_density(fitted.images, tuned.images, seed=seed)
-        found["generative_upper"] = upper_bound(kept, q)
+        bounds["generative_upper"] = upper_bound(held_out, q)
         if not density.is_binary(_reader(images)(slice(0, 1024))):
             sentence = "left out: q(x) is a density of binary pixels, and the data's are not"
-            found.update(u=sentence, cross_entropy=sentence)
+            bounds.update(u=sentence, cross_entropy=sentence)
         elif {"u", "cross_entropy"} & set(names):
             terms = representational_terms(model, images, q, seed=seed, **options)
-            found.update(zip(("u", "cross_entropy"), terms))
-    return {name: found[name] for name in BOUNDS if name in names}
+            bounds.update(zip(("u", "cross_entropy"), terms))
+    return {name: bounds[name] for name in BOUNDS if name in names}
 
 
 def default_sizes(model):

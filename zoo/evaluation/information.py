@@ -51,12 +51,12 @@ def codes(model, images, batch_size=None):
     Raises:
         ValueError: If the encoder gives no `loc`.
     """
-    found = []
+    locs = []
     for _, _, x, parameters in tiles.tiles(model, images, batch_size):
         if "loc" not in parameters:
             raise ValueError(f"Expected an encoder that gives `loc`. Received: {list(parameters)}")
-        found.append(parameters["loc"][: len(x)])
-    return np.concatenate(found)
+        locs.append(parameters["loc"][: len(x)])
+    return np.concatenate(locs)
 
 
 def posterior_means(model, images, num_samples=MEAN_SAMPLES, seed=17, batch_size=None):

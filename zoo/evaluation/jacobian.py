@@ -41,13 +41,13 @@ def geometry(model, images, max_rows=tiles.MAX_ROWS, batch_size=None):
     for _, _, x, parameters in tiles.tiles(model, images, batch_size):
         loc, scale = (to_numpy(v) for v in gaussian_of(model.encoder.posterior(parameters)))
         for first, rows, size in _cuts(model, len(x), max_rows):
-            found = to_numpy(step(tiles.pad(loc[rows], size), tiles.pad(x[rows], size)))
-            kept = {name: value[: rows.stop - first] for name, value in found.items()}
+            padded = to_numpy(step(tiles.pad(loc[rows], size), tiles.pad(x[rows], size)))
+            values = {name: value[: rows.stop - first] for name, value in padded.items()}
             yield {
                 "loc": loc[rows],
                 "scale": scale[rows],
                 "prior_scale": prior,
-                **{name: value.astype("float64") for name, value in kept.items()},
+                **{name: value.astype("float64") for name, value in values.items()},
             }
 
 

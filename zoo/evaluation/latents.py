@@ -21,10 +21,10 @@ def aggregated_samples(model, images, seed=17, batch_size=None):
         seed: Int.
         batch_size: Images encoded in one step, at most 128, the default.
     """
-    seed, step, found = tfp_seed(seed), tiles.compile_step(model, _sample), []
+    seed, step, codes = tfp_seed(seed), tiles.compile_step(model, _sample), []
     for _, tile, x, parameters in tiles.tiles(model, images, batch_size):
-        found.append(to_numpy(step(parameters, fold_in(seed, tile)))[: len(x)])
-    return np.concatenate(found)
+        codes.append(to_numpy(step(parameters, fold_in(seed, tile)))[: len(x)])
+    return np.concatenate(codes)
 
 
 def mmd(

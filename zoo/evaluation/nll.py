@@ -148,11 +148,11 @@ def log_terms(model, x, num_samples, seed, batch_size=None, max_rows=MAX_ROWS, p
                 part = slice(position, position + draws)
                 terms = {name: value[part] for name, value in drawn.items()}
                 terms["likelihood"] = to_numpy(likelihood(z[part], padded))
-                kept = {
+                values = {
                     name: value[: num_samples - first, : len(images)].astype("float64")
                     for name, value in terms.items()
                 }
-                yield count, rows, parameters, kept
+                yield count, rows, parameters, values
 
 
 def has_analytic_rate(model, parameters):

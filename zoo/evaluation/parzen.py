@@ -26,11 +26,11 @@ class Parzen:
 
     def log_prob(self, images):
         """Returns log p(x), nats, float64 [M], of images [M, ...] with D elements each."""
-        size, found = self.centres.shape[1], []
+        size, log_probs = self.centres.shape[1], []
         for start in range(0, len(images), CHUNK):
             distances = _distances(images[start : start + CHUNK], self.centres)
-            found.append(_log_prob(distances, self.bandwidth, size))
-        return np.concatenate(found)
+            log_probs.append(_log_prob(distances, self.bandwidth, size))
+        return np.concatenate(log_probs)
 
 
 def fit_parzen(dataset, num_centres=NUM_CENTRES, num_tune=NUM_TUNE):

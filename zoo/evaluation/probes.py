@@ -81,8 +81,8 @@ def knn_probe(train_codes, train_labels, test_codes, test_labels, num_neighbours
     num_neighbours = min(num_neighbours, len(train_labels))
     probe = make_pipeline(StandardScaler(), KNeighborsClassifier(num_neighbours))
     probe.fit(train_codes, train_labels)
-    found = _score(probe, test_codes, test_labels, train_labels)
-    return {**found, "num_neighbours": num_neighbours}
+    accuracy = _score(probe, test_codes, test_labels, train_labels)
+    return {**accuracy, "num_neighbours": num_neighbours}
 
 
 def svm_probe(train_codes, train_labels, test_codes, test_labels, unlabelled_codes=None):
@@ -122,8 +122,8 @@ def svm_probe(train_codes, train_labels, test_codes, test_labels, unlabelled_cod
     scaler = StandardScaler().fit(inputs)
     probe = SVC(C=1.0, kernel="rbf", gamma="scale")
     probe.fit(scaler.transform(train_codes), train_labels)
-    found = _score(probe, scaler.transform(test_codes), test_labels, train_labels)
-    return {**found, "transductive": transductive}
+    accuracy = _score(probe, scaler.transform(test_codes), test_labels, train_labels)
+    return {**accuracy, "transductive": transductive}
 
 
 def labelled_subset(labels, number, seed=SPLIT_SEED):
@@ -245,19 +245,19 @@ def _check_classes(train_labels, test_labels):
         )
 
 
-def _check(codes, labels, what):
+def _check(codes, labels, split):
     codes, labels = np.asarray(codes), np.asarray(labels)
     if labels.dtype.kind == "O":  # scikit-learn reads no objects: NumPy finds their common dtype
         labels = np.asarray(labels.tolist())
     if codes.ndim != 2 or labels.shape != codes.shape[:1]:
         raise ValueError(
-            f"Expected {what} codes [N, Z] and labels [N]. "
+            f"Expected {split} codes [N, Z] and labels [N]. "
             f"Received: codes of shape {codes.shape}, labels of shape {labels.shape}"
         )
     if not np.all(np.isfinite(codes)):
         bad = np.flatnonzero(~np.isfinite(codes).all(axis=1))
         raise ValueError(
-            f"Expected finite {what} codes. Received: {len(bad)} of {len(codes)} not finite, "
+            f"Expected finite {split} codes. Received: {len(bad)} of {len(codes)} not finite, "
             f"the first at example {bad[0]}"
         )
     return codes.astype("float64"), labels

@@ -76,12 +76,12 @@ def _probe(name, codes, seed):
         return note
     train, test = (codes.train(), codes.train_labels), (codes.test(corruption), codes.labels)
     if probe == "linear_probe":
-        found = probes.linear_probe(*train, *test, seed=seed)
+        accuracy = probes.linear_probe(*train, *test, seed=seed)
     elif probe == "knn_probe":
-        found = probes.knn_probe(*train, *test)
+        accuracy = probes.knn_probe(*train, *test)
     else:
         inputs = np.concatenate([train[0], test[0]]) if transductive else None
-        found = probes.svm_probe(train[0][rows], train[1][rows], *test, inputs)
+        accuracy = probes.svm_probe(train[0][rows], train[1][rows], *test, inputs)
     if corruption:
-        found.update(corruption=corruption[0], strength=corruption[1])
-    return found
+        accuracy.update(corruption=corruption[0], strength=corruption[1])
+    return accuracy

@@ -30,11 +30,11 @@ def reconstruction_l2(model, images, batch_size=None):
             "Expected a decoder with mean images, not an autoregressive one. "
             f"Received: decoder={model.decoder.name!r}"
         )
-    step, found = tiles.compile_step(model, _squared_errors), []
+    step, errors_of_tiles = tiles.compile_step(model, _squared_errors), []
     for _, _, x, parameters in tiles.tiles(model, images, batch_size):
         errors = to_numpy(step(parameters["loc"], tiles.pad(x, tiles.TILE)))
-        found.append(errors[: len(x)].astype("float64"))
-    return np.concatenate(found)
+        errors_of_tiles.append(errors[: len(x)].astype("float64"))
+    return np.concatenate(errors_of_tiles)
 
 
 def _squared_errors(encoder, decoder, marginal):

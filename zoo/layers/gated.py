@@ -48,7 +48,7 @@ class HalvedGlorotUniform(keras.initializers.Initializer):
         self.scale = scale
         self.seed = seed
         seeds = [None, None] if seed is None else [seed, seed + 1]  # two kernels, not one twice
-        self._halves = [keras.initializers.GlorotUniform(seed=one) for one in seeds]
+        self._halves = [keras.initializers.GlorotUniform(seed=s) for s in seeds]
 
     def __call__(self, shape, dtype=None):
         half = list(shape)

@@ -84,7 +84,7 @@ class Autoencoder:
             )
         t = np.linspace(0, 1, steps, dtype=np.float32)[:, None]
         walk = spherical if path == "spherical" else straight
-        z = np.stack([walk(one, other, t) for one, other in zip(a, b)])
+        z = np.stack([walk(start, end, t) for start, end in zip(a, b)])
         images = self.decode(z.reshape(-1, z.shape[-1]))
         images = images.reshape(len(a), steps, *images.shape[1:])
         return images[0] if len(a) == 1 else images

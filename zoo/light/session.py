@@ -40,8 +40,8 @@ class Session:
     def __post_init__(self):
         if self.num_threads is not None:
             positive_int("num_threads", self.num_threads)
-        given = [self.providers] if isinstance(self.providers, str) else self.providers or ("cpu",)
-        object.__setattr__(self, "providers", tuple(map(_provider, given)))
+        names = [self.providers] if isinstance(self.providers, str) else self.providers or ("cpu",)
+        object.__setattr__(self, "providers", tuple(map(_provider, names)))
 
     def open(self, content: bytes, options: Any) -> Any:
         """Returns the `InferenceSession` of a graph.

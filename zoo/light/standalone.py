@@ -47,8 +47,8 @@ def embed(card, content):
         "inputs": graph.inputs,
         "outputs": graph.outputs,
     }
-    kept = {key: card[key] for key in _KEPT if key in card}
-    return json.dumps(json_text.seal({**kept, **_EMPTY, "graphs": {"encoder": entry}}))
+    metadata = {key: card[key] for key in _KEPT if key in card}
+    return json.dumps(json_text.seal({**metadata, **_EMPTY, "graphs": {"encoder": entry}}))
 
 
 def read(path, sha256=None, session=None):

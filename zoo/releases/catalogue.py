@@ -42,11 +42,11 @@ def folders():
     The first is `artifacts_folder()`. Where that of a wheel does not hold all models, the installed
     distributions of models follow.
     """
-    own = artifacts_folder()
-    if not (own / shipping.INDEX).is_file():
-        return [own]
+    shipped = artifacts_folder()
+    if not (shipped / shipping.INDEX).is_file():
+        return [shipped]
     models = importlib.util.find_spec(shipping.MODELS)
-    return [own, *map(Path, models.submodule_search_locations or () if models else ())]
+    return [shipped, *map(Path, models.submodule_search_locations or () if models else ())]
 
 
 def names():
@@ -195,7 +195,7 @@ def list_models(
     rows = _rows()
     if paper is None and isinstance(name, str) and name in PAPERS:
         name, paper = None, name
-    wanted = {
+    chosen = {
         "name": _matches("name", name, [row["name"] for row in rows]),
         "paper": _matches("paper", paper, PAPERS),
         "data": _matches("data", data, sorted({row["data"] for row in rows if row["data"]})),
@@ -203,21 +203,21 @@ def list_models(
     return summary.Models(
         row
         for row in rows
-        if all(valid is None or row[key] in valid for key, valid in wanted.items())
+        if all(valid is None or row[key] in valid for key, valid in chosen.items())
         and least <= row["latent_dim"] <= most
     )
 
 
 def _rows():
     """Returns a line for each released model, sorted by name."""
-    here = list(filter(None, map(_summary, _local_folders())))
-    held = {row["name"] for row in here}
+    local = list(filter(None, map(_summary, _local_folders())))
+    held = {row["name"] for row in local}
     others = [entry["summary"] for name, entry in _index().items() if name not in held]
-    away = [{**row, "image_shape": tuple(row["image_shape"]), "folder": None} for row in others]
-    return sorted([*here, *away], key=lambda row: row["name"])
+    remote = [{**row, "image_shape": tuple(row["image_shape"]), "folder": None} for row in others]
+    return sorted([*local, *remote], key=lambda row: row["name"])
 
 
-def _matches(what, patterns, valid):
+def _matches(key, patterns, valid):
     """Returns the names among `valid` that a pattern matches, or None if there is no pattern.
 
     Raises:
@@ -229,15 +229,15 @@ def _matches(what, patterns, valid):
     patterns = [patterns] if isinstance(patterns, str) else patterns
     if not isinstance(patterns, (list, tuple)) or not all(isinstance(p, str) for p in patterns):
         raise TypeError(
-            f"Expected `{what}` as a string or a list of strings. Received: {what}={patterns!r}"
+            f"Expected `{key}` as a string or a list of strings. Received: {key}={patterns!r}"
         )
     chosen = set()
     for pattern in patterns:
         matched = [name for name in valid if fnmatch.fnmatchcase(name, pattern)]
         if valid and not matched:
             raise ValueError(
-                f"Expected `{what}` to be one of {list(valid)}, or a pattern of them. "
-                f"Received: {what}={pattern!r}.{_nearest(pattern, valid)}"
+                f"Expected `{key}` to be one of {list(valid)}, or a pattern of them. "
+                f"Received: {key}={pattern!r}.{_nearest(pattern, valid)}"
             )
         chosen.update(matched)
     return chosen
@@ -279,8 +279,8 @@ def _folder(path):
     """Returns a path that a user wrote, if it is a folder."""
     workspaces.recover(path)
     if not path.is_dir():
-        what = "a file" if path.is_file() else "absent"
-        raise FileNotFoundError(f"Expected an artifact's folder. Received: {str(path)!r}, {what}")
+        state = "a file" if path.is_file() else "absent"
+        raise FileNotFoundError(f"Expected an artifact's folder. Received: {str(path)!r}, {state}")
     return path
 
 

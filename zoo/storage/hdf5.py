@@ -83,10 +83,10 @@ def _check_dataset(h5py, dataset, name, where):
     return size
 
 
-def _refuse(name, where, what):
+def _refuse(name, where, reason):
     raise ValueError(
         f"Expected groups and datasets of numbers stored in {name} itself. "
-        f"Received: {where!r}, {what}"
+        f"Received: {where!r}, {reason}"
     )
 
 

@@ -100,5 +100,5 @@ def _varint(content, at, end, name):
     return _refuse(name, "a number that does not end")
 
 
-def _refuse(name, what):
-    raise ValueError(f"Expected an ONNX graph in {name}. Received: {what}")
+def _refuse(name, reason):
+    raise ValueError(f"Expected an ONNX graph in {name}. Received: {reason}")

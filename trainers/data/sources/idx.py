@@ -17,15 +17,15 @@ def open_idx(request: Request) -> OpenedSource:
     The labels of a file of images are in the same folder, under the same name with `labels-idx1`.
     Other files of a folder are named in a warning.
     """
-    path, preparation, found = request.path, request.preparation(), {}
+    path, preparation, splits = request.path, request.preparation(), {}
     if os.path.isdir(path):
         used = set()
         for split, stem in (("train", "train-images"), ("test", "t10k-images")):
             files = sorted(Path(path).glob(f"{stem}[-.]idx3-ubyte*"))
             if files:
-                found[split] = _idx_pair(files[0])
+                splits[split] = _idx_pair(files[0])
                 used.update({files[0].name, _labels_of(files[0]).name})
-        if not found:
+        if not splits:
             raise FileNotFoundError(
                 "Expected train-images-idx3-ubyte or t10k-images-idx3-ubyte, with or without .gz. "
                 f"Received: path={path!r} with {sorted(os.listdir(path))[:8]}"
@@ -34,10 +34,10 @@ def open_idx(request: Request) -> OpenedSource:
         if unused:
             _LOG.warning("%s: %d files that are not used: %s", path, len(unused), unused[:3])
     else:
-        found["all"] = _idx_pair(Path(path))
+        splits["all"] = _idx_pair(Path(path))
     name = f"idx:{os.path.basename(os.path.normpath(path))}"
     opened = OpenedSource(name=name, text="arrays of IDX files")
-    return arrays_source(opened, found, preparation, request.cut)
+    return arrays_source(opened, splits, preparation, request.cut)
 
 
 def _labels_of(images_path):

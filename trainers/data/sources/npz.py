@@ -19,14 +19,14 @@ def open_npz(request: Request) -> OpenedSource:
     """
     path, preparation = request.path, request.preparation()
     arrays = read_npz(path)
-    found = _named_arrays(arrays, path)
+    splits = _named_arrays(arrays, path)
     names = arrays.get("class_names")
     opened = OpenedSource(
         name=f"npz:{os.path.basename(path)}",
         text="arrays of an npz file",
         class_names=None if names is None else tuple(str(name) for name in names),
     )
-    return arrays_source(opened, found, preparation, request.cut)
+    return arrays_source(opened, splits, preparation, request.cut)
 
 
 def _named_arrays(arrays, path):
@@ -35,7 +35,7 @@ def _named_arrays(arrays, path):
     for name in arrays:
         names.setdefault(split_names.array(name), []).append(name)
     unused = sorted(set(names.pop(None, [])) - {"class_names"})
-    parts = [split for what, split in names if what == "images"]
+    parts = [split for role, split in names if role == "images"]
     mixed = "all" in parts and len(parts) > 1
     if not parts or mixed or any(len(twice) > 1 for twice in names.values()):
         raise ValueError(

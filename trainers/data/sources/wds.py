@@ -50,12 +50,12 @@ def open_wds(request: Request) -> OpenedSource:
     shards.webdataset()
     paths, preparation = _expanded(request.path), request.preparation()
     groups = listing.by_split(paths)
-    found = shards.Shards([path for group in groups.values() for path in group])
-    labels, classes = shards.labels_of(found.indices)
+    opened_shards = shards.Shards([path for group in groups.values() for path in group])
+    labels, classes = shards.labels_of(opened_shards.indices)
     start, chosen = 0, {}
     for split, group in groups.items():
         stop = start + len(group)
-        numbers = np.arange(found.starts[start], found.starts[stop])
+        numbers = np.arange(opened_shards.starts[start], opened_shards.starts[stop])
         if not len(numbers):
             raise FileNotFoundError(
                 f"Expected samples with a picture in {split!r}. Received: {group[0]!r}, without any"
@@ -64,17 +64,18 @@ def open_wds(request: Request) -> OpenedSource:
         start = stop
     opened = OpenedSource(
         name=f"wds:{'::'.join(os.path.basename(part) for part in _parts(request.path))}",
-        text=f"pictures of {len(paths)} shards of WebDataset" + _not_used(found.indices, request),
+        text=f"pictures of {len(paths)} shards of WebDataset"
+        + _not_used(opened_shards.indices, request),
         class_names=classes,
     )
     return streamed_source(
         opened,
         chosen,
-        found.read,
+        opened_shards.read,
         preparation,
         request.cut,
-        identity=found.identity(),
-        names=found.names,
+        identity=opened_shards.identity(),
+        names=opened_shards.names,
     )
 
 
@@ -92,8 +93,8 @@ def _not_used(indices, request):
     total = np.sum([index.unused for index in indices], axis=0)
     if total[2] == sum(len(index.offsets) for index in indices):  # nothing has a label
         total[2] = 0
-    what = ("entries that are no files", "samples without a picture", "pictures without a label")
-    text = ", ".join(f"{number} {name}" for number, name in zip(total, what) if number)
+    nouns = ("entries that are no files", "samples without a picture", "pictures without a label")
+    text = ", ".join(f"{number} {name}" for number, name in zip(total, nouns) if number)
     if text:
         _LOG.warning("%s: %s", request.name, text)
     return f"; {text}" if text else ""
@@ -123,10 +124,10 @@ def _expanded(pattern):
 
 
 def _matching(pattern):
-    found = sorted(path for path in glob.iglob(pattern) if os.path.isfile(path))
-    if not found:
+    paths = sorted(path for path in glob.iglob(pattern) if os.path.isfile(path))
+    if not paths:
         raise FileNotFoundError(f"Expected shards. Received: {pattern!r}, which matches no file")
-    return found
+    return paths
 
 
 def _braces(pattern):

@@ -196,16 +196,16 @@ def toys(context):
 def draw_toy(panel, run):
     """Draws the plane of a toy and returns its rows."""
     model, split = run.load().model, run.test_set()
-    about, rows = measured_on(run, split), []
+    metadata, rows = measured_on(run, split), []
     for metric in TOY_METRICS:
         entry = run.metric(metric)
-        rows.append(run.row(metric, entry["value"], entry["stderr"], **about))
+        rows.append(run.row(metric, entry["value"], entry["stderr"], **metadata))
     codes = model.predict_codes(split.float_images(slice(0, TOY_POINTS)))
     radius = getattr(getattr(model.encoder, "move", None), "radius", None)
     if radius:
         note = f"share of {len(codes):,} images whose mean lies on the circle"
-        about["note"] = joined(about["note"], note)
-        rows.append(run.row("clipped", *share_clipped(codes, radius), **about))
+        metadata["note"] = joined(metadata["note"], note)
+        rows.append(run.row("clipped", *share_clipped(codes, radius), **metadata))
         angle = np.linspace(0, 2 * np.pi, 200)
         circle = radius * np.cos(angle), radius * np.sin(angle)
         panel.plot(*circle, color=figures.GREY, linewidth=0.7)
@@ -317,13 +317,13 @@ def neighbours(context):
     figure, axes = figures.sheet(2, len(NAMES), 2.8, 2.9)
 
     def draw(panel, run):
-        codes, labels, about = codes_of(run, context.seed, count)
+        codes, labels, metadata = codes_of(run, context.seed, count)
         plane = tsne(codes, context.seed)
         figures.scatter_by_label(panel, plane, labels)
         panel.set(xticks=[], yticks=[])
         panel.set_title(f"{run.label}, {run.data}", fontsize=9, loc="center")
         return [
-            run.row(f"same_class_neighbours, {name}", *same_class(points, labels), **about)
+            run.row(f"same_class_neighbours, {name}", *same_class(points, labels), **metadata)
             for name, points in (("codes", codes), ("t-SNE", plane))
         ]
 
@@ -336,10 +336,10 @@ def codes_of(run, seed, count=None):
     """Returns samples of e(z|x) of the first `count` test images, labels, and words for a row."""
     split, rows = run.test_set(), slice(0, count)
     codes = latents.aggregated_samples(run.load().model, split.float_images(rows), seed)
-    about = measured_on(run, split)
+    metadata = measured_on(run, split)
     if count is not None and count < len(split):
-        about["data"] += f", the first {count}"
-    return codes, split.labels[rows], about
+        metadata["data"] += f", the first {count}"
+    return codes, split.labels[rows], metadata
 
 
 def tsne(codes, seed=17):
@@ -384,9 +384,9 @@ def histograms(context, config):
     figure, axes = figures.sheet(len(runs), width, 1.15, 1.3, DATA[config])
 
     def draw(panels, run):
-        samples, _, about = codes[run.label]
+        samples, _, metadata = codes[run.label]
         draw_histograms(panels, samples, run.label)
-        return spread_rows(run, samples, about)
+        return spread_rows(run, samples, metadata)
 
     rows = figures.draw_runs(axes, runs, draw, "spread")
     figure.supxlabel("z ~ e(z|x) over the test images; the line is N(0, 1)", fontsize=8)
@@ -408,7 +408,7 @@ def draw_histograms(panels, codes, label):
     np.ravel(panels)[0].set_ylabel(label, fontsize=8)
 
 
-def spread_rows(run, codes, about):
+def spread_rows(run, codes, metadata):
     """Returns rows of q(z): the root mean square over latents of their means and deviations."""
     codes = np.asarray(codes, "float64")
     numbers = {"offset": codes.mean(axis=0), "spread": codes.std(axis=0)}
@@ -417,8 +417,8 @@ def spread_rows(run, codes, about):
         run.row(
             name,
             np.sqrt(np.mean(values**2)),
-            data=about["data"],
-            note=f"{about['note']}; root mean square of the latents' {words[name]}, which are "
+            data=metadata["data"],
+            note=f"{metadata['note']}; root mean square of the latents' {words[name]}, which are "
             f"{values.min():.3g} to {values.max():.3g}",
         )
         for name, values in numbers.items()
@@ -451,8 +451,8 @@ def reconstructions(context):
         entry = run.metric("reconstruction_l2")
         title = f"{run.label}: $|x - x'|^2$ {entry['value']:.2f}"
         figures.show(panel, grids.reconstruction_grid(images, rebuilt), title)
-        about = measured_on(run, split)
-        return [run.row("reconstruction_l2", entry["value"], entry["stderr"], **about)]
+        metadata = measured_on(run, split)
+        return [run.row("reconstruction_l2", entry["value"], entry["stderr"], **metadata)]
 
     rows = figures.draw_runs(axes, runs, draw, "reconstruction_l2")
     return Outcome(rows, {"reconstructions": figure}, runs.cut)
@@ -485,9 +485,9 @@ def samples(context, config):
         figures.show(panel, grids.image_grid(images), title)
         split = run.test_set()
         codes = latents.aggregated_samples(model, split, context.seed)
-        about = measured_on(run, split)
-        about["note"] += f"; sampled with sigma {sigma:g}"
-        return spread_rows(run, codes, about)
+        metadata = measured_on(run, split)
+        metadata["note"] += f"; sampled with sigma {sigma:g}"
+        return spread_rows(run, codes, metadata)
 
     rows = figures.draw_runs(axes, runs, draw, "spread")
     return Outcome(rows, {"samples": figure}, runs.cut)
@@ -616,10 +616,10 @@ def readings(context):
 def _spread(run, seed):
     """Returns the rows of a finished run's codes, or one without a number for no weights."""
     try:
-        codes, _, about = codes_of(run, seed)
+        codes, _, metadata = codes_of(run, seed)
     except FileNotFoundError:
         return [run.row("spread", note="left out: no weights")]
-    return spread_rows(run, codes, about)
+    return spread_rows(run, codes, metadata)
 
 
 def reading(run):

@@ -386,8 +386,8 @@ def few_characters(context):
         for run in runs:
             values = accuracies[run["family"]][name] if run.is_finished else []
             number, stderr, words = _mean(values)
-            about = {"paper": paper[run["family"]] / 100, "note": joined(note, words)}
-            rows.append(run.row(f"svm_100_of_300{name}", number, stderr, **about))
+            metadata = {"paper": paper[run["family"]] / 100, "note": joined(note, words)}
+            rows.append(run.row(f"svm_100_of_300{name}", number, stderr, **metadata))
     return _outcome(rows, runs.cut)
 
 

@@ -186,8 +186,10 @@ def training(context):
                 drawn = samples(run.load().model, run.config, seed=context.seed)
                 images.append((METHODS[family], drawn))
         counts = sorted({len(finished) for finished in curves.values()})
-        of = f"mean of {' to '.join(map(str, counts))} runs" if counts != [1] else "one run each"
-        panels.append((f"{latents:g} latents, {of}", curves))
+        number_of_runs = (
+            f"mean of {' to '.join(map(str, counts))} runs" if counts != [1] else "one run each"
+        )
+        panels.append((f"{latents:g} latents, {number_of_runs}", curves))
         if images:
             title = f"samples, {latents:g} latents"
             pictures[f"samples_z{latents:g}"] = figures.image_rows(images, title)

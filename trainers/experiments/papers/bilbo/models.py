@@ -78,12 +78,12 @@ def models(context, plan, figure=""):
         plan: Function of an entry of `SCALES` that returns grids without seeds.
         figure: The figure, for the number of runs of a setting.
     """
-    asked, full = (
+    chosen, full = (
         (plan(SCALES[scale]), SCALES[scale]["runs"].get(figure, 1))
         for scale in (context.scale, "full")
     )
-    fewer = "" if asked == full else "fewer runs or values than at full scale"
-    grids, count = asked
+    fewer = "" if chosen == full else "fewer runs or values than at full scale"
+    grids, count = chosen
     cut = joined(context.cut_of_seeds(count), fewer)
     grids = [{**grid, "seed": context.seeds(count)} for grid in grids]
     return study.runs(context, grids, data=DATA, cut=cut)

@@ -129,12 +129,12 @@ def toy_model(context):
     """The model of section E: true joint, ELBO optimum and target-rate optimum, exactly."""
     steps, restarts = TOY[context.scale]
     world = toy.true_world()
-    about = f"30 bins of [-5, 5], sigma 1, means +-{world.mean:.6f}, exact p*(x)"
+    description = f"30 bins of [-5, 5], sigma 1, means +-{world.mean:.6f}, exact p*(x)"
     known = toy.cluster_information(world.posterior, world)
     rows = [
-        row("truth", "entropy", world.entropy, data=about),
-        row("truth", "information", world.information, paper=toy.TARGET_RATE, data=about),
-        row("truth", "cluster_information", known, data=about),
+        row("truth", "entropy", world.entropy, data=description),
+        row("truth", "information", world.information, paper=toy.TARGET_RATE, data=description),
+        row("truth", "cluster_information", known, data=description),
     ]
     columns = {"truth": toy_picture.truth(world)}
     seeds = [context.seed + i for i in range(restarts)]
@@ -142,7 +142,7 @@ def toy_model(context):
         if context.progress:
             print(f"{name}: {restarts} restarts of {steps} steps", flush=True)
         model, fits = toy.fit_best(world, seeds, form, is_ordered, target, steps)
-        rows += [_toy_row(name, metric, fits, seeds, about, target) for metric in TOY_METRICS]
+        rows += [_toy_row(name, metric, fits, seeds, description, target) for metric in TOY_METRICS]
         columns[name] = toy_picture.fitted(model, world)
     first = {name: column for name, column in columns.items() if "," not in name}
     others = {name: column for name, column in columns.items() if "," in name}
@@ -170,19 +170,19 @@ def models(context, data, families=FAMILIES, betas=None, is_annealed=False):
         betas: dict scale -> decoder -> betas; `BETAS` by default.
         is_annealed: Whether beta rises from 0 over the first `ANNEAL_STEPS`.
     """
-    axes, scale, said = settings(context, data), context.scale, []
+    axes, scale, notes = settings(context, data), context.scale, []
     if is_annealed:
         axes[STEPS] = [ANNEAL_STEPS[scale]]
     if scale == "tiny":
         families = [family for family in families if family in TINY]
-        said.append(f"families {', '.join(families)}")
+        notes.append(f"families {', '.join(families)}")
     decoders = (betas or BETAS)[scale]
     if scale != "full" and len(decoders["+"]) > 1:
-        said.append(f"betas {', '.join(map(str, decoders['+']))}")
-    said.append("" if is_annealed else WITHOUT[data])
+        notes.append(f"betas {', '.join(map(str, decoders['+']))}")
+    notes.append("" if is_annealed else WITHOUT[data])
     plan = [{"family": [f], "beta": decoders[f[1]], **axes} for f in sorted(families)]
     config = f"broken_elbo/{data}"
-    return study.runs(context, plan, config, data=DATA[data], cut=joined(*said))
+    return study.runs(context, plan, config, data=DATA[data], cut=joined(*notes))
 
 
 def settings(context, data="mnist"):
@@ -203,9 +203,9 @@ def measured(run, metrics=METRICS, paper=(), note=""):
         words = [note or f"{run.epochs} epochs"]
         if metric == "nll":  # on fewer images than the ELBO
             counts = ("num_samples", "importance samples"), ("num_examples", "test images")
-            words += [f"{entry[key]} {what}" for key, what in counts if entry.get(key)]
-        about = dict(paper).get(metric), ", ".join(words)
-        rows.append(run.row(metric, entry["value"], entry.get("stderr"), *about))
+            words += [f"{entry[key]} {noun}" for key, noun in counts if entry.get(key)]
+        paper_and_note = dict(paper).get(metric), ", ".join(words)
+        rows.append(run.row(metric, entry["value"], entry.get("stderr"), *paper_and_note))
     return rows
 
 

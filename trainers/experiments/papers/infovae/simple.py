@@ -52,13 +52,13 @@ def by_size(context, count=None, families=("elbo", "mmd"), cut="", **axes):
         **axes: Others of the plan.
     """
     sizes = SIZES[context.scale][:count]
-    said = "" if context.scale == "full" else f"training sets of {', '.join(map(str, sizes))}"
+    sizes_note = "" if context.scale == "full" else f"training sets of {', '.join(map(str, sizes))}"
     plan = [
         {"family": [family], **_of_size(context.scale, size), **axes, "seed": [context.seed]}
         for family in families
         for size in sizes
     ]
-    return study.runs(context, plan, data=f"{DATA}, test", cut=joined(cut, said))
+    return study.runs(context, plan, data=f"{DATA}, test", cut=joined(cut, sizes_note))
 
 
 def _of_size(scale, size):
@@ -119,13 +119,13 @@ def two_points(context):
 
 
 def _toy_rows(name, last, seed):
-    about = {"seeds": [seed], "data": "x in {-1, 1}", "note": f"step {last['step']}"}
+    metadata = {"seeds": [seed], "data": "x in {-1, 1}", "note": f"step {last['step']}"}
     rows = [
-        row(f"{name}, x = {x:+.0f}", metric, value, **about)
+        row(f"{name}, x = {x:+.0f}", metric, value, **metadata)
         for metric in TOY_METRICS
         for x, value in zip(toy.POINTS, last[metric])
     ]
-    return [*rows, row(f"{name}, q(z)", "variance", last["variance"], **about)]
+    return [*rows, row(f"{name}, q(z)", "variance", last["variance"], **metadata)]
 
 
 @study.item(
@@ -353,8 +353,8 @@ def samples(context):
             seed=context.seed,
         )["generated_nll"]
         note = f"{study_runs.how(entry)}, under a Parzen density of the training images"
-        about = {"note": note, "data": DATA}
-        return [*rows, run.row("generated_nll", entry["value"], entry["stderr"], **about)]
+        metadata = {"note": note, "data": DATA}
+        return [*rows, run.row("generated_nll", entry["value"], entry["stderr"], **metadata)]
 
     rows = figures.draw_runs(axes, runs, draw, "distortion")
     return Outcome(rows, {"samples": figure}, runs.cut)
