@@ -1,4 +1,4 @@
-"""What an artifact says of itself: `card.json` and `README.md`."""
+"""Makes the description of an artifact: `card.json` and `README.md`."""
 
 import re
 
@@ -23,7 +23,7 @@ def make_card(
     Keys: `format`, `format_version`, `name`, `paper` (or None), `licence`; `image_shape` [H, W,
     C], `latent_dim`; `model` (the four parts, for `zoo.build`); `posterior` and `prior`
     (`family`; for a flow posterior also `sampler`, the graph that draws from it; for a logistic
-    prior and a Gaussian one of another scale than 1 also `scale` [Z]); `data`;
+    prior and a Gaussian prior of another scale than 1 also `scale` [Z]); `data`;
     `preprocessing` (see `zoo.light.runtime.prepare_images`); `metrics` (name -> {"value", "stderr",
     ...}) and `evaluation` (split, number of examples, seed, command; `again`: metrics that
     `export.remeasure` measured later, and its command); `training` (command,
@@ -85,7 +85,7 @@ def preprocessing(binarisation, pixel_scale=1):
 
     A model of statically binarised images gets them thresholded as its data were. One of
     dynamically binarised images gets grey levels: the mean of what it was trained on. One of
-    scaled data gets pixels multiplied likewise; its decoder's images are as large.
+    scaled data gets pixels multiplied by the same factor, and so are its decoder's images.
     """
     threshold = "threshold 0.5" if binarisation == "static" else None
     multiply = {} if pixel_scale == 1 else {"multiply": pixel_scale}

@@ -44,7 +44,7 @@ def convert(
     with_preprocessing: bool = False,
     version: int = 1,
 ) -> Path:
-    """Writes a published model in another format, verified in every runtime at hand, or nothing.
+    """Writes a published model in another format, verified in every installed runtime, or nothing.
 
     Args:
         model: A released name, an artifact's folder, or a URL with its hash.

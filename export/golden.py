@@ -42,7 +42,7 @@ def exact(model):
 
 
 def _give_float32(part):
-    """Makes a part give float32, as one of a user's own may end with a layer in float64."""
+    """Makes a part give float32, because a custom part may end with a layer in float64."""
     call = part.call
 
     @functools.wraps(call)

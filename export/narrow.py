@@ -1,4 +1,4 @@
-"""Convolutions to a few maps in ONNX graphs: the same numbers, sooner and with less rounding."""
+"""Rewrites convolutions with few output maps as transposed ones: faster, with less rounding."""
 
 import numpy as np
 from onnx import helper, numpy_helper
@@ -14,10 +14,10 @@ def transpose(graph, most_maps=MOST_MAPS):
                                                         K - 1 - p for p
 
     The last layer of a decoder is such a convolution. On a processor with AVX-512, ONNX Runtime
-    computes sixteen maps at least, and adds up the products with all channels and all K x K pixels
-    in one go; of a transposed convolution it computes a product of matrices, which sums over
-    channels, and then adds up pixels. That is faster, and a logit that is small beside its summands
-    keeps a digit that it would lose.
+    computes at least sixteen maps, and adds up the products with all channels and all K x K pixels
+    in one go. For a transposed convolution it computes a product of matrices, which sums over
+    channels, and then adds up pixels. That is faster. A logit that is small against its summands
+    keeps one more digit.
 
     Args:
         graph: An `onnx.GraphProto`, which is changed. Kernels that another node uses, or that are

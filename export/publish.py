@@ -42,8 +42,8 @@ def publish(
 ):
     """Writes the artifact of a run, complete and verified, or nothing.
 
-    Everything is written to a temporary folder beside `out` and checked there in ONNX Runtime,
-    in TensorFlow and by loading the weights anew; then it takes the place of `out`. If anything
+    Everything is written to a temporary folder next to `out`. It is checked there in ONNX Runtime,
+    in TensorFlow and by loading the weights again. Then it takes the place of `out`. If anything
     fails, an earlier artifact at `out` stays as it was.
 
     Args:
@@ -55,7 +55,7 @@ def publish(
             which hold the encoder once more and the decoder twice.
         storage: "float32", or "float16": weights rounded and stored so, half the size, refused
             where a metric would change by more than its standard error (see `export.float16`).
-        licence: Of the weights, as the card shall say it; empty where it is not stated.
+        licence: Licence of the weights, for the card; empty if it is not stated.
         tflite: What weights of TensorFlow Lite files are stored in: some of "float32", "float16"
             and "int8"; none by default.
 
@@ -133,7 +133,7 @@ def write_artifact(
         with_saved_model: Whether to write a SavedModel too.
         with_probability: Whether to write the graphs of log-densities too.
         stored: What `export.float16.halve` returned, if the weights are to be stored in float16.
-        licence: Of the weights, or "".
+        licence: Licence of the weights, or "".
     """
     from export import card, golden, graphs, polish, saved_model
     from zoo import weights
@@ -256,7 +256,7 @@ def prove(folder, with_saved_model=True):
 
 
 def _advice(subjects):
-    """What helps where only the densities are off, whose float32 has more to add up."""
+    """Returns advice if only the densities are off; they add up more in float32."""
     from export.probability import PARTS
 
     if not subjects or not all(subject.startswith(PARTS) for subject in subjects):

@@ -5,8 +5,8 @@ python -m export.quantize MODEL --images=FOLDER_OR_FILE --out=FILE.onnx
 The file carries the card of its model: `zoo.load_encoder(FILE)` opens it like any encoder.
 Weights and activations of products and convolutions become int8, by ONNX Runtime's static
 quantisation; ranges of activations are those of the images given. Weights take 7 of the 8 bits:
-with all of them, sums overflow 16 bits on processors without VNNI. What int8 costs is measured, on
-those images, and said: nothing here says that it is little.
+with all of them, sums overflow 16 bits on processors without VNNI. The cost of int8 is measured on
+those images and printed.
 """
 
 import sys

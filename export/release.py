@@ -77,7 +77,7 @@ def publish_model(source, name, out, data_dir=None):
         data_dir: Where TensorFlow Datasets keeps its data.
 
     Raises:
-        FileNotFoundError: If its data is not at hand, whose images the golden file has.
+        FileNotFoundError: If its data is absent. The golden file has images of it.
     """
     from export import publish
 

@@ -1,4 +1,4 @@
-"""What a verification found, as a table; and how two arrays are compared."""
+"""Reports a verification as a table, and compares two arrays."""
 
 import dataclasses
 
@@ -21,7 +21,7 @@ class Check:
 
 @dataclasses.dataclass
 class Report:
-    """What `verify` found.
+    """The result of `verify`.
 
     Attributes:
         name: The model's name.

@@ -98,8 +98,9 @@ class Validation(keras.callbacks.Callback):
 class Adaptation(keras.callbacks.Callback):
     """Estimates over the training set what no gradient learns, at the end of epochs.
 
-    A floating prior, say: see `zoo.VAE.adapt`. Training itself does not read it, so this is done
-    only where pictures are drawn or a checkpoint is made, and after the last epoch.
+    An example is a floating prior; see `zoo.VAE.adapt`. Training itself does not read the
+    estimates. They are made only where pictures are drawn or a checkpoint is made, and after the
+    last epoch.
 
     Args:
         dataset: The training set.
@@ -254,7 +255,7 @@ class Checkpoints(keras.callbacks.Callback):
 
 
 class Progress(keras.callbacks.Callback):
-    """A progress bar over all steps of the run, with the loss beside it."""
+    """A progress bar over all steps of the run, with the loss next to it."""
 
     def __init__(self, first_step, total_steps, disable):
         super().__init__()

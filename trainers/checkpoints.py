@@ -113,7 +113,7 @@ def newest(folder, temporary=True):
 
 
 def _as_json(row):
-    """Returns a row of the history with what JSON cannot say, a validation's infinity, as text."""
+    """Returns a row of the history with values that JSON lacks, for example infinity, as text."""
     return {key: value if math.isfinite(value) else str(value) for key, value in row.items()}
 
 

@@ -1,4 +1,4 @@
-"""What a config holds, its defaults, and how it becomes a model and an optimiser."""
+"""Defines the keys of a config and their defaults, and makes a model and an optimiser of it."""
 
 import copy
 import math
@@ -236,7 +236,7 @@ def check_numbers(config):
 def filled(config):
     """Returns a config as `flat` does, with every key and argument that it lacks at its default.
 
-    What is said about the run, `ABOUT`, is left out.
+    The keys `ABOUT`, which describe the run, are left out.
 
     Raises:
         ValueError: If a part's name is unknown.

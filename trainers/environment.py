@@ -1,4 +1,4 @@
-"""What a result ran on: versions and hardware, for cards and reports."""
+"""Versions and hardware of a result, for cards and reports."""
 
 import importlib.metadata
 import os

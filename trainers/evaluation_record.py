@@ -1,4 +1,4 @@
-"""What `evaluation.json` holds, while metrics are measured and once all of them are."""
+"""Content of `evaluation.json`, during an evaluation and after it."""
 
 import hashlib
 import json

@@ -49,7 +49,7 @@ def _paste(canvas, images, columns, padding, tops):
 
 
 def image_grid(images, columns=None, padding=2):
-    """Puts images beside and below one another, in reading order, on white.
+    """Arranges images in rows on white, from left to right and from top to bottom.
 
     Image i has its upper left pixel at row (i // columns) (H + padding) and column
     (i % columns) (W + padding). There is no outer border; the empty places of a partial last

@@ -206,7 +206,7 @@ def _callbacks(
 
 
 def _fit(model, config, train_set, first_step, steps, listed, spread):
-    """Fits from `first_step` to the last epoch: first what is left of an epoch that was begun."""
+    """Fits from `first_step` to the last epoch; first it completes an epoch that was begun."""
     epochs, batch_size = config.train.epochs, config.train.batch_size
     begun, position = divmod(first_step, steps)
     parts = [(first_step, begun + 1, steps - position)] if position else []

@@ -106,7 +106,7 @@ def get_config_of(path):
     """Runs a config's file and returns its `get_config`; one that returns None where it has none.
 
     Args:
-        path: Of a Python file, as `find` returns it.
+        path: Path of a Python file, as `find` returns it.
     """
     start_tensorflow()  # a config loads the parts, and so Keras
     spec = importlib.util.spec_from_file_location("config_config", path)

@@ -72,7 +72,7 @@ def reevaluate(
     in_place = workdir and not data
     if in_place and out:
         raise ValueError(
-            "Expected --out beside --model or --data alone: a run on its own data is evaluated in "
+            "Expected --out only with --model or --data: a run on its own data is evaluated in "
             f"its folder. Received: workdir={str(workdir)!r}, out={str(out)!r}"
         )
     target = Path(workdir if in_place else out or ".")

@@ -1,4 +1,4 @@
-"""What the scripts share: their start, help, paths as flags, plain log lines, metrics.
+"""Shared by the scripts: their start, help, paths as flags, plain log lines, metrics.
 
 Importing this loads the standard library alone: the commands of the light install use it too.
 """

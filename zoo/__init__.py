@@ -134,7 +134,7 @@ def __dir__():
 def _classes():
     """Returns the names of all classes that Keras may have to load.
 
-    A Keras model of one's own may hold layers by themselves, which have no public name.
+    A custom Keras model may hold single layers, which have no public name.
     """
     public = (n for n, module in _public().items() if n[0].isupper() and module not in _NEEDS)
     return [*public, *rooms.layers()]

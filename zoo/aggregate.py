@@ -1,4 +1,4 @@
-"""What all posteriors of a data set have together: `bilbo`, eq. 4 and 28."""
+"""Second moments of the aggregated posterior of a data set: `bilbo`, eq. 4 and 28."""
 
 import numpy as np
 from keras import ops

@@ -316,7 +316,7 @@ _KEPT = weakref.WeakKeyDictionary()
 def once(owner, key, make):
     """Returns `make()` of the first call with this owner and key, kept as long as the owner lives.
 
-    What is kept (a compiled function's closure, say) must not itself hold the owner.
+    The value, for example a compiled function's closure, must not itself hold the owner.
     """
     values = _KEPT.setdefault(owner, {})
     if key not in values:

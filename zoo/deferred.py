@@ -9,7 +9,7 @@ import sys
 
 
 class StandIn:
-    """What Keras's table holds in place of a class that is not imported yet.
+    """Stands in Keras's table for a class that is not imported yet.
 
     Args:
         name: The registered name, for example "zoo>VAE".

@@ -1,4 +1,4 @@
-"""What the modules of a package declare: a new runtime, format or tracker is one new file."""
+"""Finds the declarations of modules: a new runtime, format or tracker is one new file."""
 
 import importlib
 import pkgutil

@@ -11,14 +11,14 @@ from zoo.part import kind
 class Estimate:
     """One such weight of a part, NaN until `model.adapt(images)` sets it, and from training on.
 
-    NaN and no guess, so that a number computed too early is no number; outside of compiled code
-    reading it raises.
+    NaN and no guess, so that a number computed too early is no number; outside of compiled code,
+    a read of the weight raises.
 
     Args:
         part: The `Part` that owns the weight; to be called in its `build`.
-        name: The weight's.
-        shape: The weight's.
-        meaning: What it is, for the message: "prior variance S^2", say.
+        name: The weight's name.
+        shape: The weight's shape.
+        meaning: A noun for it in messages, for example "prior variance S^2".
     """
 
     def __init__(self, part, name, shape, meaning):

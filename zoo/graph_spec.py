@@ -9,7 +9,7 @@ MAIN = ("encoder", "decoder")  # the graphs that every model has, first in its c
 
 @dataclasses.dataclass(frozen=True)
 class Example:
-    """What golden inputs are made of.
+    """The inputs of the golden file.
 
     Args:
         image: Float images [N, H, W, C].

@@ -127,7 +127,7 @@ def trusted(stream):
 
 
 def _check_labels(model, labels, name):
-    """Raises ValueError for labels at hand that are no classes of the model's objective."""
+    """Raises ValueError for labels that are not classes of the model's objective."""
     if labels is not None and model.objective.needs_labels:
         model.objective.check_labels(np.asarray(labels).reshape(-1), name)
 

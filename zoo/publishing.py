@@ -30,7 +30,7 @@ def publish(
         images: Images of the data for the golden file, as `zoo.light.images.prepare_images` takes
             them, [N, H, W, C]; the first 8 are kept. By default they are random.
         paper: The paper's name, for example "bilbo"; none by default.
-        licence: Of the weights, for the card; not stated by default.
+        licence: Licence of the weights, for the card; not stated by default.
         saved_model: Whether to write a SavedModel too; default True.
         probability: Whether to write the graphs of log-densities too; default True.
 

@@ -11,10 +11,10 @@ def nearest(name, valid):
 
 
 class Registry:
-    """One room's names.
+    """The names of one room.
 
     Args:
-        kind: What the names are names of, for messages: "encoder", say.
+        kind: A noun for the classes in messages, for example "encoder".
     """
 
     def __init__(self, kind):

@@ -36,7 +36,7 @@ ROOMS = {"encoder": ENCODERS, "decoder": DECODERS, "marginal": MARGINALS, "objec
 
 @keras.saving.register_keras_serializable(package="zoo")
 class VAE(keras.Model):
-    """A variational autoencoder: e(z|x), d(x|z), m(z) and what is minimised.
+    """A variational autoencoder: e(z|x), d(x|z), m(z) and an objective.
 
     A `keras.Model`: `compile(optimizer)`, `fit(images)`, `evaluate`, `predict` (reconstructions),
     `save` and `keras.saving.load_model` work as usual (in a new process `import zoo` before it, so
@@ -45,8 +45,8 @@ class VAE(keras.Model):
     `keras.distribution.DataParallel` a step is that of one device with the whole batch: see
     docs/scaling.md. The model is float32 under every policy, only its parts' layers follow it:
     with `mixed_float16` compile with a `keras.optimizers.LossScaleOptimizer`, as Keras adds none of
-    itself. Images are checked wherever their values are at hand, in `fit` before the step that
-    reads them; of a PyTorch `DataLoader` or a Grain data set only shape and dtype are.
+    itself. The values of images are checked, in `fit` before the step that reads them. For a
+    PyTorch `DataLoader` or a Grain data set only the shape and the dtype are checked.
 
     Args:
         encoder: A `zoo.Encoder`, its registered name, or a mapping `{"name": ..., **arguments}`.

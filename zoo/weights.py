@@ -7,7 +7,7 @@ from keras.src.saving import saving_lib
 
 
 class _Memory:
-    """What Keras's store of weights needs of an archive: it keeps the one file that is written."""
+    """An archive as Keras's store of weights needs it; keeps the one file that is written."""
 
     def writestr(self, name, content):
         self.content = content

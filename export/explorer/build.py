@@ -40,7 +40,7 @@ def build(models, out, images=None, resize=False, ort=None):
         The path of `index.html`.
 
     Raises:
-        FileExistsError: If `out` holds something else, or something beside an earlier page.
+        FileExistsError: If `out` holds other files than those of an earlier page.
         FileNotFoundError: If a model, the images or onnxruntime-web are absent.
         ValueError: If a file is not the one published, or the page cannot run the model.
     """

@@ -44,7 +44,7 @@ def from_path(path, image_shape, resize=False, limit=LIMIT):
 
     Args:
         path: Folder or file; see `export.pictures.open_images`. An npz file may hold integer
-            `labels` beside `images`.
+            `labels` in addition to `images`.
         image_shape: (H, W, C) of the model.
         resize: Whether images are brought to the model's size and channels.
         limit: How many at most.
@@ -101,9 +101,9 @@ def ranges(card, codes, draws=None):
     """Returns `low` and `high` [Z]: REACH scales of the prior, or its draws and 0; and all codes.
 
     Args:
-        card: The model's.
-        codes: Of the stored images, [N, Z].
-        draws: Of a prior that has no scales, [M, Z].
+        card: The model's card.
+        codes: Codes of the stored images, [N, Z].
+        draws: Draws of a prior that has no scales, [M, Z].
     """
     if draws is not None:
         codes = np.concatenate([codes, draws, np.zeros_like(codes[:1])])

@@ -75,7 +75,7 @@ def _given(folder):
 
 
 def _version(folder):
-    """Returns the version that the package's own file states, beside the files or above them."""
+    """Returns the version in the package's `package.json`, in `folder` or its parent."""
     for path in (folder / "package.json", folder.parent / "package.json"):
         if path.is_file():
             content = json.loads(path.read_text(encoding="utf-8"))

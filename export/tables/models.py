@@ -1,4 +1,4 @@
-"""What the released encoders are worth as features, and how fast they are, as a user gets them.
+"""Measures the released encoders: the quality of their features, and their speed.
 
     python -m export.refresh --tables=models
     python -m export.tables.models [--models=NAME,NAME] [--parts=probes,speed]
@@ -205,10 +205,10 @@ def _candidates(side):
 
 
 def read_kept(path, models=(), parts=tuple(PARTS), machine=""):
-    """Returns what an earlier file of measurements holds, without what is measured again.
+    """Returns an earlier file of measurements, without the values that are measured again.
 
     Args:
-        path: Of the JSON file.
+        path: Path of the JSON file.
         models: Names of the released models that are measured again; all of them, and raw pixels
             and PCA too, if empty.
         parts: What is measured again, of `PARTS`.

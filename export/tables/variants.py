@@ -1,4 +1,4 @@
-"""What int8 costs and gains: the released encoders in float32 and in 8 bits.
+"""Compares the released encoders in float32 and in 8 bits: cost and gain of int8.
 
     python -m export.refresh --tables=variants
     python -m export.tables.variants [--models=NAME,NAME]

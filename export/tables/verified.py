@@ -52,7 +52,7 @@ def verify_all(path="", node_modules="", models=(), columns=()):
         path: A Markdown file, or "".
         node_modules: See `checks.verify`.
         models: Names of released models. Only they are verified, in the runtimes of the table in
-            `path`, whose other lines stay. Empty for all models at hand.
+            `path`, whose other lines stay. Empty for all local models.
         columns: Names of runtimes that the table in `path` lacks. Its models are verified in them
             alone, and its columns stay. Empty for all runtimes.
 
@@ -189,7 +189,7 @@ def _cell(report):
 
 
 def refresh(keep: bool = False) -> None:
-    """Verifies every model at hand in every runtime, and writes the page.
+    """Verifies every local model in every runtime, and writes the page.
 
     Args:
         keep: Whether to verify nothing. The page then stays as it is, as all of it is measured.

@@ -67,7 +67,7 @@ def training_batches(
 
     Args:
         dataset: A `Dataset`.
-        batch_size: Examples a batch; the last one of an epoch holds what is left.
+        batch_size: Examples per batch; the last batch of an epoch may be smaller.
         seed: Seed of order and noise.
         first_step: Global step of the first batch, to resume.
         framework: "tensorflow" or "numpy"; None takes TensorFlow where it is Keras's backend.
@@ -140,7 +140,7 @@ def _part_of_batch(dataset, batch_size, seed, with_labels, part, step):
 
 
 def evaluation_batches(dataset, batch_size, seed=None):
-    """Yields (images, labels) in order, every example once, the last batch with what is left.
+    """Yields (images, labels) in order, every example once; the last batch may be smaller.
 
     Args:
         dataset: A `Dataset`.

@@ -26,7 +26,7 @@ def from_flags(environment=None):
     """Returns the executor that the flags describe.
 
     Args:
-        environment: Of the runs; this process's by default.
+        environment: Environment variables of the runs; this process's by default.
 
     Raises:
         ValueError: If a flag of Ray is set and the executor is another, or out of range.

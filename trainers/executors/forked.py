@@ -28,7 +28,7 @@ def main(descriptor, orphans, *modules):
     """Forks the runs that come over a socket until it is closed.
 
     Args:
-        descriptor: Of the socket, text.
+        descriptor: File descriptor of the socket, text.
         orphans: "finish" or "end": what runs do once the socket is closed.
         *modules: What to import first.
     """

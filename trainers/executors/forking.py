@@ -72,7 +72,7 @@ class Forker:
     process of Python.
 
     Args:
-        environment: Of the runs.
+        environment: Environment variables of the runs.
         orphans: "finish" or "end": what the runs do when this process ends without `close`.
         imports: Modules that all runs need.
     """

@@ -21,8 +21,9 @@ class Local(Executor):
 
     Args:
         jobs: Processes at the same time.
-        threads: Of each process; 0 shares the cores.
-        environment: Of the processes, in addition to their threads; this process's by default.
+        threads: Threads of each process; 0 shares the cores.
+        environment: Environment variables of the processes, in addition to those of their
+            threads; this process's by default.
         reuse: Whether trainings are forked; False starts a new Python for each.
 
     Raises:

@@ -29,7 +29,7 @@ class Place:
     Args:
         folder: The present folder of the jobs.
         environment: dict of variables that the driver sends.
-        threads: Of each job.
+        threads: Threads of each job.
         has_gpu: Whether Ray gives the job GPUs; without them it sees none.
         reuse: Whether trainings are forked.
     """

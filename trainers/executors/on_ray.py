@@ -26,7 +26,7 @@ class OnRay(Executor):
 
     Args:
         address, cpus, gpus, memory, jobs, environment: As of `cluster.Cluster`, for each job.
-        threads: Of each job; 0 for `cpus`.
+        threads: Threads of each job; 0 for `cpus`.
         reuse: Whether trainings are forked on their nodes; see `forking.Forker`.
 
     Raises:

@@ -1,4 +1,4 @@
-"""What executors share about processes: their environment, their signals, their end."""
+"""Shared by executors: the environment, the signals and the end of processes."""
 
 import contextlib
 import os
@@ -12,7 +12,7 @@ def environment(base=None, threads=1):
 
     Args:
         base: dict, of this process by default.
-        threads: Of the process, a positive int.
+        threads: Threads of the process, a positive int.
     """
     result = dict(os.environ if base is None else base)
     for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"):

@@ -80,8 +80,8 @@ def scatter_by_label(panel, points, labels, alpha=0.7, size=None):
         panel: A Matplotlib axis.
         points: [N, 2].
         labels: Integers [N], at most ten classes.
-        alpha: Of a point, in (0, 1].
-        size: Of a point; the fewer points, the larger by default.
+        alpha: Opacity of a point, in (0, 1].
+        size: Size of a point; by default it is larger for fewer points.
     """
     colours = np.array(plots.CLASSES)[np.asarray(labels)]
     size = size or float(np.clip(8000 / len(points), 1, 12))
@@ -94,8 +94,8 @@ def label_legend(figure, labels=range(10), title="", columns=10, more=()):
     Args:
         figure: A Matplotlib figure.
         labels: Integers of the classes.
-        title: Of the legend.
-        columns: Of the legend.
+        title: Title of the legend.
+        columns: Columns of the legend.
         more: Other handles behind those of the classes.
     """
     dots = [
@@ -122,7 +122,7 @@ def grid_panels(panels, columns, title="", inch=0.3, fontsize=8.5):
         columns: Images in a row of a grid.
         title: Above all panels.
         inch: Width of an image.
-        fontsize: Of the titles of panels.
+        fontsize: Font size of the titles of panels.
     """
     sizes = [grid.shape for _, grid in panels if grid is not None]
     height, width, _ = sizes[0] if sizes else (1, 1, 3)
@@ -220,9 +220,9 @@ def lines_over_axis(series, looks, xlabel, ylabel, title, reference=None, log_x=
     Args:
         series: dict name -> list of (x, y, standard error or None).
         looks: dict name -> (colour, marker).
-        xlabel: Of the axis, whose ticks are the x of the points.
+        xlabel: Label of the axis, whose ticks are the x of the points.
         ylabel: With its unit.
-        title: Of the panel.
+        title: Title of the panel.
         reference: (value, label) of a dashed line, or None.
         log_x: Whether x is on a logarithmic axis.
         log_y: Whether y is on a logarithmic axis.

@@ -45,7 +45,7 @@ def reproduce(
             that is missing is trained there. In a folder of tables (`runs.csv`), only numbers are
             there, and what is missing is trained in `workdir`.
         seed: Int, the first of the item's seeds.
-        overwrite: Whether a result of a smaller scale may replace one of a larger.
+        overwrite: Whether a result of a smaller scale may replace a result of a larger scale.
         progress: Whether to draw progress bars.
         substitute: Data set in place of one that is absent, for items that can do so; or "".
         retry_failed: Whether to go on with runs that failed before.

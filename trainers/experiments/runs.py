@@ -215,7 +215,7 @@ class Runs:
 
     @property
     def cut(self):
-        """What the item and the configs of its runs shorten, and how many did not finish."""
+        """The differences from the paper's runs, and the number of unfinished runs."""
         differences = [
             phrases_of({**run.stored.config, "config": run.config}) for run in self.finished
         ]

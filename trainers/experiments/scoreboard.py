@@ -1,6 +1,6 @@
 """Writes `results/README.md`, one line for each figure and table of the papers, and the verdicts.
 
-`results/verdicts.md` has a line for each number and each conclusion of a paper, beside ours.
+`results/verdicts.md` has a line for each number and each conclusion of a paper, with ours.
 """
 
 from pathlib import Path

@@ -55,7 +55,7 @@ class Unlike:
 
 @dataclasses.dataclass(frozen=True)
 class Verdict:
-    """What the rule says of a row or of a claim.
+    """The verdict of the rule on a row or a claim.
 
     Attributes:
         kind: One of `KINDS`, or of `OUTCOMES` for a claim.
@@ -70,7 +70,7 @@ def of_rows(rows, unlike=None):
     """Returns `[(row, Verdict)]` of the rows that have a number of the paper.
 
     Args:
-        rows: Of a `result.json`.
+        rows: Rows of a `result.json`.
         unlike: dict metric, or "*" for all, -> `Unlike`.
     """
     unlike = unlike or {}

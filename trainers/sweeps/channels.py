@@ -1,8 +1,9 @@
 """How the points of a sweep's pictures are distinguished: a colour, a shape or a text for each key.
 
-A family has a colour for its encoder and decoder and a shape for its marginal. Of other sweeps the
-key with most values gets the colours, and others the shapes, one for each combination of their
-values. What is left is written beside the points; the legend names what nothing distinguishes.
+A family has a colour for its encoder and decoder and a shape for its marginal. In other sweeps, the
+key with most values gets the colours. The other keys get the shapes, one for each combination of
+their values. Further keys are written next to the points. The legend names keys that nothing
+distinguishes.
 """
 
 import dataclasses
@@ -39,7 +40,7 @@ class Channels:
     Args:
         colour: Row -> colour.
         shape: Row -> Matplotlib's marker.
-        text: Row -> what is written beside its point, or "".
+        text: Row -> the text next to its point, or "".
         handles: What the legend shows, in groups.
     """
 

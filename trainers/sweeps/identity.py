@@ -60,8 +60,8 @@ def differences(values, full):
     """Returns dict flat key -> value of what a run changes of the full run; None where absent.
 
     Args:
-        values: Of the run, from `computed`.
-        full: Of the full run, from `computed`.
+        values: Values of the run, from `computed`.
+        full: Values of the full run, from `computed`.
     """
     keys = sorted({*values, *full})
     return {key: values.get(key) for key in keys if values.get(key) != full.get(key)}
@@ -76,7 +76,7 @@ def name(point, arguments, values):
     Args:
         point: dict key -> value that was asked for.
         arguments: The run's flags, `--config=FILE:options` first.
-        values: Of the run, from `computed`.
+        values: Values of the run, from `computed`.
     """
     argument = arguments[0].removeprefix("--config=")
     file, options = grid.split_config(argument)

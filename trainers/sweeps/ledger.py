@@ -28,7 +28,7 @@ def write(workdir):
 
 
 class Table:
-    """The rows of a ledger; a run that ends costs the reading of one folder, not of all.
+    """The rows of a ledger. When a run ends, only its own folder is read again.
 
     Args:
         workdir: The sweep's folder.
@@ -101,12 +101,12 @@ def _value(key, text):
 
 
 def row(workdir, record, extra=()):
-    """Returns a run's line: its point, its numbers with their standard errors, its speed.
+    """Returns a run's line: its point, its metrics with their standard errors, its speed.
 
     Args:
         workdir: The sweep's folder.
         record: The run's `Record`.
-        extra: Keys of the grid beside family, beta and seed.
+        extra: Keys of the grid besides family, beta and seed.
     """
     folder = Path(workdir) / record.spec.name
     config = _json(folder / "config.json").get("config", {})

@@ -79,7 +79,7 @@ def overview(rows):
     """Draws D over R, and -ELBO over R; `channels` says how the runs are distinguished.
 
     Args:
-        rows: Of a ledger, each with `rate`, `distortion` and the keys that were swept.
+        rows: Rows of a ledger, each with `rate`, `distortion` and the keys that were swept.
 
     Returns:
         A `Figure` 9 inches wide, 4.6 inches high with a legend of two rows.
@@ -102,7 +102,7 @@ def by_part(rows):
     """Draws both planes three times: coloured by encoder, by decoder and by marginal.
 
     Args:
-        rows: Of a ledger; those without a family are left out.
+        rows: Rows of a ledger; those without a family are left out.
 
     Returns:
         A `Figure` of 10.5 by 6.6 inches.

@@ -1,4 +1,4 @@
-"""What a sweep knows of its runs: a small file each, and what their folders hold."""
+"""Records of a sweep's runs: a small file each, and the content of their folders."""
 
 import dataclasses
 import re
@@ -109,7 +109,7 @@ def _meaning(arguments):
 
 
 def without_places(spec):
-    """Returns a `RunSpec` with the flags that make a run what it is, in every checkout the same."""
+    """Removes machine-specific paths from the flags of a `RunSpec`."""
     arguments = [argument for argument in spec.arguments if not is_place(argument)]
     return dataclasses.replace(spec, arguments=tuple(map(_without_checkout, arguments)))
 

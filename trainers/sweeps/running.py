@@ -55,9 +55,10 @@ def train(
         specs: List of `RunSpec`.
         workdir: The sweep's folder; each run's folder is in it, its output in `logs`.
         jobs: Processes at the same time.
-        threads: Of each process; 0 shares the cores.
+        threads: Threads of each process; 0 shares the cores.
         retry_failed: Whether to go on with runs that failed.
-        environment: Of the processes, in addition to their threads; this process's by default.
+        environment: Environment variables of the processes, in addition to those of their
+            threads; this process's by default.
         say: Called with each line of status.
         executor: An `executors.Executor`, which stays open; by default processes of this machine,
             as `jobs`, `threads` and `environment` say.

@@ -48,10 +48,10 @@ def search(
         overrides: Flags `--config.key=value` that all runs have.
         method: "random", or "optuna" for its tree-structured Parzen estimator.
         trials: How many, a positive int; those of earlier calls count.
-        metric: Of the evaluation.
+        metric: Metric of the evaluation.
         direction: "minimize" or "maximize"; that of the metric by default, see `DIRECTIONS`.
         prune: Whether to end poor runs early. Only searches by `PRUNED_BY_ELBO` do.
-        seed: Of the sampler.
+        seed: Seed of the sampler.
         executor: An `executors.Executor`; its `slots` trials run at the same time.
         say: Called with each line of status.
 

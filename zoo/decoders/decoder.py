@@ -1,4 +1,4 @@
-"""What every decoder is: d(x|z), a stochastic map from latents to images."""
+"""The base class of decoders: d(x|z), a stochastic map from latents to images."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

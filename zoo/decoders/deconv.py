@@ -94,7 +94,7 @@ class SmallDeconvDecoder(Decoder):
         latent_dim: Positive int, Z; 10 in the paper.
         image_shape: (H, W, C), H and W divisible by 4.
         depth: Depth of the first two maps; the third has half as much.
-        negative_slope: Of the leaky ReLU.
+        negative_slope: Negative slope of the leaky ReLU.
         likelihood: A likelihood, its name, or a mapping with `name`.
     """
 

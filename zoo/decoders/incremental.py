@@ -1,10 +1,10 @@
 """Draws of a `PixelCNNDecoder` that compute every activation once.
 
 The network is the one of `pixelcnn.Stream`, run over one row (the vertical stream) or one pixel
-(the horizontal one) at a time. A convolution then needs, beside the pixel itself, what it was
-given for the row above and for the pixel to the left: those are kept, as in Ramachandran et al.,
-2017. Maps at a half and a quarter of the size change only in every second or fourth row and
-column, so rows come in three kinds and the columns of a row in blocks of four.
+(the horizontal one) at a time. A convolution then needs the pixel itself, and its inputs for the
+row above and for the pixel to the left. These are kept, as in Ramachandran et al., 2017. Maps at a
+half and a quarter of the size change only in every second or fourth row and column. So rows come in
+three kinds, and the columns of a row in blocks of four.
 """
 
 import functools
@@ -110,8 +110,8 @@ def _row(parts, kind, state, inputs, plane, noise):
 
     Args:
         parts: `Parts`.
-        kind: Of the row; see `kind_of`.
-        state: Of the row above; see `initial_state`.
+        kind: Kind of the row; see `kind_of`.
+        state: State of the row above; see `initial_state`.
         inputs: The network's input at the row above, [B, W, 2].
         plane: The plane at this row, [B, W].
         noise: Uniform numbers, [B, W].
@@ -155,7 +155,7 @@ def end_row(state, above, drawn):
     """Returns the pixels [B, W] of a row and the new state.
 
     Args:
-        state: Of the row above.
+        state: State of the row above.
         above: The state that the vertical stream leaves for the next row.
         drawn: The outputs of `draw_block`, along the first dimension.
     """

@@ -62,9 +62,9 @@ class Adversarial(_Adversary):
 
     Args:
         hidden_units: Widths of the critic's hidden layers.
-        learning_rate: Of the critic's Adam; 5e-4 is WAE's on MNIST.
-        beta_1: Of the same.
-        beta_2: Of the same.
+        learning_rate: Learning rate of the critic's Adam; 5e-4 is WAE's on MNIST.
+        beta_1: Adam's beta_1.
+        beta_2: Adam's beta_2.
         critic_steps: Positive int, the critic's steps for each of the encoder's.
         saturating: Which loss the encoder follows.
 
@@ -114,9 +114,9 @@ class WassersteinGP(_Adversary):
 
     Args:
         hidden_units: Widths of the critic's hidden layers.
-        learning_rate: Of the critic's Adam; 1e-4, with these betas, is the reference's.
-        beta_1: Of the same.
-        beta_2: Of the same.
+        learning_rate: Learning rate of the critic's Adam. The reference has 1e-4 and these betas.
+        beta_1: Adam's beta_1.
+        beta_2: Adam's beta_2.
         critic_steps: Positive int, the critic's steps for each of the encoder's.
         penalty: Non-negative number.
 

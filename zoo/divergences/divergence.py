@@ -1,4 +1,4 @@
-"""What every divergence of samples is: D(q(z) || p(z)), q(z) known by a batch of draws alone."""
+"""The base class of divergences D(q(z) || p(z)), with q(z) known by a batch of draws alone."""
 
 from typing import Any
 
@@ -35,7 +35,7 @@ class Divergence(Part):
     ) -> dict[str, Array]:
         """Returns `divergence` [], the estimate itself, and `loss` [], whose gradient is followed.
 
-        The two differ where what is followed is no gradient of what is measured.
+        The two differ where the training signal is not the gradient of the estimate.
 
         Args:
             z: [B, Z].

@@ -91,7 +91,7 @@ def mmd_of_sets(z, y, kernel="rbf", estimator="u", bandwidth="paper", chunk=CHUN
 
     Args:
         z: NumPy array [N, Z].
-        y: Likewise, of the same size.
+        y: NumPy array [N, Z], of the same size as `z`.
         kernel, estimator, bandwidth: As `MMD`.
         chunk: Rows in one step.
 

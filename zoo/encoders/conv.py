@@ -75,7 +75,7 @@ class SmallConvEncoder(Encoder):
     Args:
         latent_dim: Positive int, Z; 10 in the paper.
         depth: Depth of the three layers.
-        negative_slope: Of the leaky ReLU.
+        negative_slope: Negative slope of the leaky ReLU.
         scale: How the posterior's scale is made; see `zoo.layers.GaussianHead`.
     """
 

@@ -1,4 +1,4 @@
-"""What every encoder is: e(z|x), a stochastic map from images to latents."""
+"""The base class of encoders: e(z|x), a stochastic map from images to latents."""
 
 from collections.abc import Mapping
 from typing import Any

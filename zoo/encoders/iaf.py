@@ -28,7 +28,7 @@ class IAFEncoder(Encoder):
             is read as two hidden layers and an output layer.
 
     Raises:
-        ValueError: If `base` is no Gaussian encoder of so many latents.
+        ValueError: If `base` is not a Gaussian encoder of `latent_dim` latents.
 
     Reference:
         Kingma et al., 2016.

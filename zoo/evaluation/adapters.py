@@ -1,4 +1,4 @@
-"""What is measured on: arrays and parts of a data set behind the interface of one."""
+"""Adapters that give arrays and subsets the interface of a data set."""
 
 import numpy as np
 

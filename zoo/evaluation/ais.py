@@ -43,7 +43,7 @@ def annealed_bound(
         x: Images [B, H, W, C], or a data set with `float_images`.
         num_chains: K.
         num_temperatures: T.
-        num_leapfrog_steps: Of each transition.
+        num_leapfrog_steps: Leapfrog steps of each transition.
         start: q: "prior", m(z); or "posterior", e(z|x), which needs fewer temperatures, but whose
             density must have a gradient (no flow).
         seed: Int.

@@ -6,7 +6,7 @@ KINDS = ("noise", "mask")
 
 
 class Corrupted:
-    """A data set whose images are corrupted, each by draws of its own, the same on every reading.
+    """A data set of corrupted images. The noise of an image is the same at every access.
 
         noise:  x + s eps, eps ~ N(0, I) for every element, not clipped
         mask:   x m, m ~ Bernoulli(1 - p) for every pixel, all of its channels alike

@@ -1,4 +1,4 @@
-"""What stands for one metric in an evaluation: a number with its error, or why there is none."""
+"""The entry of one metric in an evaluation: a value with its error, or why there is none."""
 
 import numpy as np
 

@@ -57,7 +57,7 @@ def class_cross_entropy(c, probabilities):
 
     Args:
         c: Class distribution of the data, [K], which sums to one.
-        probabilities: Of the classes of generated images, [N, K].
+        probabilities: Class probabilities of generated images, [N, K].
 
     Returns:
         `{"value": float, "stderr": float or None}`, nats.
@@ -86,14 +86,14 @@ def measure(model, dataset, train_dataset, names, num_generated=None, classifier
 
     `generated_nll` is E[-log p_data(x)] of generated x, p_data a `Parzen` density of training
     images: low where each image resembles one of the data, whether or not all kinds occur.
-    `vimae` prints an "NLL for generated samples" (Table 1) and no definition of it; this is our
-    reading, so that orderings may be compared with the paper's, and values may not.
+    `vimae` prints an "NLL for generated samples" (Table 1) without a definition. This is our
+    interpretation: orderings compare with the paper's, and values do not.
 
     Args:
         model: A `zoo.VAE`.
         dataset: Has `float_images(rows)`, `labels` and a length; the test split.
-        train_dataset: Likewise, or None: what the classifier and the density are fitted to.
-        names: Of the metrics of `zoo.evaluation.families.generated_images`.
+        train_dataset: As `dataset`, or None. The classifier and the density are fitted to it.
+        names: Names of metrics of `zoo.evaluation.families.generated_images`.
         num_generated: Images to generate; 10000 by default, or 1000 if autoregressive.
         classifier: An `ImageClassifier`, or the folder to keep one in; None keeps nothing.
         seed: Int.

@@ -43,7 +43,7 @@ class Generated:
     likelihood: np.ndarray
 
     def split(self, *sizes):
-        """Returns consecutive parts of so many draws."""
+        """Returns consecutive parts with `sizes` draws."""
         starts = np.cumsum([0, *sizes])
         fields = [getattr(self, field.name) for field in dataclasses.fields(self)]
         return [Generated(*(f[a:b] for f in fields)) for a, b in itertools.pairwise(starts)]

@@ -1,4 +1,4 @@
-"""What the latents carry: rate, distortion, and which units are active."""
+"""Measures the information in the latents: rate, distortion, and active units."""
 
 import numpy as np
 from keras import ops
@@ -94,7 +94,7 @@ def active_units(model_or_codes, images=None, threshold=ACTIVE_THRESHOLD, batch_
     Args:
         model_or_codes: A `zoo.VAE`, or posterior means [N, Z].
         images: [N, H, W, C], or a data set with `float_images`; needed for a model.
-        threshold: Of the variance.
+        threshold: The variance from which a unit is active.
         batch_size: Images encoded in one step.
 
     Returns:
@@ -109,7 +109,7 @@ def active_units(model_or_codes, images=None, threshold=ACTIVE_THRESHOLD, batch_
     noise = 0.0
     if hasattr(model_or_codes, "encoder"):
         if images is None:
-            raise ValueError("Expected images beside a model. Received: images=None")
+            raise ValueError("Expected images together with a model. Received: images=None")
         means, sampling_variances = posterior_means(model_or_codes, images, batch_size=batch_size)
         noise = np.mean(sampling_variances, axis=0, dtype="float64")
     else:

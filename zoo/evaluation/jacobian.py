@@ -1,4 +1,4 @@
-"""What the decoder's Jacobian says of a model with a Gaussian posterior: `bilbo`, section 4.
+"""Compares a Gaussian posterior with the decoder's Jacobian: `bilbo`, section 4.
 
     J = d nu / d z at z = mu,   G = J^T T^-1 J,   A = S^-2 + G
 
@@ -124,8 +124,8 @@ def check_model(model):
     model.check_adapted()
     if not model.encoder.is_gaussian or model.marginal.family()["family"] not in _GAUSSIAN:
         raise ValueError(
-            "The decoder's Jacobian is read beside a diagonal Gaussian posterior and a Gaussian "
-            f"prior around 0. Received: encoder={type(model.encoder).__name__}, "
+            "Expected a diagonal Gaussian posterior and a Gaussian prior around 0, with which the "
+            f"decoder's Jacobian is compared. Received: encoder={type(model.encoder).__name__}, "
             f"marginal={type(model.marginal).__name__}"
         )
     if model.decoder.likelihood.location is None:

@@ -42,7 +42,7 @@ def mmd(
             model was trained with, so that models can be compared.
         seed: Int.
         batch_size: Images encoded in one step.
-        z: `aggregated_samples`, where they are at hand.
+        z: The `aggregated_samples`, if they are computed already.
 
     Returns:
         `{"value": float, "stderr": float, "bandwidth": float}`; see `mmd_of_sets`.

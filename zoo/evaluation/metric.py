@@ -69,7 +69,7 @@ class Metric:
             one are measured together.
         needs: What a model must have, among `NEEDS`. The value of a metric is None without it.
         definition: Its formula or its settings, for the documentation.
-        is_default: Whether `evaluate` measures it unless told otherwise.
+        is_default: Whether `evaluate` measures it by default.
         card: Its place among the metrics of a released card; None if a card needs none.
         column: Its place among the columns of `zoo.list_models` and the heading; None if it has
             no column.
@@ -191,7 +191,7 @@ def names_of(measurement: Measurement) -> tuple[str, ...]:
 
 
 def default_names() -> tuple[str, ...]:
-    """Returns the names that `evaluate` measures unless told otherwise."""
+    """Returns the names of the metrics that `evaluate` measures by default."""
     return tuple(name for name, metric in metrics().items() if metric.is_default)
 
 

@@ -41,8 +41,8 @@ def fit_parzen(dataset, num_centres=NUM_CENTRES, num_tune=NUM_TUNE):
 
     Args:
         dataset: Has `float_images(rows)` and a length, at least two.
-        num_centres: At most so many centres.
-        num_tune: At most so many images, and a quarter of all, choose the bandwidth.
+        num_centres: The most centres.
+        num_tune: The most images that choose the bandwidth; at most a quarter of all do.
     """
     count = len(dataset)
     tune = min(num_tune, max(1, count // 4))

@@ -89,8 +89,8 @@ def svm_probe(train_codes, train_labels, test_codes, test_labels, unlabelled_cod
     """Returns the test accuracy of a support vector machine on few labelled codes.
 
     Settings: scikit-learn's `StandardScaler` and `SVC(C=1.0, kernel="rbf", gamma="scale")`, one
-    against one. Inductive, codes are standardised by the labelled ones; transductive, by all codes
-    at hand, whose labels stay unseen. The papers' "M1+TSVM" is such a machine on codes; they do not
+    against one. Inductive, codes are standardised by the labelled ones; transductive, by all
+    given codes, without their labels. The papers' "M1+TSVM" is such a machine on codes; they do not
     print its kernel, and unlabelled codes do not move its margin here as they do in a TSVM of
     Joachims, 1999.
 
@@ -158,13 +158,13 @@ def labelled_subset(labels, number, seed=SPLIT_SEED):
 
 
 def few_classes(labels, num_classes=5, train_per_class=60, test_per_class=20, seed=SPLIT_SEED):
-    """Returns rows of a small task: some classes, so many training and test examples of each.
+    """Returns rows of a small task: a few classes with a few training and test examples each.
 
     Args:
         labels: [N] classes.
         num_classes: Classes drawn among those with enough examples.
-        train_per_class: Of each class, for training.
-        test_per_class: Of each class, others, for testing.
+        train_per_class: Training examples of each class.
+        test_per_class: Test examples of each class; they are other examples.
         seed: Int.
 
     Returns:

@@ -19,8 +19,8 @@ def measure(model, dataset, train_dataset, names, seed=17, batch_size=None):
         model: A `zoo.VAE`.
         dataset: Has `float_images(rows)`, `labels` and a length; the test split.
         train_dataset: Has the same, or is None; the training split.
-        names: Of the metrics of `zoo.evaluation.families.accuracies`: a probe, with a corruption
-            of the test images behind it or without. `svm_1000` has 1000 labels, always the same
+        names: Names of metrics of `zoo.evaluation.families.accuracies`: a probe, and after it a
+            corruption of the test images or none. `svm_1000` has 1000 labels, always the same
             (`probes.labelled_subset`).
         seed: Int, of the linear probe and of corruptions.
         batch_size: Images encoded in one step.

@@ -1,4 +1,4 @@
-"""What the DCGAN encoder and decoder share."""
+"""Layers that the DCGAN encoder and decoder share."""
 
 import keras
 

@@ -22,15 +22,15 @@ class MeanFlow(Part):
 
     The Jacobian of a step is triangular with ones on its diagonal, so log |det df/dv| = 0. `f` is
     one parallel pass; `inverse` solves each step coordinate by coordinate. It works in float32
-    whatever the policy, as densities hang on it.
+    whatever the policy, because densities depend on it.
 
-    What `remember` was told of is looked up by `inverse` and not solved for: a posterior that was
-    sampled has its own sample's inverse at hand, and so has a mixture over the same flow.
+    `inverse` looks up the pairs that `remember` has stored, and does not solve for them. So a
+    posterior has the inverse of its own sample, and so has a mixture over the same flow.
 
     Args:
         event_size: Positive int, Z.
         num_flows: Positive int, K.
-        hidden_units: Of each MADE.
+        hidden_units: Hidden units of each MADE.
 
     Reference:
         Kingma et al., 2016, eq. 10, without its scale; Papamakarios et al., 2017; `broken_elbo`,
@@ -78,7 +78,7 @@ class MeanFlow(Part):
         return pair
 
     def _is_fresh(self, pair):
-        """Returns whether y is still f(v): weights do not change within a trace, but beside one."""
+        """Returns whether y is still f(v). Weights change outside a trace, but not within one."""
         return backend.is_traced(pair.y) or np.array_equal(
             backend.to_numpy(self(pair.v)), backend.to_numpy(pair.y)
         )

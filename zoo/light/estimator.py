@@ -1,4 +1,4 @@
-"""What the scikit-learn estimators of published models share: images or rows of pixels as X."""
+"""Shared by the scikit-learn estimators of published models: images or rows of pixels as X."""
 
 import numpy as np
 from sklearn.base import BaseEstimator

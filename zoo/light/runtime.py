@@ -87,7 +87,7 @@ def _open_graph(folder, card, session, part):
 
 
 class _Model:
-    """What encoders and decoders share: the card and the shapes."""
+    """Shared by encoders and decoders: the card and the shapes."""
 
     def __init__(self, card, graph):
         self.card = card

@@ -31,8 +31,8 @@ class VampPrior(Marginal):
     Args:
         latent_dim: Positive int, Z.
         num_pseudo_inputs: Positive int, N.
-        initial_mean: Of the first pseudo-inputs.
-        initial_stddev: Of the first pseudo-inputs.
+        initial_mean: Mean of the first pseudo-inputs.
+        initial_stddev: Standard deviation of the first pseudo-inputs.
         start: "normal", as above, or "images": the trainers begin at images of the training set.
 
     Raises:

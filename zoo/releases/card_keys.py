@@ -1,4 +1,4 @@
-"""What `card.json` must hold; see `zoo.storage.schema` for how it is written."""
+"""The schema of `card.json`; see `zoo.storage.schema` for its form."""
 
 from zoo.storage.schema import COUNT, NUMBER, POSITIVE, SHA256, SIZE, TEXT, Keys, Rule
 

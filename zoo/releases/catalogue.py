@@ -27,8 +27,8 @@ HOW_TO_GET = (
 def artifacts_folder():
     """Returns where named artifacts lie.
 
-    ELBO_ZOO_ARTIFACTS; else `zoo/artifacts`, which an installed wheel has; else `artifacts/` beside
-    `zoo/`, as in a checkout.
+    The folder is ELBO_ZOO_ARTIFACTS if it is set. Otherwise it is `zoo/artifacts`, which an
+    installed wheel has, or `artifacts/` next to `zoo/`, as in a checkout.
     """
     package = Path(__file__).resolve().parents[1]
     inside, beside = package / "artifacts", package.parent / "artifacts"
@@ -285,7 +285,7 @@ def _folder(path):
 
 
 def _local_folders():
-    """Returns the folders of the artifacts at hand, sorted by name; the first of a name counts."""
+    """Returns the folders of the local artifacts, sorted by name; the first of a name counts."""
     local = {}
     for folder in folders():
         for card in sorted(folder.glob(f"*/{cards.CARD}")):

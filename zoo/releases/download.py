@@ -55,8 +55,8 @@ def fetch(url, sha256):
     Args:
         url: https address of a .zip, .tar, .tar.gz or .tgz with an artifact's files, at its top
             or in its one folder; or, where it ends in /, of an artifact's folder.
-        sha256: Of the archive, or of the folder's card, which has those of all other files; 64
-            hexadecimal digits in lower case.
+        sha256: Hash of the archive, or of the folder's card, which has the hashes of all other
+            files; 64 hexadecimal digits in lower case.
 
     Returns:
         A `Path` in the cache.
@@ -184,7 +184,7 @@ def _top(folder, url):
 def _install(folder, target, work, url, sha256):
     """Renames `folder` to `target`, or leaves what another process put there meanwhile.
 
-    What lies there and is not whole, a damaged file say, is moved to `work` and goes with it.
+    A damaged artifact at `target` is moved to `work`, and is deleted with it.
     """
     for attempt in range(10):
         try:

@@ -21,9 +21,9 @@ SAVED, WEIGHTS_ONLY = (".keras", ".h5", ".hdf5"), (".weights.h5",)
 def load(model: ModelName) -> "VAE":
     """Returns the `zoo.VAE` of an artifact or of a file that `model.save` wrote.
 
-    Of an artifact only names of the zoo's registries and arrays are read. Of a file only registered
-    parts and Keras's optimizers and the like are, in Keras's safe mode: no code is loaded or run,
-    and no other file is read. An artifact's model is float32 under every dtype policy, as it was
+    Reads from an artifact only names of the zoo's registries and arrays. Reads from a file only
+    registered parts and Keras's own classes, in Keras's safe mode. No code is loaded or run, and
+    no other file is read. An artifact's model is float32 under every dtype policy, as it was
     published.
 
     Args:

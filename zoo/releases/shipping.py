@@ -45,7 +45,7 @@ def copy(folder, names, out) -> list[str]:
 
     Args:
         folder: The repository's `artifacts/`.
-        names: Of the artifacts.
+        names: Names of the artifacts.
         out: A folder, made if absent.
 
     Returns:

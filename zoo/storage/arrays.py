@@ -27,7 +27,7 @@ def memory_bytes() -> int | None:
 
 @contextlib.contextmanager
 def readable(path, expected: str, is_file: bool = True) -> Iterator[None]:
-    """Turns every error that reading a file raises into a ValueError that names the file.
+    """Turns every error of a read into a ValueError that names the file.
 
     Args:
         path: The file, for the message.

@@ -1,4 +1,4 @@
-"""What the JSON files of the zoo must hold, as small descriptions. Standard library alone.
+"""Describes the content of the zoo's JSON files, with the standard library alone.
 
 A description is a type, a tuple of types, a `Rule`, `[description]` for a list,
 `{str: description}` for an object with any keys, or `Keys` for an object with known keys. Types are

@@ -50,8 +50,8 @@ class StoredArray:
     """An array whose header was read, and whose values were not.
 
     Args:
-        shape: Of the array.
-        dtype: Of its values, with their byte order.
+        shape: Shape of the array.
+        dtype: Type of its values, with their byte order.
         start: The first byte of its values.
         opened: From nothing to a context that gives the plain content of the file.
         fortran: Whether the values are in Fortran order.

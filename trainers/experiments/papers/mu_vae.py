@@ -650,9 +650,10 @@ def accuracy_rows(run, paper):
 
 
 def _distances(runs, others):
-    """Returns two rows for each reading: how far from the paper its accuracies are, on average.
+    """Returns two rows for each interpretation: its mean distance from the paper, twice.
 
-    And how far its gains over the VAE are, which depend less on how long all were trained.
+    One is the distance of its accuracies. The other is that of its gains over the VAE, which
+    depend less on the length of training.
     """
     paper = PAPER["mnist"]
     off = [(reading(run), _accuracy(run) - paper[run["family"]]) for run in runs.finished]

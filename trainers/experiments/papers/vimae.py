@@ -513,7 +513,8 @@ def faces(context):
     """Returns (config, note) of an item on CelebA: a substitute where one is asked for.
 
     Raises:
-        FileNotFoundError: If CelebA is not there and no substitute is named; how to get it is said.
+        FileNotFoundError: If CelebA is absent and no substitute is named. The message says how to
+            get it.
     """
     if context.substitute:
         return context.substitute, f"substitute: {context.substitute} instead of CelebA"

@@ -334,7 +334,7 @@ def draw_manifold(grid, reach, loc, z, labels, title):
         loc: Posterior means [N, 2].
         z: A sample of each posterior [N, 2].
         labels: Integers [N].
-        title: Of the grid.
+        title: Title of the grid.
     """
     figure = Figure(figsize=(10.2, 6.8), layout="constrained")
     left, right = figure.subfigures(1, 2, width_ratios=(2, 1))

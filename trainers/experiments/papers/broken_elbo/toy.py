@@ -263,7 +263,7 @@ def fit_best(world, seeds, form, is_ordered, target, steps):
 
     Args:
         world: The `World`.
-        seeds: Of the restarts.
+        seeds: Seeds of the restarts.
         form: One of `FORMS`.
         is_ordered: Whether one-hot symbols begin in the order of their bins.
         target: The target rate in nats, or None for the ELBO.

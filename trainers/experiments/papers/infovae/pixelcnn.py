@@ -331,7 +331,7 @@ def draw_stability(curves, title):
 
     Args:
         curves: dict name of `LOOKS` -> dict seed -> dict step -> value.
-        title: Of the panel.
+        title: Title of the panel.
     """
     figure, axes = figures.sheet(1, 1, 5.2, 3.5)
     panel = axes[0, 0]

@@ -93,7 +93,7 @@ def compare(model, split, scale, seed=17):
     Args:
         model: A `zoo.VAE` of two latents.
         split: Its first images are drawn.
-        scale: Of the experiment.
+        scale: Scale of the experiment.
         seed: Int.
 
     Returns:

@@ -29,7 +29,7 @@ def rows_of(runs, metric, measure, label=None):
 
     Args:
         runs: `runs.Runs`.
-        metric: Of the row without a number of a run that failed.
+        metric: Metric of the row without a number, for a run that failed.
         measure: Function of a `runs.Trained` that returns rows.
         label: Function of a run that returns its name in rows.
     """

@@ -72,7 +72,7 @@ def fit(model, steps, records=20):
 
     Args:
         model: From `build`.
-        steps: Of the optimiser, rounded up to whole executions in each part.
+        steps: Steps of the optimiser, rounded up to whole executions in each part.
         records: Positive int.
 
     Returns:
