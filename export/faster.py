@@ -18,7 +18,7 @@ def rewrite(model):
 def give_rank(model):
     """Gives constants of one element the rank of the tensor that they meet.
 
-    A map [B, H, W, 1] and a constant [] are broadcast one element at a time in ONNX Runtime 1.32,
+    ONNX Runtime 1.32 broadcasts a map [B, H, W, 1] and a constant [] one element at a time. That is
     seventeen times slower than the same map and a constant [1, 1, 1, 1].
 
     Args:

@@ -1,8 +1,8 @@
 """Weights stored in float16: half the size, the same arithmetic, and numbers that were checked.
 
-The model itself is rounded, w <- float32(float16(w)), so that every file and every golden number
-is of one and the same model; graphs then hold those weights in float16 and cast them back, which a
-runtime does once, when it loads them.
+The model itself is rounded, w <- float32(float16(w)), so every file and every golden number is of
+the same model. Graphs then hold those weights in float16 and cast them back. A runtime does this
+once, when it loads them.
 """
 
 import io

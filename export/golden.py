@@ -67,8 +67,8 @@ def golden_arrays(model, images=None, seed=SEED, white=1, with_probability=False
     Images: up to 8 real ones, then all 0 and all white. Latents: 7 draws of the prior, the origin,
     +4 in the first coordinate, -4 in the last, in standard deviations of the prior where it has
     them. A flow encoder's sampler, the part `posterior`, gets
-    the Gaussians of the images and normal noise; an autoregressive decoder gets the images too, in
-    turn, and so does `density`; its `sampler` gets noise that draws them. A learned
+    the Gaussians of the images and normal noise. An autoregressive decoder gets the images too, in
+    turn, and so does `density`. Its `sampler` gets noise that draws them. A learned
     prior gets normal noise. Outputs are those of Keras on the CPU (a GPU may round products to 10
     bits).
 

@@ -82,8 +82,8 @@ def _softplus(ctx, node, name, args):
     The maximum with -1 changes nothing. It keeps OpenVINO from taking log(1 + exp(x)) for its own
     SoftPlus, and from putting y in the place of u - 1.
 
-    ONNX has a Softplus, which OpenVINO 2026.4 computes as it is written: 0 from x = -17 down, and
-    off by a hundredth at -9, where most background pixels of a Bernoulli likelihood are.
+    ONNX has a Softplus, which OpenVINO 2026.4 computes as it is written. It is 0 from x = -17 down,
+    and off by a hundredth at -9. Most background pixels of a Bernoulli likelihood are there.
     """
     make, x = _maker(ctx, node), node.input[0]
     one, least = (_constant(ctx, node, name, value) for value in (1.0, -1.0))
@@ -120,8 +120,9 @@ def _expm1(ctx, node, name, args):
 def _sum(ctx, node, name, args):
     """A sum over several axes as one after another, the innermost first.
 
-    ONNX Runtime adds what one node sums nearly one by one: the log-likelihood of a black picture of
-    64 x 64 colours, 12,288 nearly equal numbers, is off by 1.2e-5 of it, axis after axis by 1e-7.
+    ONNX Runtime adds the summands of one node nearly one by one. The log-likelihood of a black
+    picture of 64 x 64 colours has 12,288 nearly equal summands. It is off by 1.2e-5 of its value,
+    and by 1e-7 if the axes are summed one after the other.
     """
     make, int64 = _maker(ctx, node), onnx.TensorProto.INT64
     x, axes_input = node.input

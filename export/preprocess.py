@@ -20,10 +20,10 @@ SIZES = ("batch", "height", "width", "channels")  # the dimensions of such an in
 def prepare(image, image_shape, preprocessing, ops):
     """Returns images as the model's graphs take them, float32 [batch, H, W, C].
 
-    The steps: 3 channels to 1 by luma or 1 to 3 by repetition; the middle of the picture with the
-    model's aspect ratio; bilinear, antialiased resizing, width first, rounded to grey levels after
-    each pass; division by 255; threshold and factor of the card. Integers are always grey levels
-    up to 255, never bits.
+    First, 3 channels become 1 by luma, or 1 becomes 3 by repetition. Then the middle of the picture
+    with the model's aspect ratio is resized: bilinear, antialiased, width first, rounded to grey
+    levels after each pass. Then come the division by 255, and the threshold and factor of the card.
+    Integers are always grey levels up to 255, never bits.
 
         w_ij = max(0, 2 max(crop, new) - |2 new (j - first) + new - (2 i + 1) crop|)
                / sum over j of the crop

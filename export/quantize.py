@@ -109,8 +109,8 @@ def in_float32(model):
 def compare(content, changed, images):
     """Returns what a changed graph costs: `bytes` of both, and `error` of each output.
 
-    `error` is the root mean square of the difference over the largest standard deviation of one of
-    the output's numbers over images, so that 0.01 is a hundredth of what tells them apart.
+    `error` is the root mean square of the difference, divided by the largest standard deviation of
+    an output's entry over images. 0.01 is a hundredth of the spread of the outputs.
     """
     before, after = Graph(content, "float")(image=images), Graph(changed, "int8")(image=images)
     error = {

@@ -292,10 +292,10 @@ def resolve_jit(setting, model, count=1):
 def resolve_steps(setting, steps_per_epoch, first_step=0, most_in_program=0):
     """Returns how many steps run in one execution: 20, or fewer where an epoch has no more.
 
-    Twenty, because more made no dense network faster, and one step of a large one is slow enough
-    not to need any. Where an execution is not one program, it is one step under JAX. Under
-    TensorFlow it is then the largest divisor up to 20 of an epoch and of what is left of the
-    present one, as Keras would otherwise run past the end of the epoch.
+    It is 20 because more steps made no dense network faster. A step of a large network is slow
+    enough without. If an execution is not one program, it is one step under JAX. Under TensorFlow
+    it is then the largest divisor up to 20 of an epoch and of the rest of the present epoch.
+    Otherwise Keras would run past the end of the epoch.
 
     Args:
         setting: A positive int is taken as the largest instead of 20; 0 means the rule.

@@ -362,9 +362,9 @@ def scan(function, carry, inputs):
 def fused(forward, backward):
     """Returns `forward`, an element-wise function of one tensor, compiled to a single loop.
 
-    TensorFlow without XLA runs an expression one op at a time, through memory; here the expression
-    alone is compiled, whatever surrounds it, and its gradient is another single loop which reads
-    the input again instead of keeping what lies between. JAX fuses by itself.
+    TensorFlow without XLA runs an expression one op at a time, through memory. Here the expression
+    alone is compiled, whatever surrounds it. Its gradient is another single loop, which reads the
+    input again and keeps no intermediate values. JAX fuses by itself.
 
     Args:
         forward: Takes and returns one tensor.
@@ -546,10 +546,10 @@ def _threads():
 def prefer_xla(model):
     """Returns whether XLA is the faster choice for `model` on this machine.
 
-    The measured rule (docs/speed.md): always on an accelerator and always under JAX; on a CPU under
-    TensorFlow for dense networks in float32 that have more than one thread, but not for
-    convolutions, where oneDNN's own kernels are about twice as fast as XLA's, nor in bfloat16,
-    whose matrix units XLA leaves unused.
+    The rule was measured (docs/speed.md). XLA compiles always on an accelerator, and always under
+    JAX. On a CPU under TensorFlow it compiles dense networks in float32 with more than one thread.
+    It does not compile convolutions, where oneDNN's own kernels are about twice as fast as XLA's,
+    nor bfloat16, whose matrix units XLA leaves unused.
     """
     if BACKEND == "jax" or accelerator():
         return True

@@ -213,9 +213,10 @@ class DirectMixture(DiagonalNormalMixture):
 def _squared_distances(u, loc, scale):
     """Returns sum_z ((u_bz - loc_nz) / scale_nz)^2, [B, N], exact to float32.
 
-    As products of matrices, u^2 s^-2 - 2 u (loc s^-2) + loc^2 s^-2, whose terms cancel: with scales
-    of 0.05 float32 would lose 1e-2 nats, so it is float64's work, still many times faster than
-    differences [B, N, Z] in memory. JAX fuses those to one loop that keeps nothing.
+    It is computed as products of matrices, u^2 s^-2 - 2 u (loc s^-2) + loc^2 s^-2. The terms
+    cancel: with scales of 0.05 float32 would lose 1e-2 nats. So the products are in float64, still
+    many times faster than differences [B, N, Z] in memory. JAX fuses the differences to one loop
+    that keeps nothing.
     """
     if not HAS_FLOAT64:
         return ops.sum(ops.square((u[:, None] - loc) / scale), axis=-1)

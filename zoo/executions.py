@@ -4,9 +4,9 @@ Keras runs the steps of an execution one after another: under TensorFlow as one 
 under JAX from a loop in Python. Here the program holds the loop, so that nothing lies between two
 steps. The steps are Keras's own `train_step`, its metrics included: the numbers are the same.
 
-A program is compiled once for each shape of a batch, whatever the number of steps. So an epoch of
-any length, its last and smaller batch and a resumed execution all use compiled code of the first
-epoch, and a step gives the same numbers in every grouping.
+A program is compiled once for each shape of a batch, whatever the number of steps. So the compiled
+code of the first epoch serves an epoch of any length, its last and smaller batch, and a resumed
+execution. A step gives the same numbers in every grouping.
 """
 
 import itertools

@@ -19,8 +19,8 @@ class Preparation:
     2. inversion: x to 1 - x, for ink on white paper;
     3. crop: the middle square;
     4. size: bilinear resizing, antialiased (Pillow). A picture of another aspect ratio is first
-       cropped to the middle of the target's ratio ("crop"), or resized to lie within the target
-       and put in the middle, with black around it ("pad").
+       cropped to the middle of the target's ratio ("crop"). With "pad" it is resized to lie within
+       the target and put in the middle, with black around it.
 
     Args:
         image_size: (H, W), or None for the stored size.

@@ -281,8 +281,9 @@ def _valid(layer, rows):
 def _grown(layer, x):
     """Runs a transposed convolution of stride 2 over one row, [B, w, C]; returns two, [B, 2w, C'].
 
-    As products: its kernel has two rows, so that those that a row gives hold nothing of another,
-    and two columns, or three of which the third falls on the first of the pixel to the right.
+    The convolution is computed as products. Its kernel has two rows, so the outputs of a row hold
+    nothing of another row. It has two or three columns. The third column falls on the first column
+    of the pixel to the right.
     """
     rows, columns, filters, channels = layer.kernel.shape
     kernel, bias = (ops.cast(w, layer.compute_dtype) for w in (layer.kernel, layer.bias))

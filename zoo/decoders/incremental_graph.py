@@ -38,8 +38,9 @@ def sampler(decoder, model):
 def _golden(model, example):
     """Returns latents and noise that make the sampler draw given images, and these images.
 
-    A pixel that is a one gets noise below its probability, another gets noise above it, neither
-    nearer to it than a fiftieth of the way, so that no runtime's rounding draws another image.
+    A pixel that is one gets noise below its probability, and a pixel that is zero gets noise above
+    it. The noise keeps a fiftieth of the way from the probability, so that no runtime's rounding
+    draws another image.
     """
     image = example.image[np.arange(len(example.z)) % len(example.image)]
     image = (np.asarray(image) >= 0.5).astype(np.float32)

@@ -18,8 +18,8 @@ class _Adversary(Divergence):
     """A critic f that first learns to tell z from draws y of p(z), and then tells the encoder.
 
     In each training step the critic takes `critic_steps` steps of its own, on the same z and each
-    on new draws of p(z), with no gradient into the encoder; then the encoder gets the gradient of
-    its loss by the critic as it now is, with none into the critic. Both in one step of `fit`.
+    on new draws of p(z). They have no gradient into the encoder. Then the encoder gets the gradient
+    of its loss by the updated critic, with none into the critic. Both happen in one step of `fit`.
     Outside training the critic stays as it is.
 
     A subclass writes `critic_loss(f, z, y, seed)` and `judge(f, z, y)`.

@@ -18,8 +18,8 @@ class Critic(Part):
 
     Its weights are no trainable weights of the model: `learn` moves them, as batch normalisation
     moves its averages, and the model's optimiser never sees them. So a critic takes as many steps
-    as it needs before each of the encoder's, at its own rate, in an ordinary `fit`; and as its
-    weights and moments are saved with the model, a resumed run goes on exactly.
+    as it needs before each step of the encoder, at its own rate, in an ordinary `fit`. Its weights
+    and moments are saved with the model, so a resumed run goes on exactly.
 
     Args:
         hidden_units: Widths of the hidden layers.

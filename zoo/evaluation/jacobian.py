@@ -2,9 +2,9 @@
 
     J = d nu / d z at z = mu,   G = J^T T^-1 J,   A = S^-2 + G
 
-The paper writes unit normal likelihoods; G is the metric that any likelihood induces on latents,
-here of Gaussians (T the variances of the pixels) and of Bernoullis (J of the logits, T^-1 their
-variance p (1 - p)). All of it is a linear view of the decoder at mu.
+The paper writes unit normal likelihoods. G is the metric that any likelihood induces on latents.
+For Gaussians, T has the variances of the pixels. For Bernoullis, J is that of the logits, and T^-1
+is their variance p (1 - p). All of it is a linear view of the decoder at mu.
 """
 
 import numpy as np

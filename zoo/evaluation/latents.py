@@ -32,8 +32,8 @@ def mmd(
 ):
     """Returns MMD^2(q(z), m(z)) of all images at once: "full batch", `infovae`, Figure 6 (A).
 
-    It takes a draw of e(z|x) for each image, as many of m(z), and every pair of them, tile by tile:
-    60,000 codes are 7 10^9 kernel values, in the memory of one tile.
+    It takes a draw of e(z|x) for each image, the same number of draws of m(z), and every pair of
+    them, tile by tile. 60,000 codes are 7 10^9 kernel values, in the memory of one tile.
 
     Args:
         model: A `zoo.VAE`.

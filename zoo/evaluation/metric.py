@@ -1,8 +1,8 @@
 """The registry of metrics: what a metric is called, what it means and how it is measured.
 
-Every list of metrics derives from it: the default and the full list of `zoo.evaluation`, the
-sentences and details of a report, the columns of `zoo.list_models`, the metrics of a released card
-and the table of `docs/metrics.md`. It imports neither NumPy nor Keras.
+Every list of metrics derives from it: the default and the full list of `zoo.evaluation`, and the
+sentences and details of a report. So do the columns of `zoo.list_models`, the metrics of a released
+card and the table of `docs/metrics.md`. It imports neither NumPy nor Keras.
 
 A file of `zoo.evaluation.families` registers each family of metrics. A custom metric is registered
 in the same way:

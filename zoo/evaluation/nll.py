@@ -1,8 +1,8 @@
 """Lower bounds of log p(x) by sampling: the ELBO and the importance-weighted bound, in nats.
 
 Noise is a function of (seed, tile of `TILE` examples, number of the sample) alone. So a result is
-the same, up to the rounding of float32, however the work is cut: every example and every sample
-is counted once, and `batch_size` and `max_rows` change speed and memory only.
+the same, up to the rounding of float32, for every size of batches. Every example and every sample
+counts once. `batch_size` and `max_rows` change only speed and memory.
 """
 
 import math

@@ -92,8 +92,8 @@ class _Pair:
 def _solve(made, y):
     """Returns v with v + made(v) = y, by v <- y - made(v).
 
-    A pass makes one more coordinate exact, in the order of the MADE, so that D passes are always
-    enough; it stops earlier where a pass changed nothing, after which no pass would.
+    A pass makes one more coordinate exact, in the order of the MADE, so D passes are always enough.
+    It stops earlier after a pass that changed nothing.
     """
     kernels = made.masked_kernels()
 

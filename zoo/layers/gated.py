@@ -89,8 +89,8 @@ class GatedDense(_Gated):
 class GatedConv2D(_Gated):
     """A convolution with `filters` linearly gated maps.
 
-    Where its kernel covers the whole map, it is computed as the one matrix product that it is,
-    which is faster, and more exact in runtimes that would sum thousands of products in a row.
+    If its kernel covers the whole map, it is computed as one matrix product. That is faster, and
+    more exact in runtimes that would sum thousands of products in a row.
 
     Args:
         filters: Positive int, the depth.

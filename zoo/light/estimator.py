@@ -11,10 +11,10 @@ from zoo.light.images import ROUNDING, remedy
 class ImageEstimator(BaseEstimator):
     """An estimator whose X is images of a published model.
 
-    X is [N, H, W] or [N, H, W, C] images, or rows [N, H W C] with the channels of a pixel next to
-    each other, as an array or a data frame. A subclass has the parameters `model` and `resize`,
-    and says by `_load` what it opens. Copies and pickles carry the parameters and what was
-    learned; the session opens where it is needed.
+    X is an array or a data frame: images [N, H, W] or [N, H, W, C], or rows [N, H W C] with the
+    channels of a pixel next to each other. A subclass has the parameters `model` and `resize`, and
+    opens its model in `_load`. Copies and pickles carry the parameters and the learned attributes.
+    The session opens when it is needed.
 
     Attributes:
         n_features_in_: Number of columns, or of pixels of an image, seen by `fit`.

@@ -60,7 +60,7 @@ class Probability:
     pixels that were drawn (`data.binarisation` is "dynamic") takes grey levels as they are: give
     it draws, `rng.random(x.shape) < x`, whose densities they are; an autoregressive decoder's of
     grey levels are none. Noise is a function of the seed and the number of the image alone, so
-    results do not depend on how the work is cut; they differ from those of `zoo.VAE.log_prob` by
+    results do not depend on the size of batches. They differ from those of `zoo.VAE.log_prob` by
     the draws.
 
     Attributes:

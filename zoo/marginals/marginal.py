@@ -21,9 +21,9 @@ class Marginal(Part):
     once, and `from_parameters` returns the distribution as often as evaluation asks for it.
 
     A marginal that `family` does not describe has a `noise_shape` and writes
-    `sample_from_noise(parameters, noise)`, draws [B, Z] as a function of standard normal noise
-    [B, *noise_shape]: its draws then have a graph of their own in every runtime. Draws that need a
-    loop write it in `compose_draws`.
+    `sample_from_noise(parameters, noise)`. That gives draws [B, Z] as a function of standard normal
+    noise [B, *noise_shape], so the draws have a graph in every runtime. Draws that need a loop
+    write it in `compose_draws`.
     """
 
     noise_shape = None

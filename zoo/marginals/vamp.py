@@ -23,10 +23,11 @@ class VampPrior(Marginal):
 
         phi = clip(a, 0, 1),  a ~ N(0.05, 0.01^2) at first;   w = softmax(b),  b = 0 at first
 
-    The pseudo-inputs phi and, new in `broken_elbo`, the weights w are learned; e is the encoder of
-    the same model, whose weights get a gradient from here too but are not this part's. Over a
-    flow encoder z = f(u), with f the same for all x, this is the mixture of the Gaussians of u, and
-    log m(z) of a z that the encoder made needs no inverse of f. KL(e||m) is sampled.
+    The pseudo-inputs phi are learned, and so are the weights w, which are new in `broken_elbo`. e
+    is the encoder of the same model. Its weights get a gradient from here too, but are not this
+    part's. A flow encoder z = f(u) has the same f for all x, so this is the mixture of the
+    Gaussians of u. log m(z) of a z from the encoder then needs no inverse of f. KL(e||m) is
+    sampled.
 
     Args:
         latent_dim: Positive int, Z.

@@ -20,8 +20,8 @@ class InfoVAE(RateDistortion):
 
         z ~ e(z|x);  D = -log d(x|z);  R = KL(e(z|x) || m(z));  q(z) = E_x[e(z|x)];  p = m
 
-    Special cases: alpha = 0, lambda = 1 is the ELBO; alpha + lambda = 1 is a beta-VAE of beta =
-    lambda; alpha = lambda = 1 with the divergence "adversarial" is the adversarial autoencoder;
+    Special cases: alpha = 0, lambda = 1 is the ELBO. alpha + lambda = 1 is a beta-VAE of beta =
+    lambda. alpha = lambda = 1 with the divergence "adversarial" is the adversarial autoencoder.
     alpha = 1, lambda = 0 is the autoencoder without any regularisation.
 
     The divergence is of the batch's z, and has no gradient into p(z), whose weights, if it has any,

@@ -1,8 +1,8 @@
 """Artifacts over https, packed or file by file: fetched once, checked by hash, cached.
 
-Every step happens in a folder of its own inside the cache, and one rename makes the result visible;
-so an interrupted download leaves nothing that looks whole, and of two processes that fetch the same
-model at once the second to finish keeps the first one's.
+Every step happens in its own folder inside the cache, and one rename makes the result visible. So
+an interrupted download leaves nothing that looks whole. If two processes fetch the same model at
+once, the first result stays.
 """
 
 import contextlib

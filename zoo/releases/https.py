@@ -18,8 +18,8 @@ _POLL = 0.1  # seconds
 def blocks(url: str) -> Iterator[bytes]:
     """Yields the content of an address, in blocks of at most 1 MiB.
 
-    Another thread reads: a call of the standard library that waits for the end of a header does
-    not come back while bytes drip in, and its limit of time is that of a single byte.
+    Another thread reads. A call of the standard library that waits for the end of a header does not
+    return while bytes drip in. Its time limit is that of a single byte.
 
     Args:
         url: An https address.

@@ -18,9 +18,10 @@ NUMBERS = "biuf"
 def check(source, name=""):
     """Raises unless an HDF5 file is a tree of groups and datasets of numbers stored in the file.
 
-    Refused are: links to other files or by path, two paths to one object, virtual datasets,
-    external storage, filters (a compressed dataset may unpack to any size), datasets whose numbers
-    are not stored, datasets of anything but numbers, and more numbers than the file has bytes.
+    It refuses links to other files or by path, two paths to one object, virtual datasets, external
+    storage, and filters (a compressed dataset may unpack to any size). It also refuses datasets
+    whose numbers are not stored, datasets of anything but numbers, and more numbers than the file
+    has bytes.
 
     Args:
         source: A path, or a file object.

@@ -1,10 +1,10 @@
 """Shards of WebDataset: tar files of pictures and labels, of any number, streamed.
 
 A shard is listed once; its index gives each picture a place, and a batch reads the places of its
-rows. So an epoch is the same seeded permutation as of data in memory, a batch is a function of the
-step without a state to restore, and only the index (about 50 bytes a picture) is in memory.
-The other order, shards from front to back through a buffer that is shuffled, reads faster from a
-disk that has to seek, and mixes the data less. `python -m benchmarks.streams` measures both;
+rows. So an epoch is the same seeded permutation as that of data in memory. A batch is a function of
+the step, without a state to restore. Only the index (about 50 bytes a picture) is in memory. The
+other order, shards from front to back through a buffer that is shuffled, reads faster from a disk
+that has to seek, and mixes the data less. `python -m benchmarks.streams` measures both;
 `docs/data.md` has the rates.
 """
 
