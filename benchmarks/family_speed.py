@@ -4,8 +4,8 @@
 
 Each family trains through `fit` in a process of its own, in turns with products of 2048 x 2048
 matrices of the same type; the share is of that rate, by the arithmetic of `benchmarks.networks`.
-The sampler's table has the naive loop (the whole network once for each pixel) beside the one
-that computes every activation once; both draw the same pixels, which is checked.
+The sampler's table compares the naive loop (the whole network once for each pixel) with the loop
+that computes every activation once. The benchmark checks that both draw the same pixels.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""Convolutions to few maps in ONNX Runtime, beside the same as transposed convolutions.
+"""Compares convolutions to few maps in ONNX Runtime with the same as transposed convolutions.
 
     python -m benchmarks.narrow [--batch=1,64]
 

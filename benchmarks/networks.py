@@ -98,9 +98,9 @@ def family(name, batch_size, pseudo_inputs=500):
     """Returns the multiply-adds an image of one of the twelve families of `broken_elbo`.
 
     Args:
-        name: `-+v`, say.
+        name: For example `-+v`.
         batch_size: Images that share one pass of the encoder over a VampPrior's pseudo-inputs.
-        pseudo_inputs: Of the VampPrior.
+        pseudo_inputs: Pseudo-inputs of the VampPrior.
     """
     encoder, decoder, marginal = name
     total = gated_conv_encoder() + (flow() if encoder == "+" else 0)

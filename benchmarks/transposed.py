@@ -1,4 +1,4 @@
-"""Transposed convolutions of stride 2 in ONNX Runtime, beside the same as convolution and shuffle.
+"""Compares transposed convolutions of stride 2 in ONNX Runtime with convolution and shuffle.
 
     python -m benchmarks.transposed [--batch=1,256]
 

@@ -23,7 +23,7 @@ def build(network, optimizer="adam", dtype_policy="float32", jit_compile="auto",
 
     Args:
         network: "mlp" (784-200x4-2), "gated_conv" (the `---` network, 64 latents), or one of the
-            twelve families of `broken_elbo`, `++v` say.
+            twelve families of `broken_elbo`, for example `++v`.
         optimizer: "adam" or "normalized_adam".
         dtype_policy: "float32" or "mixed_bfloat16".
         jit_compile: "auto", "on" or "off", as in a config.

@@ -140,7 +140,7 @@ def _sum(ctx, node, name, args):
     if shape and not keep_dims and len(axes):
         axes = axes % len(shape)
         ones = [axis for axis in axes if shape[axis] == 1]
-        if ones:  # a channel, say: what follows it in memory is then added at once
+        if ones:  # for example a channel: its pixels are then added at once
             rest = [axis - sum(o < axis for o in ones) for axis in axes if axis not in ones]
             *first, last = [("Squeeze", ones), *(("ReduceSum", [a]) for a in sorted(rest)[::-1])]
             for op, along in first:

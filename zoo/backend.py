@@ -32,7 +32,7 @@ else:
 tfd = tfp.distributions
 tfb = tfp.bijectors
 
-# For sums in which float32 loses digits; JAX has no float64 unless told so at the start.
+# For sums in which float32 loses digits; JAX has no float64 by default.
 HAS_FLOAT64 = BACKEND == "tensorflow"
 
 

@@ -97,7 +97,7 @@ def _source(model, images):
     if hasattr(images, "float_images"):
         read = images.float_images
     else:
-        if not hasattr(images, "__array__"):  # a list, say; large arrays are never copied whole
+        if not hasattr(images, "__array__"):  # for example a list; large arrays are not copied
             images = np.asarray(images)
         read = images.__getitem__
     if len(images) == 0:

@@ -250,7 +250,7 @@ class VAE(keras.Model):
         with scope_of(self):
             self.optimizer.build(self.trainable_variables)
 
-    # Images are checked where their values are at hand. The arguments are Keras's own.
+    # Images are checked where their values are available. The arguments are Keras's own.
 
     def fit(self, *arguments: Any, **options: Any) -> keras.callbacks.History:
         """Trains, as `keras.Model.fit`; see `zoo.inputs.checked_arguments`."""
@@ -314,7 +314,7 @@ class VAE(keras.Model):
 
     def _build_optimizer(self):
         # TensorFlow traces a step twice if the optimiser's variables are created in it. They are
-        # not before all weights are: a part of a user's own may leave them to its first call.
+        # not before all weights are: a custom part may leave them to its first call.
         built = all(layer.built for layer in self._flatten_layers())
         if built and self.optimizer is not None and not self.optimizer.built:
             with scope_of(self):

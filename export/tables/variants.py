@@ -111,9 +111,9 @@ def document(lines, machine):
     return "\n\n".join(
         [
             "# Encoders in float16 and int8",
-            "**float16** is how weights are stored, graphs compute in float32: half the size, and "
-            "what it changes stands in each card under `storage`, beside its standard error. "
-            "Models that it would change by more than that are stored in float32.",
+            "**float16** halves the size of stored weights; graphs compute in float32. Each card "
+            "has the change of every metric and its standard error under `storage`. A model that "
+            "would change by more is stored in float32.",
             "**int8**, by `python -m export.quantize MODEL --images=... --out=FILE.onnx`: weights "
             "and activations. The error is the root mean square of the difference of `loc`, in "
             "percent of the largest spread of a latent over the test images. Both linear probes "

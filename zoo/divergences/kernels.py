@@ -26,7 +26,7 @@ from zoo.registry import nearest
 IMQ_SCALES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 BANDWIDTHS = ("paper", "median", "median_over_log")
 MEDIAN_ROWS = 1000
-# Distances of points that are one point are roundings, of this size beside their squared norms.
+# Distances of equal points are roundings, of this size relative to their squared norms.
 ROUNDING = 1e-5
 
 

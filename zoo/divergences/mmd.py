@@ -14,7 +14,7 @@ from zoo.typing import Array, Distribution, Seed
 
 ESTIMATORS = ("u", "v")
 # Rows of a set in one step of `mmd_of_sets`: a tile of kernel values is 4 MiB, of which a dozen
-# at once (imq) are the memory it needs, beside 16 bytes a row, for sets of any size.
+# at once (imq) are the memory it needs, plus 16 bytes a row, for sets of any size.
 CHUNK = 1024
 
 

@@ -11,7 +11,7 @@ from zoo.evaluation import information
 PROPOSALS = ("both", "posterior", "prior")
 # Proposals scored in one step.
 CHUNK = 1024
-# A stream of noise for the choice among proposals, beside those of the chunks.
+# The stream of noise for the choice among proposals; chunks have other streams.
 CHOICE_STREAM = 2**20
 
 

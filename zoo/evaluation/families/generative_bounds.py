@@ -33,7 +33,7 @@ register(
     Metric(
         "generative_upper",
         "nats",
-        "G: upper bound on it, by a density q(x) fitted to generated images.",
+        "G: upper bound on the same, by a density q(x) fitted to generated images.",
         measure,
         definition="G >= I(x; z) of m(z) d(x|z)",
     ),

@@ -54,7 +54,7 @@ register(
     Metric(
         "evidence_gap",
         "nats",
-        "That less the ELBO, as the decoder's Jacobian and the scales predict it.",
+        "Log evidence less ELBO, predicted from the decoder's Jacobian and the scales.",
         measure,
         needs=("density",),
         definition="log evidence less ELBO, both of the linearised decoder",
@@ -62,7 +62,7 @@ register(
     Metric(
         "variance_penalty",
         "nats",
-        "What one posterior variance for all images would cost, likewise.",
+        "Loss in ELBO of one posterior variance for all images, by the same prediction.",
         measure,
         needs=("density",),
         definition="to second order; `exact` is without the expansion",
