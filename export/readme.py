@@ -203,8 +203,8 @@ def _targets(outputs):
 
 
 def _licence(licence):
-    words = f"{licence}, code and weights." if licence else "Of the weights: not stated."
-    return f"{words} The data has its own terms."
+    sentence = f"{licence}, code and weights." if licence else "Of the weights: not stated."
+    return f"{sentence} The data has its own terms."
 
 
 def _prior_graph(card):

@@ -63,10 +63,10 @@ class Report:
 
     def __str__(self):
         rows = [("check", "subject", "result", "detail")]
-        words = {True: "ok", False: "FAILED", None: "skipped"}
+        labels = {True: "ok", False: "FAILED", None: "skipped"}
         # Subjects and details hold names from the card, which may hold anything.
         rows += [
-            (c.check, printable(c.subject), words[c.ok], printable(c.detail)) for c in self.checks
+            (c.check, printable(c.subject), labels[c.ok], printable(c.detail)) for c in self.checks
         ]
         widths = [max(len(row[i]) for row in rows) for i in range(3)]
         made_anew = ", by a SavedModel made from its weights" if self.remade else ""

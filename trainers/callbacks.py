@@ -148,9 +148,9 @@ class Recorder(keras.callbacks.Callback):
         self.writer.scalars(terms, step)
         if self.pictures_every and (epoch + 1) % self.pictures_every == 0:
             self._pictures(step)
-        shown = "  ".join(f"{name} {value:.4g}{self._unit(name)}" for name, value in terms.items())
+        text = "  ".join(f"{name} {value:.4g}{self._unit(name)}" for name, value in terms.items())
         if processes.is_first():
-            logging.info("epoch %d of %d  %s", epoch + 1, self.params["epochs"], shown)
+            logging.info("epoch %d of %d  %s", epoch + 1, self.params["epochs"], text)
 
     def _unit(self, name):
         term = self.model.declared_terms().get(name.removeprefix("val_"))

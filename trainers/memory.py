@@ -8,8 +8,8 @@ SIGNS = ("RESOURCE_EXHAUSTED", "OOM when allocating", "Out of memory", "bad_allo
 
 def is_exhausted(error: BaseException) -> bool:
     """Returns whether an error says that an array does not fit into memory."""
-    named = {cls.__name__ for cls in type(error).__mro__}
-    is_named = bool(named & {"MemoryError", "ResourceExhaustedError"})
+    class_names = {cls.__name__ for cls in type(error).__mro__}
+    is_named = bool(class_names & {"MemoryError", "ResourceExhaustedError"})
     return is_named or any(sign in str(error) for sign in SIGNS)
 
 

@@ -82,14 +82,14 @@ def load(argument, arguments=()):
         flags.IllegalFlagValueError: If there is no such file, if it raises an error, or if it
             returns no config.
     """
-    file, colon, words = argument.partition(":")
+    file, colon, options = argument.partition(":")
     path = find(file)
     try:
         get_config = get_config_of(path)
         if isinstance(get_config, Recipe):
-            config = get_config(words, arguments)
+            config = get_config(options, arguments)
         else:
-            config = get_config(*([words] if colon else []))
+            config = get_config(*([options] if colon else []))
     except flags.Error:  # of a flag's value
         raise
     except Exception as error:

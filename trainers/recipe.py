@@ -127,7 +127,7 @@ class Recipe:
                 config.family = chosen[FAMILY]
         base = self.base if isinstance(self.base, tuple) else (self.base,)
         changes = [*base, self.families.get(chosen.get(FAMILY), {})]
-        changes += [words[chosen[kind]] for kind, words in self.options.items()]
+        changes += [choices[chosen[kind]] for kind, choices in self.options.items()]
         for change in changes:
             if callable(change):
                 change(config)

@@ -168,12 +168,12 @@ def _metric(name, entry):
     value, stderr = entry.get("value"), entry.get("stderr")
     texts = registry.details().items()
     details = [text.format(entry[key]) for key, text in texts if entry.get(key)]
-    words = [
+    items = [
         entry.get("description") or registry.describe(name),
         ", ".join(details),
         entry.get("note"),
     ]
-    notes = "".join(f"<small>{escape(str(text))}</small>" for text in words if text)
+    notes = "".join(f"<small>{escape(str(text))}</small>" for text in items if text)
     exact = "" if value is None else f' title="{escape(repr(value))}"'
     return (
         f'<tr><th scope="row">{escape(plots.readable(name))}{notes}</th>'

@@ -96,25 +96,25 @@ def checked_arguments(model, method, arguments, options):
     Raises:
         ValueError: If images do not fit the model, or examples have weights.
     """
-    named = dict(inspect.signature(method).bind(*arguments, **options).arguments)
-    named.update(named.pop("kwargs", {}))
+    bound = dict(inspect.signature(method).bind(*arguments, **options).arguments)
+    bound.update(bound.pop("kwargs", {}))
     for name in ("sample_weight", "class_weight"):
-        _refuse_weights(name, named.get(name))
-    if named.get("_use_cached_eval_dataset"):  # `fit` validates: its data was checked
-        return named
-    _check_labels(model, named.get("y"), "y")
-    if named.get("x") is not None:
-        named["x"] = _checked(model, named["x"])
-    validation = named.get("validation_data")
+        _refuse_weights(name, bound.get(name))
+    if bound.get("_use_cached_eval_dataset"):  # `fit` validates: its data was checked
+        return bound
+    _check_labels(model, bound.get("y"), "y")
+    if bound.get("x") is not None:
+        bound["x"] = _checked(model, bound["x"])
+    validation = bound.get("validation_data")
     if isinstance(validation, (tuple, list)) and validation:
         if len(validation) > 2:
             _refuse_weights("validation_data[2]", validation[2])
         if len(validation) > 1:
             _check_labels(model, validation[1], "validation_data[1]")
-        named["validation_data"] = (_checked(model, validation[0]), *validation[1:])
+        bound["validation_data"] = (_checked(model, validation[0]), *validation[1:])
     elif validation is not None:
-        named["validation_data"] = _checked(model, validation)
-    return named
+        bound["validation_data"] = _checked(model, validation)
+    return bound
 
 
 def trusted(stream):

@@ -62,8 +62,8 @@ class Part(keras.layers.Layer):
 
     def handed_on(self):
         """Returns the names of the arguments that this part was given for a class above its own."""
-        known = {*self.argument_names(), *super().get_config()}
-        return [name for name in self._given if name not in known and hasattr(self, name)]
+        valid = {*self.argument_names(), *super().get_config()}
+        return [name for name in self._given if name not in valid and hasattr(self, name)]
 
     def get_config(self):
         names = [*self.argument_names(), *self.handed_on()]

@@ -52,11 +52,11 @@ def changes(before: dict, now: dict) -> list[str]:
 def _hash(array, most_bytes, identity=""):
     """Returns the hash of an array [N, ...], read in blocks of examples, and of a text."""
     count, bytes_each = len(array), array.itemsize * int(np.prod(array.shape[1:]))
-    wanted = min(count, max(2, most_bytes // bytes_each))
-    rows = np.linspace(0, count - 1, wanted).astype(int)
+    number = min(count, max(2, most_bytes // bytes_each))
+    rows = np.linspace(0, count - 1, number).astype(int)
     block = max(1, BLOCK_BYTES // bytes_each)
     digest = hashlib.sha256(f"{array.dtype.str}{list(array.shape)}{identity}".encode())
-    for start in range(0, wanted, block):
-        chosen = slice(start, start + block) if wanted == count else rows[start : start + block]
+    for start in range(0, number, block):
+        chosen = slice(start, start + block) if number == count else rows[start : start + block]
         digest.update(np.ascontiguousarray(array[chosen]))
     return digest.hexdigest()

@@ -205,10 +205,10 @@ def _both(a, b, metrics=("",)):
     return f"{a['name']} and {b['name']}"
 
 
-def _worst(wrong, even, words, groups):
+def _worst(wrong, even, description, groups):
     """Returns the `Verdict` of comparisons, given the names of those that do not hold."""
     if wrong:
-        kind, reason = FAILS, f"{words}: {'; '.join(dict.fromkeys(wrong))}"
+        kind, reason = FAILS, f"{description}: {'; '.join(dict.fromkeys(wrong))}"
     elif even:
         kind, reason = OPEN, f"within {ERRORS} errors: {'; '.join(dict.fromkeys(even))}"
     else:

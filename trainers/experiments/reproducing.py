@@ -130,12 +130,12 @@ def _result(item, context, outcome, seconds):
 
 def command(paper, name, scale, seed=17, has_runs=False, substitute="", repeats=None):
     """Returns the command of an item, with DIR for every folder of one machine."""
-    words = ["python", "-m", "trainers.reproduce", f"--paper={paper}", f"--item={name}"]
-    words += [f"--scale={scale}", *([f"--seed={seed}"] if seed != 17 else [])]
-    words += [f"--substitute={substitute}"] if substitute else []
-    words += [f"--repeats={repeats}"] if repeats else []
-    words += [*(["--runs=RUNS"] if has_runs else []), "--workdir=DIR"]
-    return shlex.join(words)
+    arguments = ["python", "-m", "trainers.reproduce", f"--paper={paper}", f"--item={name}"]
+    arguments += [f"--scale={scale}", *([f"--seed={seed}"] if seed != 17 else [])]
+    arguments += [f"--substitute={substitute}"] if substitute else []
+    arguments += [f"--repeats={repeats}"] if repeats else []
+    arguments += [*(["--runs=RUNS"] if has_runs else []), "--workdir=DIR"]
+    return shlex.join(arguments)
 
 
 def table(result):

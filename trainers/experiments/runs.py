@@ -256,8 +256,8 @@ class Runs:
             return row(name, metric, None, None, paper, [], data, "every run failed")
         mean, error = mean_and_error([number for _, number in pairs])
         number_of_runs = f"{len(pairs)} of {len(self)} runs" if len(self) > 1 else "one run"
-        words = joined(f"standard error over {number_of_runs}" if error else number_of_runs, note)
-        return row(name, metric, mean, error, paper, seeds, data, words)
+        text = joined(f"standard error over {number_of_runs}" if error else number_of_runs, note)
+        return row(name, metric, mean, error, paper, seeds, data, text)
 
 
 def train(study, context, config, axes, data="", note="", cut=""):
@@ -383,12 +383,12 @@ def phrases_of(origin):
 
 def how(entry):
     """Returns how the entry of a metric was measured, where it says more than its value, or ""."""
-    words = []
+    texts = []
     if "num_generated" in entry:
-        words.append(f"{entry['num_generated']:,} generated images")
+        texts.append(f"{entry['num_generated']:,} generated images")
     if "kernel" in entry:
-        words.append(f"{entry['kernel'].upper()} kernel of bandwidth {entry['bandwidth']:g}")
-    return joined(*words)
+        texts.append(f"{entry['kernel'].upper()} kernel of bandwidth {entry['bandwidth']:g}")
+    return joined(*texts)
 
 
 def unfinished(count):

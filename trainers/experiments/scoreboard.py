@@ -70,12 +70,12 @@ def _summary(judged):
 
 
 def _line(item, result, judged):
-    words = "; ".join(filter(None, (verdicts.count(v for _, v in part) for part in judged)))
+    verdict = "; ".join(filter(None, (verdicts.count(v for _, v in part) for part in judged)))
     if result is None:
-        cells = (item.name, item.title, "not run yet", "", words, "")
+        cells = (item.name, item.title, "not run yet", "", verdict, "")
     else:
         link = f"[{item.name}]({item.paper}/{item.name}/)"
-        cells = (link, item.title, result["scale"], result["cut"], words, _numbers(result))
+        cells = (link, item.title, result["scale"], result["cut"], verdict, _numbers(result))
     return _row(*cells)
 
 

@@ -42,8 +42,8 @@ class RunSpec:
         place of this machine stands in it."""
         arguments = [a for a in self.arguments if not is_place(a)]
         arguments[0] = _relative(arguments[0])
-        words = self.command("")[:2] + arguments + [f"--workdir=DIR/{self.name}"]
-        return " ".join(["python", *map(shlex.quote, words)])
+        command = self.command("")[:2] + arguments + [f"--workdir=DIR/{self.name}"]
+        return " ".join(["python", *map(shlex.quote, command)])
 
 
 def is_place(argument):
@@ -127,8 +127,8 @@ def planned(config, grid, overrides=()):
     fixed = {override.partition("=")[0].removeprefix("--config.") for override in overrides}
     checked = set()
     for point in points(grid):
-        words = ",".join(filter(None, (point.get(FAMILY), argument)))
-        arguments = [f"--config={join_config(file, words)}", *overrides]
+        options = ",".join(filter(None, (point.get(FAMILY), argument)))
+        arguments = [f"--config={join_config(file, options)}", *overrides]
         for key, value in point.items():
             if key in fixed:
                 raise ValueError(f"Expected {key} in the grid or as a flag. Received: both")

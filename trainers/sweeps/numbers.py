@@ -55,11 +55,11 @@ def _shown(command, spec):
     """Returns the command of an evaluation as `RunSpec.shown` writes that of a training."""
     if " trainers.train " in command:
         return spec.shown()
-    portable, words = [], iter(shlex.split(command))
-    for word in words:
+    portable, arguments = [], iter(shlex.split(command))
+    for word in arguments:
         flag, equals, _ = word.partition("=")
         if flag in PLACES and not equals:
-            next(words, None)  # `--data_dir FOLDER`
+            next(arguments, None)  # `--data_dir FOLDER`
         if flag == "--workdir":
             portable.append(f"--workdir=DIR/{spec.name}")
         elif flag not in PLACES:

@@ -169,15 +169,15 @@ class Pool:
         self.ended(Record(spec, status, error))
 
     def _left(self):
-        left = self.total - len(self.seconds)
-        if not left:
+        remaining = self.total - len(self.seconds)
+        if not remaining:
             return ""
         mean = sum(self.seconds) / len(self.seconds)
         # Those that run now are half done, on average.
         batches = (len(self.waiting) + len(self.running) / 2) / max(
-            1, min(self.executor.slots, left)
+            1, min(self.executor.slots, remaining)
         )
-        return f"; {left} left, about {duration(mean * max(batches, 0.5))}"
+        return f"; {remaining} left, about {duration(mean * max(batches, 0.5))}"
 
     def _stop(self):
         """Asks what still runs to save and end; kills it after a while or on a second signal."""

@@ -106,8 +106,8 @@ def _entries(request, names):
 
 def _notes(model, needs):
     """Returns name -> note of the metrics that need what the model lacks."""
-    wanted = {need for names in needs.values() for need in names}
-    lacking = [need for need, (lacks, _) in registry.NEEDS.items() if need in wanted]
+    needed = {need for names in needs.values() for need in names}
+    lacking = [need for need, (lacks, _) in registry.NEEDS.items() if need in needed]
     lacking = [need for need in lacking if registry.NEEDS[need][0](model)]
     return {
         name: registry.NEEDS[need][1]

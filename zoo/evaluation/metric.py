@@ -149,11 +149,11 @@ def register(*metrics: Metric) -> None:
         ValueError: If a name belongs to another metric.
     """
     for metric in metrics:
-        known = _METRICS.get(metric.name, metric)
-        if _origin(known) != _origin(metric):
+        registered = _METRICS.get(metric.name, metric)
+        if _origin(registered) != _origin(metric):
             raise ValueError(
                 f"Expected a new name for a metric. Received: name={metric.name!r}, which "
-                f"{'.'.join(_origin(known))} measures"
+                f"{'.'.join(_origin(registered))} measures"
             )
         _METRICS[metric.name] = metric
 
@@ -241,9 +241,9 @@ def groups(names: Collection[str]) -> list[tuple[Measurement, list[str]]]:
 def table() -> str:
     """Returns all metrics as a Markdown table, those of the default first."""
     lines = ["| name | unit | default | meaning | definition |", "|---|---|---|---|---|"]
-    known = metrics()
+    registered = metrics()
     for name in all_names():
-        metric = known[name]
+        metric = registered[name]
         is_default = "yes" if metric.is_default else ""
         cells = (f"`{name}`", metric.unit, is_default, metric.text, metric.definition)
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")

@@ -57,8 +57,8 @@ def _of_file(path, sha256, session):
     card, graph = standalone.read(path, sha256, session)
     sampler = card["posterior"].get("sampler")
     has_sampler = sampler in card["graphs"]
-    others = _open_graph(path.parent, card, session, sampler) if has_sampler else None
-    return Encoder(card, graph, others)
+    sampler_graph = _open_graph(path.parent, card, session, sampler) if has_sampler else None
+    return Encoder(card, graph, sampler_graph)
 
 
 def load_decoder(
@@ -242,12 +242,14 @@ class Encoder(_Model):
     def _require_known(self, kind):
         posterior = self.card["posterior"]
         family, sampler = posterior.get("family"), posterior.get("sampler")
-        known = ("diagonal_normal",) if kind == "sample" else ("diagonal_normal", "deterministic")
-        if kind == "params" or family in known or self._sampler is not None:
+        families = (
+            ("diagonal_normal",) if kind == "sample" else ("diagonal_normal", "deterministic")
+        )
+        if kind == "params" or family in families or self._sampler is not None:
             return
         if sampler and kind == "mean":  # the code of a flow
             return
-        text = " or ".join(map(repr, known))
+        text = " or ".join(map(repr, families))
         text += f", or the graph {sampler!r} of its artifact's folder" if sampler else ""
         raise ValueError(
             f"kind={kind!r} needs a posterior of the family {text}. Received: family={family!r}"

@@ -131,11 +131,11 @@ class Classified(Objective):
         labels = _column(labels)
         logits = self.classify(ops.stop_gradient(terms["z"]))
         # A label of no class is no number, and never counts as if it were nothing.
-        known = ops.logical_and(labels >= 0, labels < self.num_classes)
+        valid = ops.logical_and(labels >= 0, labels < self.num_classes)
         cross_entropy = keras.losses.sparse_categorical_crossentropy(
-            ops.where(known, labels, 0), logits, True
+            ops.where(valid, labels, 0), logits, True
         )
-        cross_entropy = ops.where(known, cross_entropy, float("nan"))
+        cross_entropy = ops.where(valid, cross_entropy, float("nan"))
         right = ops.equal(ops.cast(ops.argmax(logits, axis=-1), "int32"), labels)
         beside = {"accuracy": ops.cast(right, "float32"), "classifier_loss": cross_entropy}
         return {**terms, "loss": terms["loss"] + ops.mean(cross_entropy), **beside}

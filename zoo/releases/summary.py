@@ -37,15 +37,15 @@ def table(models):
     from zoo.evaluation import metric  # NumPy, which building the package does without
 
     headings = metric.columns()
-    shown = [key for key in headings if any(_text(model, key) for model in models)]
-    rows = [["name", "paper", "data", "images", "latents", "MB", *(headings[k] for k in shown)]]
+    columns = [key for key in headings if any(_text(model, key) for model in models)]
+    rows = [["name", "paper", "data", "images", "latents", "MB", *(headings[k] for k in columns)]]
     for model in models:
         shape = "x".join(map(str, model["image_shape"]))
         rows.append(
             [
                 *(model["name"], model["paper"] or "-", model["data"] or "-", shape),
                 *(str(model["latent_dim"]), f"{model['bytes'] / 1e6:.1f}"),
-                *(_text(model, key) or "-" for key in shown),
+                *(_text(model, key) or "-" for key in columns),
             ]
         )
     rows = [[printable(cell) for cell in row] for row in rows]

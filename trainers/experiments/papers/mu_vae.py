@@ -412,13 +412,13 @@ def spread_rows(run, codes, metadata):
     """Returns rows of q(z): the root mean square over latents of their means and deviations."""
     codes = np.asarray(codes, "float64")
     numbers = {"offset": codes.mean(axis=0), "spread": codes.std(axis=0)}
-    words = {"offset": "means", "spread": "standard deviations"}
+    nouns = {"offset": "means", "spread": "standard deviations"}
     return [
         run.row(
             name,
             np.sqrt(np.mean(values**2)),
             data=metadata["data"],
-            note=f"{metadata['note']}; root mean square of the latents' {words[name]}, which are "
+            note=f"{metadata['note']}; root mean square of the latents' {nouns[name]}, which are "
             f"{values.min():.3g} to {values.max():.3g}",
         )
         for name, values in numbers.items()

@@ -246,8 +246,8 @@ def draw_reconstructions(runs, seed, note=""):
         images = figures.spread(run.test_set(), COLUMNS * PAIR_ROWS)
         again = np.clip(backend.to_numpy(run.load().model.reconstruct(images)), 0, 1)
         l2, rate = (run.metric(name)["value"] for name in ("reconstruction_l2", "rate"))
-        words = "no finite rate" if rate is None else f"rate {rate:.1f} nats"
-        title = f"{_shown(run)}\n|x - x'|² {l2:.1f}\n{words}"
+        rate_text = "no finite rate" if rate is None else f"rate {rate:.1f} nats"
+        title = f"{_shown(run)}\n|x - x'|² {l2:.1f}\n{rate_text}"
         return title, grids.reconstruction_grid(images, again, COLUMNS)
 
     return _draw_panels(runs, draw, note)
@@ -385,8 +385,8 @@ def few_characters(context):
         paper = _paper(percent)
         for run in runs:
             values = accuracies[run["family"]][name] if run.is_finished else []
-            number, stderr, words = _mean(values)
-            metadata = {"paper": paper[run["family"]] / 100, "note": joined(note, words)}
+            number, stderr, note_of_mean = _mean(values)
+            metadata = {"paper": paper[run["family"]] / 100, "note": joined(note, note_of_mean)}
             rows.append(run.row(f"svm_100_of_300{name}", number, stderr, **metadata))
     return _outcome(rows, runs.cut)
 

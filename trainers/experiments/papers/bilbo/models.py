@@ -60,11 +60,11 @@ SCALES["reduced"] = {**SCALES["full"], "runs": SCALES["tiny"]["runs"]}
 def label(run):
     """Returns the name of a run in results: `baggins z100 lambda=4 tau=0.2`."""
     family = run["family"]
-    words = [family, f"z{run['latent_dim']:g}"]
-    words += [f"{key.removeprefix('scaled_')}={run[key]:g}" for key in SHOWN.get(family, ())]
+    fields = [family, f"z{run['latent_dim']:g}"]
+    fields += [f"{key.removeprefix('scaled_')}={run[key]:g}" for key in SHOWN.get(family, ())]
     if APART in (run.get("encoder.name"), run.get("encoder.base.name")):
-        words.append(f"apart {run['marginal.name']}")
-    return " ".join(words)
+        fields.append(f"apart {run['marginal.name']}")
+    return " ".join(fields)
 
 
 study = Study("bilbo", "bilbo/mnist", label, KEYS)

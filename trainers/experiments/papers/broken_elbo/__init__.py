@@ -200,11 +200,11 @@ def measured(run, metrics=METRICS, paper=(), note=""):
         entry = run.evaluation["metrics"].get(metric, {})
         if entry.get("value") is None:
             continue
-        words = [note or f"{run.epochs} epochs"]
+        notes = [note or f"{run.epochs} epochs"]
         if metric == "nll":  # on fewer images than the ELBO
             counts = ("num_samples", "importance samples"), ("num_examples", "test images")
-            words += [f"{entry[key]} {noun}" for key, noun in counts if entry.get(key)]
-        paper_and_note = dict(paper).get(metric), ", ".join(words)
+            notes += [f"{entry[key]} {noun}" for key, noun in counts if entry.get(key)]
+        paper_and_note = dict(paper).get(metric), ", ".join(notes)
         rows.append(run.row(metric, entry["value"], entry.get("stderr"), *paper_and_note))
     return rows
 
@@ -419,8 +419,8 @@ def _single_and_mean(model, z, key):
 def _title(run):
     numbers = point(run)
     rate = round(numbers["rate"], 1) + 0.0  # no "-0.0" of a sampled rate a little below 0
-    words = f"{run['family']}  $\\beta$ {run['beta']:g}"
-    return f"{words}\nR {rate:.1f}\nD {numbers['distortion']:.1f}"
+    title = f"{run['family']}  $\\beta$ {run['beta']:g}"
+    return f"{title}\nR {rate:.1f}\nD {numbers['distortion']:.1f}"
 
 
 def draw_grid(panels):
@@ -480,9 +480,9 @@ def variant(run):
     objective = f"beta {run.get(BETA)}"
     if run.get(TARGET) is not None:
         objective = f"target rate {run[TARGET]:g}"
-    words = [run.config["family"], objective]
+    fields = [run.config["family"], objective]
     if run.get(STEPS):
-        words.append(f"annealed over {run[STEPS]} steps")
+        fields.append(f"annealed over {run[STEPS]} steps")
     if START in run.point:
-        words.append(f"pseudo-inputs start at {run[START]}")
-    return ", ".join(words)
+        fields.append(f"pseudo-inputs start at {run[START]}")
+    return ", ".join(fields)

@@ -257,9 +257,9 @@ def over_latents(context, measure, metric, heading, ylabel, reference=None, log_
         return [run.row(metric, value, stderr, note=note), *own_rows(run, "rate", "distortion")]
 
     rows = rows_of(runs, metric, measured, lambda run: f"{run.label}, {run['latent_dim']} latents")
-    words = {"xlabel": "latent size, dim(z)", "ylabel": ylabel, "title": heading}
+    labels = {"xlabel": "latent size, dim(z)", "ylabel": ylabel, "title": heading}
     look = {"reference": reference, "log_x": True, "log_y": log_y}
-    figure = figures.lines_over_axis(series, LOOKS, **words, **look)
+    figure = figures.lines_over_axis(series, LOOKS, **labels, **look)
     return Outcome(rows, {metric.replace(" ", "_"): figure}, runs.cut)
 
 

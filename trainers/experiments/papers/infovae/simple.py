@@ -178,9 +178,9 @@ def variances(context):
     rows = rows_of(
         runs, "log_det_cov", measure, lambda run: f"{run.label}, {run['data.limit']} images"
     )
-    words = {"xlabel": "training images", "ylabel": "log det Cov[q(z)], nats, test images"}
-    words.update(title="Variance of q(z), 10 latents", reference=(0.0, "prior N(0, I)"))
-    figure = figures.lines_over_axis(series, LOOKS, **words, log_x=True)
+    labels = {"xlabel": "training images", "ylabel": "log det Cov[q(z)], nats, test images"}
+    labels.update(title="Variance of q(z), 10 latents", reference=(0.0, "prior N(0, I)"))
+    figure = figures.lines_over_axis(series, LOOKS, **labels, log_x=True)
     return Outcome(rows, {"log_det_cov": figure}, runs.cut)
 
 
