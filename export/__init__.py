@@ -1,1 +1,1 @@
-"""From trained models to files that run elsewhere: a script each, an importable function each."""
+"""From trained models to files for other runtimes: a script and an importable function each."""

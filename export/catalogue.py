@@ -1,4 +1,4 @@
-"""Which run becomes which released model, for `python -m export.release`.
+"""The run of each released model, for `python -m export.release`.
 
 A run is named by its config and flags, as on the command line of `trainers.train`. It is found in a
 folder of runs by what its `config.json` says, whatever its folder is called and whichever command

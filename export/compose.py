@@ -1,4 +1,4 @@
-"""ONNX graphs with loops, put together from converted pieces: what tf2onnx makes no graph of.
+"""Composes ONNX graphs with loops, which tf2onnx cannot convert, from converted pieces.
 
 tf2onnx takes minutes over a loop in a loop, and repeats the weights in each. Here the loops are
 `Loop` nodes whose bodies are made of pieces without loops, and read weights and what they are cut

@@ -1,4 +1,4 @@
-"""ONNX graphs as ONNX Runtime computes them fastest: the same numbers from fewer passes."""
+"""Rewrites ONNX graphs into forms that ONNX Runtime computes faster, with the same numbers."""
 
 import numpy as np
 import onnx

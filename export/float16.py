@@ -1,4 +1,4 @@
-"""Weights stored in float16: half the size, the same arithmetic, and numbers that were checked.
+"""Stores weights in float16: half the size, the same arithmetic, and checked metrics.
 
 The model itself is rounded, w <- float32(float16(w)), so every file and every golden number is of
 the same model. Graphs then hold those weights in float16 and cast them back. A runtime does this

@@ -1,4 +1,4 @@
-"""The golden file: inputs and the model's own outputs, which every runtime must give again."""
+"""The golden file: inputs and the model's own outputs, which every runtime must reproduce."""
 
 import functools
 

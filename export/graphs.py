@@ -1,4 +1,4 @@
-"""The graphs of a model: the one list that publish, card, golden file and SavedModel go over."""
+"""The list of the graphs of a model, for publish, card, golden file and SavedModel."""
 
 from export import compose, onnx, polish, probability
 from zoo.graph_spec import MAIN

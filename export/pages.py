@@ -1,4 +1,4 @@
-"""Tables inside pages that people write: each stands between two comments."""
+"""Tables inside hand-written pages: each stands between two comments."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""ONNX graphs as they are published: constants folded, nodes named by layer, model named inside.
+"""Polishes ONNX graphs: constants folded, nodes named by layer, model named inside.
 
 `polish` folds and names, `stamp` writes what the file says of its model into `metadata_props`.
 """

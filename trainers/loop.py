@@ -1,4 +1,4 @@
-"""The loop: from a config to a trained, evaluated and reported run; killed, it resumes."""
+"""Trains, evaluates and reports one run; resumes from the last checkpoint."""
 
 import contextlib
 import dataclasses

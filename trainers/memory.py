@@ -1,4 +1,4 @@
-"""Names the flag that mends a training step that does not fit into memory."""
+"""Names the flag that helps when a training step does not fit into memory."""
 
 import contextlib
 

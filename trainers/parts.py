@@ -1,4 +1,4 @@
-"""The four parts in a config: their arguments with defaults, and how a part is swapped for another.
+"""The four parts in a config: their arguments with defaults, and the swap of a part for another.
 
 `config.encoder.name = "dcgan"`, `config.update({"encoder": {"name": "dcgan", "width": 0.5}})` and
 the flag `--config.encoder.name=dcgan` do the same, in a complete config; see `swapped`.

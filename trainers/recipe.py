@@ -1,4 +1,4 @@
-"""A paper's runs as a config file declares them: families, scales, and what the paper's run has."""
+"""Declares a paper's runs in a config file: families, scales, and values of the paper's run."""
 
 import dataclasses
 from collections.abc import Callable, Mapping

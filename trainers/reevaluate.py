@@ -1,4 +1,4 @@
-"""Evaluating again: a run with other metrics, a released model, either of them on other data."""
+"""Evaluates a run or a released model again, on its own data or on other data."""
 
 import copy
 import dataclasses

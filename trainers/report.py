@@ -1,4 +1,4 @@
-"""One self-contained HTML page for a run: its numbers, curves, pictures, and how to repeat it.
+"""One self-contained HTML page for a run: its metrics, curves, pictures, and its command.
 
 The page needs no network, no script and no other file; it follows the reader's light or dark
 scheme and the width of the screen.

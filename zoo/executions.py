@@ -1,4 +1,4 @@
-"""Runs all steps of an execution as one XLA program: what `fit` calls for `steps_per_execution`.
+"""Runs the steps of an execution as one XLA program, for Keras's `steps_per_execution`.
 
 Keras runs the steps of an execution one after another: under TensorFlow as one program a step,
 under JAX from a loop in Python. Here the program holds the loop, so that nothing lies between two

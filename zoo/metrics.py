@@ -1,4 +1,4 @@
-"""Keras metrics of the project's own."""
+"""Custom Keras metrics."""
 
 import keras
 from keras import ops

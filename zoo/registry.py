@@ -1,4 +1,4 @@
-"""Names for parts: what a config, a card or a flag says, and the class that it means."""
+"""Registries of parts: the names in configs, cards and flags, and their classes."""
 
 import difflib
 import inspect

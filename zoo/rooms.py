@@ -1,4 +1,4 @@
-"""The parts of each room, found in its folder: a new part is a new module and no entry of a list.
+"""Finds the parts of each room in its folder: a new part is a new module, and no entry of a list.
 
 `registered()` reads the source alone, so that `import zoo` knows all names without Keras.
 `import_room` imports the modules of a room for its `__init__.py`.

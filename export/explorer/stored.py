@@ -1,4 +1,4 @@
-"""The images that a page carries, their codes, and what the codes say of each latent dimension."""
+"""The images of a page, their codes, and the ranges of the latent dimensions."""
 
 import dataclasses
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The contract of a format, and what a conversion starts from."""
+"""The contract of a format, and the inputs of a conversion."""
 
 import abc
 import dataclasses

@@ -1,4 +1,4 @@
-"""ONNX: the published graphs with folded constants, readable names and what they are inside."""
+"""ONNX: the published graphs with folded constants, readable names and metadata."""
 
 import onnx
 

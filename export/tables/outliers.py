@@ -1,4 +1,4 @@
-"""How well scores of released models tell images of other data sets apart: `docs/outliers.md`.
+"""Measures how well scores of released models detect outliers: `docs/outliers.md`.
 
     python -m export.refresh --tables=outliers
     python -m export.tables.outliers [--examples=1000]

@@ -1,4 +1,4 @@
-"""A split of images: what is stored, how it becomes float32, how it is binarised."""
+"""A split of images: its stored form, its conversion to float32, and its binarisation."""
 
 import dataclasses
 

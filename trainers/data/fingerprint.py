@@ -1,4 +1,4 @@
-"""Hashes of the images and labels of data sets, by which a run knows its own data again."""
+"""Hashes of the images and labels of data sets, by which a run recognises its data."""
 
 import hashlib
 

@@ -1,4 +1,4 @@
-"""Shards of WebDataset: tar files of samples, indexed once so that every picture has its place.
+"""Shards of WebDataset: tar files of samples, indexed once, with a place for every picture.
 
 The files of a sample have one name up to the first dot: `0001.jpg`, `0001.cls`. The index of a
 shard is kept in the cache, next to the released models, and made anew when the shard changes.

@@ -1,4 +1,4 @@
-"""Images that stay where they are stored and are decoded when they are asked for, row by row."""
+"""Images that stay in their files, and are decoded row by row when they are read."""
 
 import concurrent.futures
 import functools

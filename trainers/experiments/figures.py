@@ -1,4 +1,4 @@
-"""Draws what the figures of the papers share: codes by label, grids of images, curves, lines."""
+"""Drawing functions that the papers share: codes by label, grids of images, curves, lines."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""The runs that an item asks for: found or trained, and read back in the order of the plan."""
+"""Trains the runs of an item that are missing, and returns all in the order of the plan."""
 
 import dataclasses
 import functools

@@ -1,4 +1,4 @@
-"""How the points of a sweep's pictures are distinguished: a colour, a shape or a text for each key.
+"""Chooses how a sweep's points differ in pictures: a colour, a shape or a text for each key.
 
 A family has a colour for its encoder and decoder and a shape for its marginal. In other sweeps, the
 key with most values gets the colours. The other keys get the shapes, one for each combination of

@@ -1,4 +1,4 @@
-"""Says which run a run is: its config's path and what differs from the config's full run."""
+"""Identifies a run by its config's path and its differences from the config's full run."""
 
 import functools
 import hashlib

@@ -1,4 +1,4 @@
-"""Keeps what the finished runs of a sweep measured, without weights and places of this machine."""
+"""Keeps the metrics of a sweep's finished runs, without weights and paths of this machine."""
 
 import shlex
 from pathlib import Path

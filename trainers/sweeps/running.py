@@ -1,4 +1,4 @@
-"""Running a sweep: runs side by side, none of which can stop another."""
+"""Runs the jobs of a sweep side by side; a failed run stops no other."""
 
 import re
 import signal

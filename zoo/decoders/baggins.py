@@ -1,4 +1,4 @@
-"""BAGGINS: a Gaussian likelihood whose variance the batch's information bounds. `bilbo`, 5.1."""
+"""BAGGINS: a Gaussian likelihood with a variance from the batch's information. `bilbo`, 5.1."""
 
 import math
 from collections.abc import Mapping

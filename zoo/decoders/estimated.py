@@ -1,4 +1,4 @@
-"""The root of Gaussian likelihoods whose one variance is estimated over the training set."""
+"""Base class of Gaussian likelihoods with a variance that is estimated over the training set."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""p(x|z) over pixels: what a decoder's last layer means. All constants are included, in nats."""
+"""Likelihoods p(x|z) over pixels, for a decoder's last layer, in nats with all constants."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""A Gaussian likelihood whose one scale is the best one, in closed form: sigma-VAE."""
+"""A Gaussian likelihood with one scale, the best one in closed form: sigma-VAE."""
 
 import math
 from typing import Any

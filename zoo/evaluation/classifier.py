@@ -1,4 +1,4 @@
-"""A small classifier of images, to judge generated ones by: their classes and their features."""
+"""A small classifier of images, whose classes and features judge generated images."""
 
 import hashlib
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Images with noise or masks, as seen by an encoder that was trained without them."""
+"""Test images with noise or masks, for encoders that were trained without them."""
 
 import numpy as np
 

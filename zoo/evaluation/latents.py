@@ -1,4 +1,4 @@
-"""Whether q(z) = E_x[e(z|x)], the aggregated posterior, is the marginal: MMD and log det Cov."""
+"""Compares q(z) = E_x[e(z|x)], the aggregated posterior, with the marginal: MMD and log det Cov."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""The registry of metrics: what a metric is called, what it means and how it is measured.
+"""The registry of metrics: the name, the meaning and the measurement of each.
 
 Every list of metrics derives from it: the default and the full list of `zoo.evaluation`, and the
 sentences and details of a report. So do the columns of `zoo.list_models`, the metrics of a released

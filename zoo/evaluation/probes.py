@@ -1,4 +1,4 @@
-"""How much of a label a simple classifier reads from the codes: linear, nearest ones, SVM."""
+"""Classifiers on codes, which measure the label information: linear, nearest neighbours, SVM."""
 
 import warnings
 

@@ -1,4 +1,4 @@
-"""The probes as metrics of a model, their test images corrupted where asked."""
+"""The probes as metrics of a model, on clean or corrupted test images."""
 
 import functools
 import re

@@ -1,4 +1,4 @@
-"""How far the mean reconstruction is from the image."""
+"""The squared error of the mean reconstruction."""
 
 import numpy as np
 from keras import ops

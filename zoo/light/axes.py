@@ -1,4 +1,4 @@
-"""Which axis of an array of images is which. Needs NumPy alone."""
+"""The meaning of the axes of an array of images. Needs NumPy alone."""
 
 import math
 

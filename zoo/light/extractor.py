@@ -1,4 +1,4 @@
-"""A published encoder as a scikit-learn transformer; ONNX Runtime is all that it runs on."""
+"""A published encoder as a scikit-learn transformer, on ONNX Runtime alone."""
 
 from collections.abc import Sequence
 from typing import Any

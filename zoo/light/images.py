@@ -1,4 +1,4 @@
-"""Images as users have them, and as a published model takes them. Needs NumPy alone.
+"""Prepares images for a published model. Needs NumPy alone.
 
 `zoo.light.axes.as_batch` says which axis is which, `prepare_images` what the values mean. Every
 function of the light runtime that takes images reads them by these two rules.

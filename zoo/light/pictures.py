@@ -1,4 +1,4 @@
-"""Picture files: which ones lie below a folder, and how one is read. Needs Pillow to read."""
+"""Picture files: those below a folder, and the reader of one. Needs Pillow to read."""
 
 import io
 import os

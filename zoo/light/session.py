@@ -1,4 +1,4 @@
-"""How ONNX Runtime opens a graph: execution providers and threads."""
+"""Options of an ONNX Runtime session: execution providers and threads."""
 
 import dataclasses
 import os

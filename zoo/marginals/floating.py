@@ -1,4 +1,4 @@
-"""The floating prior: a Gaussian of the scale that the posteriors have together. `bilbo`, 4.3."""
+"""The floating prior: a Gaussian with the scale of all posteriors together. `bilbo`, 4.3."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The root of all marginals: m(z), the density over latents that samples are drawn from."""
+"""The base class of marginals: m(z), the density over latents."""
 
 from collections.abc import Mapping
 from typing import Any

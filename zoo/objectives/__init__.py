@@ -1,4 +1,4 @@
-"""The objective room: what is minimised."""
+"""The objective room: the loss of the training."""
 
 from zoo.rooms import import_room
 

@@ -1,4 +1,4 @@
-"""The variational InfoMax: reconstruction, and a q(z) that keeps to p(z)."""
+"""The variational InfoMax: reconstruction, and a divergence that keeps q(z) at p(z)."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The objective of mu-VAE: the KL term replaced by one that leaves samples apart."""
+"""The objective of mu-VAE: terms that do not pull single codes to the prior replace the KL."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The root of all objectives: a loss, and the named terms that it is made of."""
+"""The base class of objectives: a loss, and its named terms."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The root of objectives of rate and distortion, both from one posterior sample an example."""
+"""The base class of objectives of rate and distortion, from one posterior sample an example."""
 
 from zoo.backend import next_seed
 from zoo.divergences import kl

@@ -1,4 +1,4 @@
-"""Numbers that change over training: pure functions of the optimiser's step."""
+"""Values that change over training: pure functions of the optimiser's step."""
 
 from keras import ops
 

@@ -1,4 +1,4 @@
-"""Unpacks zip and tar archives that come from elsewhere: nothing outside the folder, no bombs."""
+"""Unpacks downloaded zip and tar archives: nothing outside the folder, no bombs."""
 
 import contextlib
 import errno

@@ -1,4 +1,4 @@
-"""From what a user says (a name, a folder, a URL) to an artifact's folder."""
+"""Finds an artifact's folder by a name, a folder or a URL."""
 
 import fnmatch
 import importlib.util

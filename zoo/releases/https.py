@@ -1,4 +1,4 @@
-"""Reading an https address block by block, which no server can hold up. Standard library alone."""
+"""Reads an https address block by block; no server can hold it up. Standard library alone."""
 
 import contextlib
 import queue

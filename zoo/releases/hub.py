@@ -1,4 +1,4 @@
-"""Artifacts in repositories of the Hugging Face Hub, under the names that Keras has for them."""
+"""Artifacts in repositories of the Hugging Face Hub, under the names that Keras uses."""
 
 import re
 from pathlib import Path

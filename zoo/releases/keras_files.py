@@ -1,4 +1,4 @@
-"""The config inside a file that `model.save` wrote, checked before Keras builds from it.
+"""Checks the config in a file of `model.save` before Keras builds from it.
 
 Keras's safe mode runs no code of a file, but some of its layers open files that a config names:
 `StringLookup` reads its vocabulary, for example. No part of the zoo needs them.

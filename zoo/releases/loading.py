@@ -1,4 +1,4 @@
-"""From an artifact or a file to a Keras model."""
+"""Loads a Keras model from an artifact or a file."""
 
 import os
 import tempfile

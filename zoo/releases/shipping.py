@@ -1,4 +1,4 @@
-"""Which artifacts a distribution of the zoo holds, and the index of all others.
+"""The artifacts that a distribution of the zoo holds, and the index of all others.
 
 The wheel of `elbo-zoo` has one model, with which the first example runs, and an index. The models
 are distributions of their own, one a paper: `export.package` writes them. Needs the standard

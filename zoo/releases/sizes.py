@@ -1,4 +1,4 @@
-"""Sizes that a card states, compared with its weights file before anything of them is made."""
+"""Compares the sizes that a card states with its weights file, before anything is built."""
 
 import math
 from collections.abc import Iterator

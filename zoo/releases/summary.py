@@ -1,4 +1,4 @@
-"""A model in one line, and lines as a table."""
+"""A model as one line, and lines as a table."""
 
 from zoo.storage.escape import printable
 

@@ -1,4 +1,4 @@
-"""Two paths exchanged in one step, where the system can: no moment without either of them."""
+"""Exchanges two paths in one step where the system can, so that neither is ever absent."""
 
 import ctypes
 import errno

@@ -1,4 +1,4 @@
-"""HDF5 files of weights, checked before Keras opens them: each holds its own numbers, all of them.
+"""Checks HDF5 files of weights before Keras opens them: each holds all its own numbers.
 
 An HDF5 file can name other files: by external links, virtual datasets and external storage. Keras
 follows them in some versions, and so would put bytes of any local file into the weights. This check

@@ -1,4 +1,4 @@
-"""Temporary folders next to their target, and what killed processes left of them.
+"""Temporary folders next to their target, and the removal of those of killed processes.
 
 Each workspace `.NAME.RANDOM` has a lock file of its name next to it, which is made first, removed
 last, and locked for as long as the process lives. A workspace whose lock is free was left by a

@@ -1,4 +1,4 @@
-"""Draws the toy model: what the truth, the ELBO and the target rate encode."""
+"""Draws the toy model: the encodings of the truth, the ELBO and the target rate."""
 
 import numpy as np
 from matplotlib.ticker import MaxNLocator

@@ -1,4 +1,4 @@
-"""The study of `infovae`, and what its figures and its table share."""
+"""The study of `infovae`, and helpers that its figures and its table share."""
 
 import numpy as np
 
