@@ -20,29 +20,37 @@ def make_card(
 ):
     """Returns the card of a model, all but `files`, which are added when they are written.
 
-    Keys: `format`, `format_version`, `name`, `paper` (or None), `licence`; `image_shape` [H, W,
-    C], `latent_dim`; `model` (the four parts, for `zoo.build`); `posterior` and `prior`
-    (`family`; for a flow posterior also `sampler`, the graph that draws from it; for a logistic
-    prior and a Gaussian prior of another scale than 1 also `scale` [Z]); `data`;
-    `preprocessing` (see `zoo.light.runtime.prepare_images`); `metrics` (name -> {"value", "stderr",
-    ...}) and `evaluation` (split, number of examples, seed, command; `again`: metrics that
-    `export.remeasure` measured later, and its command); `training` (command,
-    epochs, seconds, hardware, what was cut); `step` (optimiser steps taken) and `run_config`;
-    `graphs` (encoder, decoder, for a flow encoder posterior, and where they were asked for
-    probability and density, see `export.probability`; for autoregressive decoders sampler, for
-    learned priors prior: `file`, `signature`, `inputs`, `outputs`, name -> shape);
-    `saved_model`; `golden`; `versions`; `files` (path -> sha256, bytes).
+    Keys:
+
+    - `format`, `format_version`, `name`, `paper` (or None), `licence`, `data`, `golden`,
+      `versions`.
+    - `image_shape` [H, W, C] and `latent_dim`.
+    - `model`: the four parts, for `zoo.build`.
+    - `posterior` and `prior`: `family`. A flow posterior also has `sampler`, the graph that draws
+      from it. A logistic prior, and a Gaussian prior of another scale than 1, also has `scale` [Z].
+    - `preprocessing`: see `zoo.light.runtime.prepare_images`.
+    - `metrics`: name -> {"value", "stderr", ...}.
+    - `evaluation`: split, number of examples, seed, command. `again` has the metrics that
+      `export.remeasure` measured later, and its command.
+    - `training`: command, epochs, seconds, hardware, and the differences from the paper's run.
+    - `step`: optimiser steps taken.
+    - `run_config`: the config of the run.
+    - `graphs`: encoder and decoder. A flow encoder also has posterior, an autoregressive decoder
+      sampler, and a learned prior prior. Probability and density are there if they were asked for;
+      see `export.probability`. Each has `file`, `signature`, `inputs`, `outputs` (name -> shape).
+    - `saved_model`: the folder of the SavedModel, or "".
+    - `files`: path -> sha256, bytes.
 
     Args:
         model: A `zoo.VAE`.
         name: The artifact's name.
-        data: What the data set says of itself: a dict with `name` and `binarisation`.
+        data: The description of the data set: a dict with `name` and `binarisation`.
         graphs: The `GraphSpec`s of the artifact, from `export.graphs.graphs_of`.
         golden: The arrays of the golden file, which have the shapes of the graphs.
         config: The run's config, a dict.
         step: Number of optimiser steps taken.
         evaluation: The content of `evaluation.json`, or None.
-        training: How the weights came to be, a dict, or None where that is not known.
+        training: How the weights were trained, a dict, or None if that is unknown.
     """
     evaluation = dict(evaluation or {})
     metrics = evaluation.pop("metrics", {})
