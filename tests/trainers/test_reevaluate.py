@@ -164,7 +164,7 @@ def test_settings_out_of_range_and_all_examples(workdir):
 
 def test_a_run_s_own_evaluation_has_no_other_place(workdir, tmp_path):
     before = (workdir / "evaluation.json").read_bytes()
-    with pytest.raises(ValueError, match="--out beside --model or --data alone"):
+    with pytest.raises(ValueError, match="--out only with --model or --data:"):
         reevaluate.reevaluate(workdir, metrics=["elbo"], out=tmp_path / "other")
     assert (workdir / "evaluation.json").read_bytes() == before
 
