@@ -6,6 +6,7 @@ Ray is an extra of its own (`pip install -e ".[ray]"`): without it these tests a
 import pathlib
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -35,6 +36,27 @@ def test_rows_are_there_once_although_a_node_ends(stored, tmp_path):
         tmp_path, tmp_path / "images.npy", 1, options, model=str(MODEL)
     )
     assert measured["differences"] == [(count, 0, 0), (count, 0, 0)]
+
+
+def test_a_killed_command_goes_on_where_it_was(stored, tmp_path):
+    count, options = 5000, ("--shard_rows=256", "--nll=8")
+    images, out, local = tmp_path / "images.npy", tmp_path / "ray", tmp_path / "local"
+    encode_shards.generate(images, stored, count)
+    encode_shards.seconds(encode_shards.start(images, local, str(MODEL), None, options))
+    with encode_shards.two_nodes() as (cluster, _):
+        arguments = (images, out, str(MODEL), cluster.address, options)
+        killed = encode_shards.start(*arguments)
+        while len(list(out.glob("part-*"))) < 3:
+            assert killed.poll() is None
+            time.sleep(0.05)
+        killed.kill()
+        killed.wait()
+        there = {path: path.stat().st_mtime_ns for path in out.glob("part-*")}
+        assert len(there) < count // 256
+        encode_shards.seconds(encode_shards.start(*arguments))
+    assert all(path.stat().st_mtime_ns == date for path, date in there.items())
+    assert encode_shards.difference(out, local) == (count, 0, 0)
+    assert not [path for path in out.iterdir() if path.name[0] == "."]
 
 
 def test_an_error_on_a_node_ends_the_command_in_one_line(tmp_path):
