@@ -1,4 +1,4 @@
-"""The same code on JAX: conformance, likelihoods, a killed run, in a process of its own."""
+"""The same code on JAX: conformance, likelihoods and a killed run, in a separate process."""
 
 import importlib.util
 import os
@@ -9,7 +9,8 @@ import sys
 import pytest
 
 HERE = pathlib.Path(__file__).parent
-SAME_TESTS = [
+# They share one process, which imports JAX and TensorFlow once.
+QUICK_TESTS = [
     "test_conformance.py",
     "zoo/test_likelihood.py",
     "trainers/test_resume.py::test_a_run_killed_within_an_epoch_is_the_same_run[12]",
@@ -35,19 +36,17 @@ SLOW_TESTS = [
     "zoo/evaluation/test_jacobian.py",
     "zoo/evaluation/test_posterior.py",
 ]
-SAME_TESTS += [pytest.param(path, marks=pytest.mark.slow) for path in SLOW_TESTS]
 # Their slow parts, of minutes each.
-SAME_TESTS += [
-    pytest.param(f"{path} -m slow", marks=pytest.mark.slow)
-    for path in ("zoo/test_cuda.py", "zoo/on_two_devices.py")
-]
+SLOW_TESTS += [f"{path} -m slow" for path in ("zoo/test_cuda.py", "zoo/on_two_devices.py")]
+CASES = [pytest.param(" ".join(QUICK_TESTS), id="quick")]
+CASES += [pytest.param(words, marks=pytest.mark.slow, id=words) for words in SLOW_TESTS]
 
 
 @pytest.mark.skipif(not importlib.util.find_spec("jax"), reason="needs jax: pip install jax")
-@pytest.mark.parametrize("path", SAME_TESTS)
-def test_passes_on_jax(path, request):
+@pytest.mark.parametrize("words", CASES)
+def test_passes_on_jax(words, request):
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-n", "0"]
-    command += [str(HERE / word) if ".py" in word else word for word in path.split()]
+    command += [str(HERE / word) if ".py" in word else word for word in words.split()]
     if request.config.getoption("--vary-seed"):
         command.append("--vary-seed")
     environment = {**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
