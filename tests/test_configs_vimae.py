@@ -16,6 +16,20 @@ def _config(name, words=""):
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_the_likelihood_is_an_option(name):
+    def likelihood(words):
+        return _config(name, words).decoder.likelihood.to_dict()
+
+    squared = likelihood("beta_h")
+    assert squared == likelihood("beta_h,squared")
+    assert squared["scale"] == pytest.approx(0.5**0.5), "|x - x'|^2 has the weight 1"
+    assert likelihood("beta_h,bernoulli") == {"name": "bernoulli"}
+    weighted = likelihood("beta_h,weighted,reduced")
+    assert 0.5 / weighted["scale"] ** 2 == pytest.approx(0.05)
+    assert {**weighted, "scale": squared["scale"]} == squared
+
+
+@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("mode", ["", "tiny", "reduced"])
 def test_five_models_in_every_mode(name, mode):
     grey = name not in ("cifar10", "celeba")
