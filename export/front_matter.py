@@ -11,7 +11,8 @@ PAPERS = {
     "bilbo": (
         "@misc{fyffe2019bilbo,\n"
         "  title = {There and Back Again: Unraveling the Variational Auto-Encoder},\n"
-        "  author = {Fyffe, Graham},\n  year = {2019}\n}"
+        "  author = {Fyffe, Graham},\n  year = {2019},\n"
+        "  eprint = {1912.10309},\n  archivePrefix = {arXiv}\n}"
     ),
     "broken_elbo": (
         "@inproceedings{alemi2018broken,\n"
@@ -29,12 +30,14 @@ PAPERS = {
     "mu_vae": (
         "@misc{ucar2019bridging,\n"
         "  title = {Bridging the {ELBO} and {MMD}},\n"
-        "  author = {Ucar, Talip},\n  year = {2019}\n}"
+        "  author = {Ucar, Talip},\n  year = {2019},\n"
+        "  eprint = {1910.13181},\n  archivePrefix = {arXiv}\n}"
     ),
     "vimae": (
         "@misc{crescimanna2019vimae,\n"
         "  title = {The Variational InfoMax AutoEncoder},\n"
-        "  author = {Crescimanna, Vincenzo and Graham, Bruce},\n  year = {2019}\n}"
+        "  author = {Crescimanna, Vincenzo and Graham, Bruce},\n  year = {2019},\n"
+        "  eprint = {1905.10549},\n  archivePrefix = {arXiv}\n}"
     ),
 }
 # A data set's name in a card -> its name on the hub.

@@ -40,3 +40,4 @@ def test_what_is_not_known_is_left_out_and_hostile_texts_too():
 def test_every_paper_has_an_entry(paper):
     entry = front_matter.PAPERS[paper]
     assert entry.startswith("@") and entry.count("{") == entry.count("}")
+    assert "  booktitle = {" in entry or "  archivePrefix = {arXiv}\n}" in entry
