@@ -129,13 +129,13 @@ def write_artifact(
         run: A `trainers.runs.Run`.
         name: The artifact's name.
         data: What the card says of the data.
-        images: Images for the golden file, or None for random ones.
+        images: Images for the golden file and the README's picture. None: random ones, no picture.
         with_saved_model: Whether to write a SavedModel too.
         with_probability: Whether to write the graphs of log-densities too.
         stored: What `export.float16.halve` returned, if the weights are to be stored in float16.
         licence: Licence of the weights, or "".
     """
-    from export import card, golden, graphs, polish, saved_model
+    from export import card, cover, golden, graphs, polish, saved_model
     from zoo import weights
 
     folder, model = Path(folder), run.model
@@ -164,6 +164,9 @@ def write_artifact(
     content["storage"] = stored or {"dtype": "float32"}
     content["saved_model"] = cards.SAVED_MODEL if with_saved_model else ""
     polish.stamp_folder(folder, content)
+    if images is not None:
+        cover.draw(folder, model, images[: golden.NUM_IMAGES], white)
+    content["files"] = cards.file_entries(folder)
     files.atomic_write(folder / "README.md", readme.make_readme(content))
     content["files"] = cards.file_entries(folder)
     cards.write_card(folder, content)

@@ -2,6 +2,7 @@
 
 import json
 
+from export import cover
 from export.front_matter import citation, front_matter
 from trainers.scripts import metric_text
 from trainers.wording import duration
@@ -12,7 +13,7 @@ TEMPLATE = """{front_matter}
 # {name}
 
 {summary}
-
+{picture}
 ## Use
 
 Features, with NumPy and ONNX Runtime alone (`pip install elbo-zoo`):
@@ -141,7 +142,7 @@ _SAVED_MODEL = "`saved_model/` has the same two as the signatures `encode` and `
 
 def make_readme(card):
     """Returns the Markdown text of a card, whose texts may hold anything."""
-    head, cited = front_matter(card), citation(card)
+    head, cited, picture = front_matter(card), citation(card), cover.section(card)
     card = _inert(card)
     height, width, channels = card["image_shape"]
     grey = f"[N, {height}, {width}] or " if channels == 1 else ""
@@ -149,6 +150,7 @@ def make_readme(card):
     return TEMPLATE.format(
         front_matter=head,
         citation=cited,
+        picture=picture,
         name=card["name"],
         quoted=json.dumps(card["name"]),
         summary=_summary(card),

@@ -3,12 +3,18 @@
 import numpy as np
 import pytest
 import tiny_artifact
+from PIL import Image
 
 import zoo
-from export import verify
+from export import cover, verify
+from trainers import grids
 from zoo.releases import card as cards
 
 LIGHT = {"saved_model": False, "probability": False}
+
+
+def readme_of(folder):
+    return (folder / "README.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -41,8 +47,25 @@ def test_its_card_says_what_is_known(published):
     assert card["preprocessing"]["binarise"] is None
     metadata = zoo.load_encoder(published[1])._graph.metadata
     assert metadata["name"] == "tuned" and metadata["licence"] == "CC0-1.0"
-    text = (published[1] / "README.md").read_text(encoding="utf-8")
-    assert "Not evaluated." in text
+    assert "Not evaluated." in readme_of(published[1])
+
+
+def test_the_readme_shows_images_above_their_reconstructions(published):
+    model, folder = published
+    assert "\n![Images of the data, each above its reconstruction](" in readme_of(folder)
+    assert cover.PICTURE in cards.read_card(folder)["files"]
+    x = tiny_artifact.images(9)[:8] / np.float32(255)
+    grid = grids.reconstruction_grid(x, model.reconstruct(x))
+    picture = np.asarray(Image.open(folder / cover.PICTURE))
+    factor = picture.shape[1] // grid.shape[1]
+    assert factor > 1 and picture.shape[1] <= cover.LEAST_WIDTH
+    difference = picture[::factor, ::factor].astype(int) - grid
+    assert np.abs(difference).max() <= 1  # the weights were stored and read in between
+
+
+def test_a_model_without_images_has_no_picture(tmp_path):
+    folder = zoo.publish(tiny_artifact.make_model(), tmp_path / "plain", "pictures", **LIGHT)
+    assert not (folder / cover.PICTURE).exists() and cover.PICTURE not in readme_of(folder)
 
 
 def test_preprocessing_is_what_users_images_get(tmp_path):
