@@ -4,6 +4,7 @@ import pickle
 
 import numpy as np
 import pytest
+from PIL import Image
 from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
@@ -52,6 +53,22 @@ def fake(monkeypatch):
 @pytest.fixture
 def images(rng):
     return rng.uniform(0.4, 0.6, (200, *SHAPE)).astype("float32")
+
+
+def test_a_folder_of_pictures_and_a_list_of_paths(fake, rng, tmp_path):
+    levels = rng.integers(0, 256, (9, 4, 3), dtype="uint8")
+    paths = [tmp_path / f"{number}.png" for number in range(len(levels))]
+    for path, grey in zip(paths, levels):
+        Image.fromarray(grey).save(path)
+    expected = zoo.OutlierDetector("any").fit(levels[..., None] / np.float32(255))
+    for X in (tmp_path, str(tmp_path), paths):
+        detector = zoo.OutlierDetector("any").fit(X)
+        assert detector.offset_ == expected.offset_ and detector.n_features_in_ == 12
+    assert detector.score_samples(paths[0]).shape == (1,)
+    Image.fromarray(levels[0, :, :2]).resize((30, 20)).save(paths[0])
+    with pytest.raises(ValueError, match="resize"):
+        detector.predict(tmp_path)
+    assert detector.set_params(resize=True).predict(tmp_path).shape == (9,)
 
 
 @pytest.mark.parametrize("score", outliers.SCORES)

@@ -4,17 +4,19 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_array, validate_data
 
-from zoo.light.axes import as_array
-from zoo.light.images import ROUNDING, remedy
+from zoo.light import pictures
+from zoo.light.axes import as_array, as_batch
+from zoo.light.images import ROUNDING, remedy, resize_images
 
 
 class ImageEstimator(BaseEstimator):
     """An estimator whose X is images of a published model.
 
     X is an array or a data frame: images [N, H, W] or [N, H, W, C], or rows [N, H W C] with the
-    channels of a pixel next to each other. A subclass has the parameters `model` and `resize`, and
-    opens its model in `_load`. Copies and pickles carry the parameters and the learned attributes.
-    The session opens when it is needed.
+    channels of a pixel next to each other. Or X is the path of a folder of pictures, or a list of
+    paths. A subclass has the parameters `model` and `resize`, and opens its model in `_load`.
+    Copies and pickles carry the parameters and the learned attributes. The session opens when it
+    is needed.
 
     Attributes:
         n_features_in_: Number of columns, or of pixels of an image, seen by `fit`.
@@ -26,6 +28,7 @@ class ImageEstimator(BaseEstimator):
 
     def _images(self, X, reset):
         """Returns X as images [N, H, W, C]; what is no image of the model is refused there."""
+        X = self._read(X) if pictures.are_paths(X) else X
         X = as_array(X) if isinstance(X, np.ndarray) or not hasattr(X, "ndim") else X
         if X.ndim > 2:
             X = check_array(X, dtype=None, allow_nd=True)
@@ -39,6 +42,15 @@ class ImageEstimator(BaseEstimator):
                 f"Received: values from {X.min()} to {X.max()}{remedy(X.min(), X.max())}"
             )
         return X if X.ndim > 2 else self._unflatten(X)
+
+    def _read(self, paths):
+        """Returns the pictures of paths as float32 [N, H, W, C] in [0, 1]: they are never bits."""
+        shape = self._open().image_shape
+        images = [pictures.read_image(path) for path in pictures.files_of(paths)]
+        if self.resize:
+            images = [resize_images(image, shape, bits=False) for image in images]
+        images = [as_batch(image, shape) for image in images]
+        return np.concatenate(images) / np.float32(255)
 
     def _check_pixels(self, pixels, reset):
         """Images, too, have to agree with what `fit` saw, unless they are resized."""

@@ -101,7 +101,8 @@ class OutlierDetector(OutlierMixin, ImageEstimator):
         """Learns the threshold from the scores of images; returns `self`.
 
         Args:
-            X: [N, H, W] or [N, H, W, C] images, or rows [N, H W C], mostly without outliers.
+            X: [N, H, W] or [N, H, W, C] images, or rows [N, H W C], mostly without outliers. Or
+                the path of a folder of pictures, or a list of paths, which need Pillow.
             y: Ignored.
         """
         check_names([self.score], SCORES, "score")

@@ -85,6 +85,21 @@ def is_picture(file):
     return Path(file).suffix.lower() in SUFFIXES
 
 
+def are_paths(images):
+    """Returns whether images are the path of a picture or of a folder, or a list of paths."""
+    if isinstance(images, (list, tuple)):
+        return bool(images) and all(isinstance(image, (str, os.PathLike)) for image in images)
+    return isinstance(images, (str, os.PathLike))
+
+
+def files_of(images):
+    """Returns what to go through: the pictures of a folder, a picture, or `images` itself."""
+    if not isinstance(images, (str, os.PathLike)):
+        return images
+    path = Path(images).expanduser()
+    return listed(path)[0] if path.is_dir() else [path]
+
+
 def read_image(path, content=None):
     """Reads one picture: the first frame, turned as its EXIF says, transparency over black.
 

@@ -3,7 +3,6 @@
 import functools
 import os
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 
@@ -144,7 +143,7 @@ class Encoder(_Model):
         """
         self._check(kind, seed)
         size = positive_int("batch_size", batch_size)
-        if _are_paths(images):
+        if pictures.are_paths(images):
             encoded = list(self.stream(images, kind, seed, size, resize, bits=bits))
         else:
             batch = as_batch(images, self.image_shape, resize)
@@ -194,7 +193,7 @@ class Encoder(_Model):
 
     def _items(self, images, resize, bits):
         """Yields batches as the graph takes them; an error says which item it was."""
-        for number, item in enumerate(_files(images)):
+        for number, item in enumerate(pictures.files_of(images)):
             try:
                 is_path = isinstance(item, (str, os.PathLike))
                 item = pictures.read_image(item) if is_path else as_array(item)
@@ -422,21 +421,6 @@ class Decoder(_Model):
         if not np.isfinite(batch).all():
             raise ValueError("Expected finite float32 latents. Received: NaN or an infinity")
         return batch
-
-
-def _are_paths(images):
-    """Returns whether images are the path of a picture or of a folder, or a list of paths."""
-    if isinstance(images, (list, tuple)):
-        return bool(images) and all(isinstance(image, (str, os.PathLike)) for image in images)
-    return isinstance(images, (str, os.PathLike))
-
-
-def _files(images):
-    """Returns what to go through: the pictures of a folder, a picture, or `images` itself."""
-    if not isinstance(images, (str, os.PathLike)):
-        return images
-    path = Path(images).expanduser()
-    return pictures.listed(path)[0] if path.is_dir() else [path]
 
 
 def _concatenate(blocks):
