@@ -78,13 +78,13 @@ def publish(
     is_run = isinstance(workdir, runs.Run)
     with contextlib.nullcontext() if is_run else run_lock.hold(workdir):
         run = workdir if is_run else runs.load_run(workdir)
-        data, images = describe_data(run.config, None if is_run else workdir)
+        data, images, shown = _read_data(run.config, None if is_run else workdir)
         stored = None
         if storage == "float16":
             stored = float16.halve(run)
         with files.atomic_folder(out) as folder:
             graphs = (saved_model, probability)
-            write_artifact(folder, run, name, data, images, *graphs, stored, licence)
+            write_artifact(folder, run, name, data, images, *graphs, stored, licence, shown)
             add_tflite(folder, tflite)
             prove(folder, saved_model)
     return out
@@ -121,6 +121,7 @@ def write_artifact(
     with_probability=False,
     stored=None,
     licence="",
+    shown=None,
 ):
     """Writes all files of an artifact into an empty folder.
 
@@ -129,11 +130,12 @@ def write_artifact(
         run: A `trainers.runs.Run`.
         name: The artifact's name.
         data: What the card says of the data.
-        images: Images for the golden file and the README's picture. None: random ones, no picture.
+        images: Images for the golden file, or None for random ones.
         with_saved_model: Whether to write a SavedModel too.
         with_probability: Whether to write the graphs of log-densities too.
         stored: What `export.float16.halve` returned, if the weights are to be stored in float16.
         licence: Licence of the weights, or "".
+        shown: Images for the picture of the README; default `images`. None of both: no picture.
     """
     from export import card, cover, golden, graphs, polish, saved_model
     from zoo import weights
@@ -164,8 +166,9 @@ def write_artifact(
     content["storage"] = stored or {"dtype": "float32"}
     content["saved_model"] = cards.SAVED_MODEL if with_saved_model else ""
     polish.stamp_folder(folder, content)
-    if images is not None:
-        cover.draw(folder, model, images[: golden.NUM_IMAGES], white)
+    shown = images if shown is None else shown
+    if shown is not None:
+        cover.draw(folder, model, shown, white)
     content["files"] = cards.file_entries(folder)
     files.atomic_write(folder / "README.md", readme.make_readme(content))
     content["files"] = cards.file_entries(folder)
@@ -199,6 +202,11 @@ def describe_data(config, workdir=None):
         `(description, images)`: a dict, and float32 [N, H, W, C] as the model sees test images
         (training ones where there is no test split), or None where the data is not here.
     """
+    return _read_data(config, workdir)[:2]
+
+
+def _read_data(config, workdir=None):
+    """Returns what `describe_data` does, and images spread over the same split, or None."""
     from trainers import data, runs
 
     try:
@@ -208,16 +216,16 @@ def describe_data(config, workdir=None):
         description = {"name": settings.get("name"), "binarisation": data.binarisation_of(settings)}
         if float(settings.get("pixel_scale") or 1) != 1:
             description["pixel_scale"] = float(settings["pixel_scale"])
-        return {
-            **description,
-            "golden": "random (the data was not at hand), then all 0 and all 1",
-        }, None
+        description["golden"] = "random (the data was not at hand), then all 0 and all 1"
+        return description, None, None
     if workdir is not None:
         runs.check_data(workdir, splits)
     role = next(role for role in ("test", "validation", "train") if splits.get(role) is not None)
     examples = splits[role].take(8)
     golden_text = f"the first {len(examples)} of the {role} split, then all 0 and all 1"
-    return {**splits["train"].describe(), "golden": golden_text}, examples.float_images()
+    description = {**splits["train"].describe(), "golden": golden_text}
+    shown = splits[role].float_images(splits[role].spaced(8))
+    return description, examples.float_images(), shown
 
 
 def prove(folder, with_saved_model=True):

@@ -176,7 +176,7 @@ def _callbacks(
         workdir,
         checkpoint.history if checkpoint else [],
         writer,
-        images[: runs.PICTURES],
+        images[:: max(1, len(images) // runs.PICTURES)][: runs.PICTURES],
         settings.pictures_every,
         watched.pixel_scale,
     )

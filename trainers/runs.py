@@ -326,7 +326,8 @@ def _title(config):
 
 
 def _pictures(model, split, seed):
-    images = split.float_images(slice(0, PICTURES))
+    shown = split.spaced(PICTURES)
+    images = split.float_images(shown)
     white = split.pixel_scale
     rebuilt = np.clip(to_numpy(model.reconstruct(images)) / white, 0, 1)
     samples = np.clip(to_numpy(model.sample(4 * PICTURES, seed=seed)) / white, 0, 1)
@@ -337,8 +338,8 @@ def _pictures(model, split, seed):
     return {
         "reconstructions": (
             grids.reconstruction_grid(images, rebuilt),
-            f"The first {PICTURES} images of the {split.split} split, each above its reconstruction"
-            " from the posterior mean.",
+            f"{len(shown)} images, evenly spaced through the {split.split} split, each above its"
+            " reconstruction from the posterior mean.",
         ),
         "samples": (
             grids.image_grid(samples, columns=PICTURES),

@@ -55,7 +55,7 @@ def test_the_readme_shows_images_above_their_reconstructions(published):
     assert "\n![Images of the data, each above its reconstruction](" in readme_of(folder)
     assert cover.PICTURE in cards.read_card(folder)["files"]
     x = tiny_artifact.images(9)[:8] / np.float32(255)
-    grid = grids.reconstruction_grid(x, model.reconstruct(x))
+    grid = grids.reconstruction_grid(x, np.clip(model.reconstruct(x), 0, 1))
     picture = np.asarray(Image.open(folder / cover.PICTURE))
     factor = picture.shape[1] // grid.shape[1]
     assert factor > 1 and picture.shape[1] <= cover.LEAST_WIDTH

@@ -61,6 +61,14 @@ def test_evaluation_noise_belongs_to_the_example_and_the_seed(rng):
     assert dataset.float_images([]).shape == (0, 6, 6, 1)
 
 
+@pytest.mark.parametrize(
+    "count, indices", [(2, [0, 2]), (3, [0, 1, 3]), (5, range(5)), (9, range(5))]
+)
+def test_spaced_examples_reach_every_part(count, indices):
+    dataset = data.Dataset("five", "test", np.zeros((5, 4, 6, 1), np.uint8))
+    assert dataset.spaced(count).tolist() == list(indices)
+
+
 def test_describe_is_complete_and_take_says_so(rng):
     images = rng.integers(0, 256, (5, 4, 6, 3), dtype=np.uint8)
     dataset = data.Dataset("five", "test", images, np.array([0, 0, 1, 1, 2]), source="here")

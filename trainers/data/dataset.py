@@ -105,6 +105,11 @@ class Dataset:
         images = select(self.images, slice(count))
         return dataclasses.replace(self, images=images, labels=labels, split=split)
 
+    def spaced(self, count: int) -> np.ndarray:
+        """Returns indices of up to `count` examples, evenly spaced, as classes may come in turn."""
+        count = min(count, len(self))
+        return np.arange(count) * len(self) // count
+
     def limited(self, limit):
         """Returns the examples of a `splits.Limit` (all, if there are no more) as a `Dataset`."""
         if limit is None or limit.number >= len(self):
