@@ -99,7 +99,8 @@ class FeatureExtractor(TransformerMixin, ImageEstimator):
         Args:
             X: [N, H, W] or [N, H, W, C] images, or rows [N, H W C] with the channels of a pixel
                 next to each other, as an array or a data frame; dtypes as
-                `zoo.load_encoder(...).features` takes them.
+                `zoo.load_encoder(...).features` takes them. Or the path of a folder of pictures,
+                or a list of paths, which need Pillow.
             y: Ignored.
         """
         images = self._images(X, reset=True)
