@@ -8,11 +8,10 @@ its probes, and images encoded per second by `zoo.load_encoder`. The second has 
 28 x 28 images on data that they were and were not trained on, with raw pixels and with the first
 principal components, as many as the encoder has latents.
 
-The probes are those of `zoo.evaluation.probes`, judged on all test images. In the first table they
-learn from all training images of the model's own split. A card has them, and the table takes them
-from there; models of data without labels are probed here, on the same images with labels. In the
-second table all features get the same labels, the first 10,000 training images, and its columns say
-so.
+The probes are those of `zoo.evaluation.probes`. They learn from all training images and are judged
+on all test images. A card has those of the model's own data, which learn from its own training
+split, and both tables take them from there. Models of data without labels are probed here, on the
+same images with labels.
 
 `--models=NAME,NAME` measures these models alone, `--parts=probes` or `--parts=speed` measures these
 parts alone, and `--parts=` measures nothing. What is not measured is taken from
@@ -38,8 +37,6 @@ with scripts.needs(__name__):
     from zoo.evaluation import probes
 
 NUM_LABELLED = 1000
-# Training images of the second table.
-NUM_TRANSFER = 10000
 # Column -> the metric of a card.
 PROBES = {"linear": "linear_probe", "kNN": "knn_probe", "SVM, 1000 labels": "svm_1000"}
 # What `--parts` may name -> the key of a row that holds it.
@@ -166,21 +163,23 @@ def measure_models(splits, seconds, earlier=()):
     return rows
 
 
-def measure_transfer(splits, names, earlier=()):
+def measure_transfer(splits, names, models, earlier=()):
     """Returns dicts `data`, `features`, `size`, `probes`: encoders, raw pixels and PCA.
 
     Args:
         splits: Name of a data set -> what `load` returns.
         names: Of data sets.
+        models: Rows of the first table. A model has its probes on its own data from there.
         earlier: Rows of an earlier table; those with probes are not measured again.
     """
     rows, earlier = [], {(row["data"], row["features"], row["size"]): row for row in earlier}
+    own = {(LABELLED.get(row["data"], row["data"]), row["name"]): row["probes"] for row in models}
     for name in names:
-        (images, labels), test = splits(name)
-        train = images[:NUM_TRANSFER], labels[:NUM_TRANSFER]
-        for candidate, make in _candidates(images.shape[1:]):
+        train, test = splits(name)
+        for candidate, make in _candidates(train[0].shape[1:]):
             old = earlier.get((name, candidate["features"], candidate["size"]), {})
-            entries = old.get("probes") or score(*make(train, test))
+            known = own.get((name, candidate["features"])) or old.get("probes")
+            entries = known or score(*make(train, test))
             rows.append({"data": name, **candidate, "probes": entries})
             print(f"{candidate['features']} on {name}: {entries}", flush=True)
     return rows
@@ -301,9 +300,8 @@ COLUMNS = {
 
 def transfer_table(rows):
     """Returns the second table as Markdown."""
-    few = f"{NUM_TRANSFER:,} images"
     lines = [
-        f"| data | features | size | linear, {few}, % | kNN, {few}, % | SVM, 1000 of them, % |",
+        "| data | features | size | linear, % | kNN, % | SVM, 1000 labels, % |",
         "|---|---|---|---|---|---|",
     ]
     for row in rows:
@@ -314,6 +312,21 @@ def transfer_table(rows):
         accuracies = " | ".join(percent(row["probes"][column]) for column in PROBES)
         lines.append(f"| {row['data']} | {features} | {row['size']} | {accuracies} |")
     return "\n".join(lines)
+
+
+def _smaller_splits(transfer):
+    """Returns a sentence that names the models of `transfer` whose probes learned from fewer."""
+    counts = [row["probes"]["linear"]["num_train"] for row in transfer]
+    fewer = {}
+    for row, count in zip(transfer, counts, strict=True):
+        if count < max(counts):
+            fewer.setdefault(count, []).append(f"`{row['features']}`")
+    texts = (f"{count:,} of {', '.join(names)}" for count, names in sorted(fewer.items()))
+    return (
+        f" Where its own training split is smaller, so is what they learn from: {'; '.join(texts)}."
+        if fewer
+        else ""
+    )
 
 
 def document(models, transfer, where):
@@ -330,10 +343,10 @@ def document(models, transfer, where):
             "uint8 to features. ± one standard error.",
             models_table(models),
             "## On data that they were not trained on",
-            f"The same probes, but all features get the same labels: probes learn from the first "
-            f"{NUM_TRANSFER:,} training images. They are lower than those of the first table, "
-            "which learn from all. Raw pixels, and principal components of the same training "
-            "images, as many as the encoder has latents, stand for comparison.",
+            "The same probes, which learn from all training images of the data set in the first "
+            "column. Raw pixels, and principal components of the same training images, as many as "
+            "the encoders have latents, stand for comparison. A model on its own data has the "
+            "numbers of the first table." + _smaller_splits(transfer),
             transfer_table(transfer) + "\n",
         ]
     )
@@ -360,7 +373,7 @@ def refresh(keep: bool = False, models=(), parts=tuple(PARTS), seconds: float = 
     splits = functools.cache(load)
     earlier = read_kept(KEPT, models, parts, hardware())
     measured = measure_models(splits, seconds, earlier["models"])
-    transfer = measure_transfer(splits, TRANSFER, earlier["transfer"])
+    transfer = measure_transfer(splits, TRANSFER, measured, earlier["transfer"])
     # Of the speeds: accuracies are the same on any machine but for a few images.
     where = {"hardware": hardware(), "versions": versions()}
     if "speed" not in parts:

@@ -54,13 +54,12 @@ def test_probes_of_a_model_are_those_of_its_card_and_of_the_labelled_twin(releas
     assert models.own_probes(twin, None, earlier=probes) is probes
 
 
-def test_pixels_and_components_stand_beside_the_encoder(released, monkeypatch):
-    monkeypatch.setattr(models, "NUM_TRANSFER", 30)
-    rows = models.measure_transfer(released, ["anything"])
+def test_pixels_and_components_stand_next_to_the_encoder(released):
+    rows = models.measure_transfer(released, ["anything"], [])
     assert [row["features"] for row in rows] == ["raw pixels", "PCA", "tiny"]
     assert [row["size"] for row in rows] == [48, 3, 3]
     linear = rows[0]["probes"]["linear"]
-    assert linear["value"] > 0.9 and linear["num_train"] == 30  # brightness tells the classes apart
+    assert linear["value"] > 0.9 and linear["num_train"] == 40  # brightness tells the classes apart
     text = models.transfer_table(rows)
     assert "| anything | raw pixels | 48 | " in text and "`tiny`, trained on " in text
 
@@ -76,11 +75,14 @@ def test_what_is_kept_is_not_measured_again(released, tmp_path):
     kept = models.read_kept(path, parts=())
     (row,) = models.measure_models(released, 0.02, kept["models"])
     assert row["images_per_second"] == speeds and row["latent_dim"] == 3
-    rows = models.measure_transfer(released, ["any"], kept["transfer"])
+    rows = models.measure_transfer(released, ["any"], [], kept["transfer"])
     assert [row["probes"] for row in rows] == [1, 1, 1]
+    own = [{"name": "tiny", "data": "any", "probes": 2}, {"name": "tiny", "data": "b", "probes": 3}]
+    rows = models.measure_transfer(released, ["any"], own, kept["transfer"])
+    assert [row["probes"] for row in rows] == [1, 1, 2]  # a model's own data: the first table's
     kept = models.read_kept(path, ["tiny"], machine="here")
     assert models.measure_models(released, 0.02, kept["models"])[0]["images_per_second"] != speeds
-    rows = models.measure_transfer(released, ["any"], kept["transfer"])
+    rows = models.measure_transfer(released, ["any"], [], kept["transfer"])
     assert [row["probes"] == 1 for row in rows] == [True, True, False]
     kept = models.read_kept(path, parts=["probes"], machine="there")
     assert models.measure_models(released, 0.02, kept["models"])[0]["images_per_second"] == speeds
@@ -127,8 +129,13 @@ def test_cards_list_models_pages_and_readme_have_the_same_numbers():
     assert table.count("\n") == 1 + len(models.README_MODELS)
     readme = (root / "README.md").read_text(encoding="utf-8")
     assert f"{models.BEGIN}\n{table}\n{models.END}" in readme
+    first = {row["name"]: row["probes"] for row in content["models"]}
     for row in content["transfer"]:
-        assert row["probes"]["linear"]["num_train"] == models.NUM_TRANSFER
+        trained_on = row.get("trained_on")
+        if models.LABELLED.get(trained_on, trained_on) == row["data"]:
+            assert row["probes"] == first[row["features"]]
+        else:
+            assert row["probes"]["linear"]["num_train"] == 60_000
         assert row["probes"]["SVM, 1000 labels"]["num_train"] == models.NUM_LABELLED
     # The other page with linear probes has those of the second table, where it has the same data.
     probes = {(row["data"], row["features"]): row["probes"] for row in content["transfer"]}
