@@ -5,12 +5,14 @@ tf2onnx logs an op that it cannot convert and goes on; here that is an error whi
 
 import contextlib
 import logging
+import os
 import traceback
 
 import numpy as np
 import onnx
 import tensorflow as tf
 import tf2onnx
+from tf2onnx import constants
 
 from export import faster, narrow, polish
 from zoo.storage import files
@@ -223,9 +225,7 @@ def convert(function, inputs, name="graph", leading=None):
     traced = tf.function(function, autograph=False)
     with _silenced() as failures:
         try:
-            model, _ = tf2onnx.convert.from_function(
-                traced, signature, opset=OPSET, custom_op_handlers=handlers
-            )
+            model = _optimised(traced, signature, handlers, failures)
         except Exception as error:  # tf2onnx raises whatever its handlers raise.
             raise ValueError(f"Could not convert {name} to ONNX. Received: {error}") from error
     if failures.texts:
@@ -242,6 +242,37 @@ def convert(function, inputs, name="graph", leading=None):
     except Exception as error:  # the checker's and shape inference's errors share no public root.
         raise ValueError(f"The ONNX graph of {name} is not valid. Received: {error}") from error
     return model
+
+
+def _optimised(traced, signature, handlers, failures):
+    """Returns the ONNX model of a `tf.function`, with tf2onnx's optimisations.
+
+    tf2onnx copies the graph before each optimisation, to go on from the copy if it fails. The
+    copies take a quarter of the time, so they are made only where a first attempt has failed.
+    """
+
+    def attempt():
+        options = {"opset": OPSET, "custom_op_handlers": dict(handlers)}
+        return tf2onnx.convert.from_function(traced, signature, **options)[0]
+
+    with _without_copies(), contextlib.suppress(Exception):
+        return attempt()
+    failures.texts.clear()
+    return attempt()
+
+
+@contextlib.contextmanager
+def _without_copies():
+    """Lets a failed optimisation of tf2onnx raise, whatever value the variable has."""
+    earlier = os.environ.get(constants.ENV_TF2ONNX_CATCH_ERRORS)
+    os.environ[constants.ENV_TF2ONNX_CATCH_ERRORS] = "FALSE"
+    try:
+        yield
+    finally:
+        if earlier is None:
+            del os.environ[constants.ENV_TF2ONNX_CATCH_ERRORS]
+        else:
+            os.environ[constants.ENV_TF2ONNX_CATCH_ERRORS] = earlier
 
 
 def _sizes(leading):

@@ -1,10 +1,14 @@
 """`export.onnx`: names, dynamic batch, handlers, and errors in place of invalid files."""
 
+import copy
+import os
+
 import keras
 import numpy as np
 import onnx
 import pytest
 import tensorflow as tf
+from tf2onnx import constants, optimizer
 
 import zoo
 from export import onnx as export_onnx
@@ -233,3 +237,24 @@ def test_a_handler_that_fails_is_an_error(monkeypatch):
         match="Could not convert it to ONNX. Received: Failed to convert node.*Error: no idea",
     ):
         export_onnx.convert(lambda x: {"y": tf.math.lgamma(x)}, {"x": (4,)}, "it")
+
+
+def test_the_graph_is_copied_only_where_an_optimisation_fails(monkeypatch):
+    copied, deepcopy = [], copy.deepcopy
+
+    def counted(value, *memo):
+        copied.append(type(value).__name__)
+        return deepcopy(value, *memo)
+
+    def failing():
+        raise RuntimeError("an optimisation that fails")
+
+    monkeypatch.setattr(copy, "deepcopy", counted)
+    x = np.ones((2, 3), "f4")
+    for has_failed in (False, True):
+        if has_failed:
+            monkeypatch.setitem(optimizer._optimizers, "remove_identity", failing)
+        graph = converted(lambda x: {"y": tf.identity(2.0 * x)}, {"x": (3,)})
+        np.testing.assert_array_equal(graph(x=x)["y"], 2 * x)
+        assert ("Graph" in copied) == has_failed
+    assert constants.ENV_TF2ONNX_CATCH_ERRORS not in os.environ
