@@ -11,8 +11,10 @@ import threading
 
 import numpy as np
 import pytest
+from absl import flags
+from absl.testing import flagsaver
 
-from trainers import data
+from trainers import data, prepare, scripts
 
 ROOT = pathlib.Path(__file__).parents[2]
 NUMBER = 12
@@ -69,11 +71,12 @@ def test_a_file_that_the_server_lacks_is_named(kmnist, tmp_path):
         data.load("kmnist", data_dir=tmp_path / "data")
 
 
-def test_prepare_prints_the_splits():
-    command = [sys.executable, "-m", "trainers.prepare"]
-    done = subprocess.run([*command, "--name=digits"], capture_output=True, text=True, cwd=ROOT)
-    assert done.returncode == 0, done.stderr
-    assert "digits is prepared" in done.stdout and "train 1438, validation 179" in done.stdout
+def test_prepare_prints_the_splits(capsys):
+    with flagsaver.flagsaver():
+        arguments = flags.FLAGS(["prepare", "--name=digits"])
+        assert scripts.reported(prepare.main)(arguments) is None
+    printed = capsys.readouterr().out
+    assert "digits is prepared" in printed and "train 1438, validation 179" in printed
 
 
 CLEAN = """

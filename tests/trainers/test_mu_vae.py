@@ -1,5 +1,6 @@
 """The items of `mu_vae`: the runs that they ask for, what fails, numbers and pictures."""
 
+import functools
 import io
 import math
 import types
@@ -40,14 +41,18 @@ def test_items_ask_for_runs_that_the_configs_allow_and_say_what_fails(all_fail, 
     assert set(mu_vae.TOYS) == set(toy.MODELS)
 
 
+@functools.cache
+def _untrained(family):
+    module = toy if family in toy.MODELS else mnist
+    config = module.get_config(f"{family},tiny")
+    return zoo.build(model_config(config, (28, 28, 1)))
+
+
 class Pretend(Trained):
     """A finished run with an untrained model, and what is measured made up."""
 
     def load(self):
-        word = self["family"]
-        module = toy if word in toy.MODELS else mnist
-        config = module.get_config(f"{word},tiny")
-        return types.SimpleNamespace(model=zoo.build(model_config(config, (28, 28, 1))))
+        return types.SimpleNamespace(model=_untrained(self["family"]))
 
     def test_set(self):
         return Split(np.random.default_rng(17))

@@ -91,7 +91,7 @@ def test_an_argument_newer_than_a_run_is_at_its_default_there(run, tmp_path):
 
 
 def test_data_that_has_changed_is_refused(tmp_path):
-    config = small_run.config(tmp_path, epochs=1)
+    config = small_run.config(tmp_path, epochs=1, evaluation__metrics=["rate"])
     loop.train_and_evaluate(config, tmp_path / "run", progress=False)
     small_run.images(tmp_path, count=42)
     with pytest.raises(ValueError, match="data has changed.*'train': 33.*'train': 34"):
@@ -109,7 +109,8 @@ def test_data_that_has_changed_is_refused(tmp_path):
 
 
 def test_a_limit_hides_no_change_of_the_data_and_is_said_where_it_cuts(tmp_path):
-    config = small_run.config(tmp_path, epochs=1, data__limit=20)
+    few = {"epochs": 1, "evaluation__metrics": ["rate"]}
+    config = small_run.config(tmp_path, **few, data__limit=20)
     result = loop.train_and_evaluate(config, tmp_path / "run", progress=False)
     assert "20 drawn training examples alone" in runs.load_run(tmp_path / "run").training["cut"]
     assert result.evaluation is not None
@@ -123,8 +124,9 @@ def test_a_limit_hides_no_change_of_the_data_and_is_said_where_it_cuts(tmp_path)
     small_run.images(tmp_path, count=42)
     with pytest.raises(ValueError, match="data has changed.*'source': 41.*'source': 42"):
         loop.train_and_evaluate(config, tmp_path / "run", progress=False)
-    whole = small_run.config(tmp_path, epochs=1, data__limit=1000)
-    loop.train_and_evaluate(whole, tmp_path / "whole", progress=False)
+    whole = small_run.config(tmp_path, **few, data__limit=1000)
+    splits = loop.data.load_splits(whole.data)
+    loop.train(whole, tmp_path / "whole", splits, progress=False)
     assert runs.load_run(tmp_path / "whole").training["cut"] == ""
 
 

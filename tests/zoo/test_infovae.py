@@ -52,18 +52,21 @@ def _terms(model, x, training=False):
 
 def _gradient(objective, x, **parts):
     """Returns what a step of SGD at rate 1 takes from each weight of encoder and decoder."""
-    model = _model(objective, **parts)
+    return _step(_model(objective, **parts), x)
+
+
+def _step(model, x):
     before = [to_numpy(w).copy() for w in model.trainable_weights]
     model.compile(keras.optimizers.SGD(1.0), **QUICK)
     model.fit(x, batch_size=len(x), shuffle=False, verbose=0)
     return [b - to_numpy(w) for b, w in zip(before, model.trainable_weights)]
 
 
-def _assert_same_training(ours, theirs, x, **parts):
-    loss = _terms(_model(ours, **parts), x)["loss"]
-    np.testing.assert_allclose(loss, _terms(_model(theirs, **parts), x)["loss"], rtol=1e-6)
-    pairs = zip(_gradient(ours, x, **parts), _gradient(theirs, x, **parts))
-    for mine, wanted in pairs:
+def _assert_same_training(ours, theirs, x):
+    models = [_model(ours), _model(theirs)]
+    loss, expected = (_terms(model, x)["loss"] for model in models)
+    np.testing.assert_allclose(loss, expected, rtol=1e-6)
+    for mine, wanted in zip(*(_step(model, x) for model in models), strict=True):
         np.testing.assert_allclose(mine, wanted, rtol=1e-4, atol=1e-6)
 
 

@@ -6,10 +6,12 @@ import pytest
 from keras import ops
 
 import zoo
-from zoo.backend import gradients, to_numpy
+from zoo.backend import BACKEND, gradients, to_numpy
 from zoo.layers import NormClipping
 
 SHAPE = (6, 5, 1)
+# A few steps cost less to run eagerly than to compile; JAX must compile to differentiate.
+QUICK = {"run_eagerly": BACKEND == "tensorflow", "jit_compile": BACKEND == "jax"}
 
 
 def _model(objective, encoder=None):
@@ -124,7 +126,7 @@ def test_the_classifier_learns_and_the_model_does_not_notice(x):
     models = [(alone, None), (beside, labels)]
     for model, given in models:
         model.pixel_range = None  # those pixels are more than a sigmoid reaches
-        model.compile(keras.optimizers.Adam(0.01))
+        model.compile(keras.optimizers.Adam(0.01), **QUICK)
         model.fit(x, given, batch_size=8, epochs=4, shuffle=False, verbose=0)
     for ours, theirs in zip(alone.encoder.weights, beside.encoder.weights, strict=True):
         np.testing.assert_allclose(to_numpy(ours), to_numpy(theirs), rtol=1e-4, atol=1e-6)
@@ -142,7 +144,7 @@ def test_the_classifier_learns_and_the_model_does_not_notice(x):
 @pytest.mark.parametrize("base", ["infomax", {"name": "infovae", "alpha": 1.0, "rate": "none"}])
 def test_a_classifier_beside_objectives_without_a_rate(base, x):
     model = _classified(base)
-    model.compile("adam")
+    model.compile("adam", **QUICK)
     assert "accuracy" in model.fit(x, np.arange(16) % 3, verbose=0).history
 
 
@@ -162,7 +164,7 @@ def test_labels_that_are_none_of_the_classes(x):
 
 def test_a_classified_model_needs_labels_and_saves_its_classifier(x, tmp_path):
     model, labels = _classified(), np.arange(16) % 3
-    model.compile("adam")
+    model.compile("adam", **QUICK)
     model.fit(x, labels, verbose=0)
     model.save(tmp_path / "model.keras")
     again = keras.saving.load_model(tmp_path / "model.keras")

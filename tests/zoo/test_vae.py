@@ -12,6 +12,8 @@ import zoo
 from zoo.backend import BACKEND, to_numpy
 
 SHAPE = (6, 5, 1)
+# A few steps cost less to run eagerly than to compile; JAX must compile to differentiate.
+QUICK = {"run_eagerly": BACKEND == "tensorflow", "jit_compile": BACKEND == "jax"}
 
 
 def _model(objective="beta", latent_dim=3, **options):
@@ -154,7 +156,7 @@ def test_a_model_is_read_in_a_new_process_as_the_readme_says(tmp_path, x, order)
 def test_a_frozen_part_stays_frozen(tmp_path, x):
     model = _model()
     model.encoder.trainable = False
-    model.compile(keras.optimizers.Adam(0.1))
+    model.compile(keras.optimizers.Adam(0.1), **QUICK)
     model.fit(x, verbose=0)
     model.save(tmp_path / "model.keras")
     again = keras.saving.load_model(tmp_path / "model.keras")
@@ -186,7 +188,7 @@ def test_a_marginal_by_its_name_has_the_encoder_s_latents():
 
 def test_fit_logs_the_objective_s_terms_and_loss(x):
     model = _model(zoo.Beta(0.5, anneal_steps=1))
-    model.compile(keras.optimizers.SGD(0.0))
+    model.compile(keras.optimizers.SGD(0.0), **QUICK)
     history = model.fit(x, epochs=1, batch_size=4, verbose=0).history
     assert set(history) == {"loss", "distortion", "rate", "elbo", "beta", "weighted_rate"}
     assert history["loss"][0] == pytest.approx(
@@ -223,7 +225,7 @@ def test_fit_reads_arrays_without_a_tuner_and_other_models_as_they_would(x, monk
 
 
 def _evaluated(model, x):
-    model.compile()
+    model.compile(**QUICK)
     return model.evaluate(x, verbose=0, return_dict=True)
 
 
@@ -235,7 +237,7 @@ def test_regularisers_of_a_part_count(x):
 
     keras.utils.set_random_seed(17)
     model = zoo.VAE(Shrunk(3), zoo.MLPDecoder(3, SHAPE, [8]))
-    model.compile(keras.optimizers.SGD(0.0))
+    model.compile(keras.optimizers.SGD(0.0), **QUICK)
     logs = model.evaluate(x, verbose=0, return_dict=True)
     penalty = 1000 * float((to_numpy(model.encoder.hidden[0].kernel) ** 2).sum())
     assert logs["loss"] == pytest.approx(-logs["elbo"] + penalty, rel=1e-4)
