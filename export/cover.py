@@ -16,7 +16,7 @@ def draw(folder, model, images: np.ndarray, white: float = 1) -> Path:
     Args:
         folder: The artifact's folder.
         model: A `zoo.VAE`.
-        images: Float images [N, H, W, C] in [0, white], as the model takes them.
+        images: Images [N, H, W, C] in [0, white], as the model takes them; bool for bits.
         white: The largest value of a pixel; default 1.
 
     Returns:
@@ -24,6 +24,7 @@ def draw(folder, model, images: np.ndarray, white: float = 1) -> Path:
     """
     from trainers import grids, plots
 
+    images = np.asarray(images, "float32")
     rebuilt = np.clip(model.reconstruct(images) / white, 0, 1)
     grid = grids.reconstruction_grid(images / white, rebuilt)
     factor = max(1, LEAST_WIDTH // grid.shape[1])
