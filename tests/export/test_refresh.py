@@ -1,5 +1,6 @@
 """One command writes every generated table of the documentation."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -41,12 +42,19 @@ def test_wrong_tables_and_folders_are_refused_before_anything_is_written(tmp_pat
 
 
 def test_variants_of_named_models_stand_beside_the_lines_that_were_there(monkeypatch, tmp_path):
-    def measured(model, splits, seconds):
-        entry = {"linear": {"value": 0.5, "stderr": 0.01}, "images_per_second": 1000.0}
-        found = {"name": model["name"], "bytes": (2e6, 1e6), "error": {"loc": 0.02}}
-        return {**found, "float": entry, "int8": entry}
+    linear = {"value": 0.5, "stderr": 0.01}
+
+    def measured(model, splits, linear):
+        row = {"name": model["name"], "bytes": (2e6, 1e6), "error": {"loc": 0.02}}
+        row.update({kind: {"linear": linear} for kind in ("float", "int8")})
+        return row, ({"float": None, "int8": None}, None)
 
     monkeypatch.setattr(variants, "measure", measured)
+    monkeypatch.setattr(variants, "speed", lambda graph, images, seconds: 1000.0)
+    kept = tmp_path / "models.json"
+    rows = [{"name": name, "probes": {"linear": linear}} for name in "ab"]
+    kept.write_text(json.dumps({"models": rows}))
+    monkeypatch.setattr(variants.model_table, "KEPT", kept)
     monkeypatch.setattr(variants, "hardware", lambda: "an abacus")
     models = [{"name": name, "data": "mnist"} for name in "ab"]
     models.append({"name": "c", "data": "omniglot"})
