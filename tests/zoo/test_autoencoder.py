@@ -100,13 +100,12 @@ def test_providers_are_found_by_short_names(monkeypatch, folder):
     available = ["CUDAExecutionProvider", "CPUExecutionProvider"]
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: available)
     opened = []
-    monkeypatch.setattr(
-        onnxruntime,
-        "InferenceSession",
-        lambda content, options, providers, **_: opened.append(
-            (providers, options.intra_op_num_threads)
-        ),
-    )
+
+    class Opened:
+        def __init__(self, content, options, providers):
+            opened.append((providers, options.intra_op_num_threads))
+
+    monkeypatch.setattr(onnxruntime, "InferenceSession", Opened)
     options = onnxruntime.SessionOptions()
     Session(["cuda"], 3).open(b"", options)
     Session("CPUExecutionProvider").open(b"", options)

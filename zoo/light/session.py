@@ -54,8 +54,16 @@ class Session:
 
         options.intra_op_num_threads = self.num_threads or _threads()
         names = list(dict.fromkeys([*self.providers, PROVIDERS["cpu"]]))
-        # Its fallback prints, and tries the same provider again.
-        return onnxruntime.InferenceSession(content, options, providers=names, enable_fallback=0)
+
+        class WithoutFallback(onnxruntime.InferenceSession):
+            """A session without the fallback, which prints and tries the same provider again.
+
+            ONNX Runtime 1.21 does not take `enable_fallback`.
+            """
+
+            _enable_fallback = property(lambda self: False, lambda self, value: None)
+
+        return WithoutFallback(content, options, providers=names)
 
 
 def _provider(name):
