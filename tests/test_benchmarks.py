@@ -221,9 +221,11 @@ def test_a_process_is_sampled_with_the_count(tmp_path):
     with soak.Sampler(0.001, lambda: done) as sampler:
         first = soak.held()
         block = np.ones(30_000_000, np.uint8)
-        done = 7
         with open(tmp_path / "open", "w"):
-            time.sleep(0.05)
+            done, end = 7, time.monotonic() + 10
+            while sampler.samples[-1:] == [] or sampler.samples[-1].count != 7:
+                assert time.monotonic() < end
+                time.sleep(0.005)
             sample = sampler.samples[-1]
     assert sample.count == 7
     assert sample.memory > first[0] + 25 and len(block)
