@@ -16,6 +16,11 @@ from zoo.backend import to_numpy
 from zoo.metrics import NEVER
 
 
+def _step(model):
+    """Returns the number of steps that a model has taken; a mirrored variable is no number."""
+    return int(to_numpy(model.step))
+
+
 class NonFiniteError(FloatingPointError):
     """A loss, a term or a weight stopped being a finite number."""
 
@@ -63,7 +68,7 @@ class StopOnNonFinite(keras.callbacks.Callback):
     def _stop(self):
         first = {name: int(m.result()) for name, m in self.model.first_non_finite.items()}
         broken = {name: step for name, step in first.items() if step != NEVER}
-        step = min(broken.values(), default=int(self.model.step))
+        step = min(broken.values(), default=_step(self.model))
         terms = [name for name, at in broken.items() if at == step and name != "loss"]
         raise NonFiniteError(
             f"The loss stopped being a finite number at step {step}; "
@@ -138,7 +143,7 @@ class Recorder(keras.callbacks.Callback):
         self.pixel_scale = pixel_scale
 
     def on_epoch_end(self, epoch, logs=None):
-        step = int(self.model.step)
+        step = _step(self.model)
         row = {"epoch": epoch + 1, "step": step}
         row.update({name: float(value) for name, value in logs.items()})
         self.history.append(row)
@@ -230,10 +235,10 @@ class Checkpoints(keras.callbacks.Callback):
     def _is_last(self):
         """Returns whether training ends after the present step, in all processes."""
         is_asked = self.request.number is not None
-        return self.agreement.is_due(int(self.model.step), is_asked)
+        return self.agreement.is_due(_step(self.model), is_asked)
 
     def _save(self, seconds=None):
-        step = int(self.model.step)
+        step = _step(self.model)
         for weight in self.model.trainable_weights:
             if not np.all(np.isfinite(to_numpy(weight))):
                 raise NonFiniteError(
@@ -250,7 +255,7 @@ class Checkpoints(keras.callbacks.Callback):
         if is_last:
             raise stopping.Stopped(
                 self.request.number or signal.SIGTERM,  # another process was asked
-                f"Step {int(self.model.step)} is saved; the same command resumes.",
+                f"Step {_step(self.model)} is saved; the same command resumes.",
             )
 
 
@@ -264,7 +269,7 @@ class Progress(keras.callbacks.Callback):
         )
 
     def on_train_batch_end(self, batch, logs=None):
-        step = int(self.model.step)
+        step = _step(self.model)
         self.bar.update(step - self.bar.n)
         self.bar.set_postfix_str(f"loss {float(logs['loss']):.4g}", refresh=False)
 

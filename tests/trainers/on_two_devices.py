@@ -31,7 +31,7 @@ def test_a_run_resumes_with_another_number_of_devices(tmp_path, monkeypatch):
     class Kill(callbacks.Progress):
         def on_train_batch_end(self, batch, logs=None):
             super().on_train_batch_end(batch, logs)
-            if int(self.model.step) >= 6:
+            if int(backend.to_numpy(self.model.step)) >= 6:
                 raise _Killed
 
     workdir = tmp_path / "run"
@@ -46,7 +46,10 @@ def test_a_run_resumes_with_another_number_of_devices(tmp_path, monkeypatch):
         np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-5)
     for ours, theirs in zip(resumed_run.rows(workdir), resumed_run.rows(tmp_path / "whole")):
         for key, text in theirs.items():
-            np.testing.assert_allclose(float(ours[key]), float(text), rtol=1e-4, err_msg=key)
+            if text == "":  # an epoch without validation
+                assert ours[key] == "", key
+            else:
+                np.testing.assert_allclose(float(ours[key]), float(text), rtol=1e-4, err_msg=key)
 
 
 def test_a_run_of_all_devices_is_evaluated_and_reported(tmp_path):

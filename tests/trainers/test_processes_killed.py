@@ -75,7 +75,8 @@ def _end(started, timeout=240):
 def _rows(workdir):
     with open(workdir / "metrics.csv", newline="") as file:
         rows = list(csv.DictReader(file))
-    return {key: np.array([float(row[key]) for row in rows]) for key in rows[0] if key != "seconds"}
+    numbers = {key: [float(row[key]) for row in rows if row[key]] for key in rows[0]}
+    return {key: np.array(column) for key, column in numbers.items() if key != "seconds"}
 
 
 def _wait_for_step(workdir, step, started):
