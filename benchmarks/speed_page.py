@@ -49,10 +49,12 @@ def _fastest(rows, role):
     if not rows:
         return ""
     rate, name = f"{rows[-1]['median']:,.0f}", rows[-1]["contender"]
-    rate = f"**{rate}**" if role == OURS else rate
-    # The column says what ours and the limit are; what is left is the framework, if any.
-    about = name if role == PEER else name.rpartition(" on " if role == OURS else ", ")[2]
-    return rate if about == name and role == OURS else f"{rate} ({about})"
+    if role == PEER:
+        return f"{rate} ({name})"
+    if role == LIMIT:  # "one XLA program by hand, FRAMEWORK"
+        return f"{rate} ({name.rpartition(', ')[2]})"
+    framework = name.partition(" on ")[2]  # "elbo-zoo" or "elbo-zoo on JAX"
+    return f"**{rate}**" + (f" ({framework})" if framework else "")
 
 
 def write(folder, report):

@@ -8,6 +8,7 @@ import numpy as np
 from export import pictures
 from zoo.arguments import positive_int
 from zoo.light import probability, runtime, streaming
+from zoo.releases import card as cards
 from zoo.storage import files
 
 
@@ -22,8 +23,7 @@ def write(model, images, out, resize=False, nll=0, batch_size=256, progress=Fals
     source = pictures.open_images(images, encoder.image_shape, resize)
     if progress:
         pictures.say_left_out(source)
-    file = encoder.card["graphs"]["encoder"]["file"]
-    extra = {"encoder_sha256": encoder.card["files"][file]["sha256"]}
+    extra = {"encoder_sha256": cards.graph_hash(encoder.card, "encoder")}
     if source.files is not None:
         extra["files"] = source.files
     with files.atomic_path(out) as path, zipfile.ZipFile(path, "w") as packed:

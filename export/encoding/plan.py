@@ -11,6 +11,7 @@ from pyarrow import parquet
 from export import pictures
 from zoo.arguments import positive_int
 from zoo.light import probability, runtime
+from zoo.releases import card as cards
 from zoo.storage import files
 from zoo.storage.locks import try_lock
 
@@ -85,11 +86,11 @@ def make(model, images, out, resize=False, nll=0, shard_rows=8192, batch_size=25
         )
     model, images = _absolute(model), pictures.absolute(images)
     encoder = runtime.load_encoder(model)
-    hashes = {"encoder": graph_hash(encoder.card, "encoder")}
+    hashes = {"encoder": cards.graph_hash(encoder.card, "encoder")}
     if nll:
         densities = probability.load_probability(model)
         densities.require_density("nll")
-        hashes["probability"] = graph_hash(densities.card, "probability")
+        hashes["probability"] = cards.graph_hash(densities.card, "probability")
     source = pictures.open_images(images, encoder.image_shape, resize)
     settings = {
         "format": FORMAT,
@@ -102,11 +103,6 @@ def make(model, images, out, resize=False, nll=0, shard_rows=8192, batch_size=25
     }
     out = Path(out).expanduser().absolute()
     return Plan(model, images, out, batch_size, source.are_bits(), settings), source
-
-
-def graph_hash(card, part) -> str:
-    """Returns the SHA-256 of the ONNX file of a part, as a model's card has it."""
-    return card["files"][card["graphs"][part]["file"]]["sha256"]
 
 
 def _absolute(model):

@@ -321,12 +321,10 @@ def _smaller_splits(transfer):
     for row, count in zip(transfer, counts, strict=True):
         if count < max(counts):
             fewer.setdefault(count, []).append(f"`{row['features']}`")
+    if not fewer:
+        return ""
     texts = (f"{count:,} of {', '.join(names)}" for count, names in sorted(fewer.items()))
-    return (
-        f" Where its own training split is smaller, so is what they learn from: {'; '.join(texts)}."
-        if fewer
-        else ""
-    )
+    return f" Probes of models with a smaller training split learn from it: {'; '.join(texts)}."
 
 
 def document(models, transfer, where):

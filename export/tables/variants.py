@@ -116,8 +116,23 @@ def kept(path, machine):
     return {row.split("`")[1]: row for row in text.splitlines() if row.startswith("| `")}
 
 
-def document(lines, machine):
-    """Returns the page of lines measured on the hardware `here`."""
+def _binarised(models):
+    """Returns sentences that name the models whose cards probe images that are drawn as bits."""
+    dynamic = [
+        m for m in models if cards.read_card(m["folder"])["data"]["binarisation"] == "dynamic"
+    ]
+    if not dynamic:
+        return ""
+    names = ", ".join(f"`{model['name']}`" for model in dynamic)
+    return (
+        f" The cards of {names} probe binarised images, as these models were trained on them. The "
+        "8-bit encoders get grey ones, as users' are. So the two probes of these rows do not "
+        "compare."
+    )
+
+
+def document(lines, machine, models):
+    """Returns the page of the lines of `models`, measured on the hardware `machine`."""
     return "\n\n".join(
         [
             "# Encoders in float16 and int8",
@@ -128,9 +143,7 @@ def document(lines, machine):
             "and activations. The error is the root mean square of the difference of `loc`, in "
             "percent of the largest spread of a latent over the test images. Both linear probes "
             "learn from all images of the model's training split, as those of "
-            "[models.md](models.md). The cards of `infovae-mnist-pixelcnn-z5` and `-z20` probe "
-            "binarised images, as these models were trained on them; the 8-bit encoders get grey "
-            "ones, as users' are. So the two probes of these rows do not compare.",
+            "[models.md](models.md)." + _binarised(models),
             f"Written by\n\n```sh\n{COMMAND}\n```",
             WHERE.format(machine),
             "\n".join([HEAD, *lines]) + "\n",
@@ -167,7 +180,9 @@ def refresh(keep: bool = False, names=(), seconds: float = 1.0) -> None:
             row[kind]["images_per_second"] = speed(graph, images, seconds)
         lines[name] = line(row)
         print(lines[name], flush=True)
-    files.atomic_write(PAGE, document([lines[name] for name in models if name in lines], machine))
+    names = [name for name in models if name in lines]
+    rows = [lines[name] for name in names]
+    files.atomic_write(PAGE, document(rows, machine, [models[name] for name in names]))
 
 
 def main(argv):

@@ -56,7 +56,9 @@ def test_variants_of_named_models_stand_beside_the_lines_that_were_there(monkeyp
     kept.write_text(json.dumps({"models": rows}))
     monkeypatch.setattr(variants.model_table, "KEPT", kept)
     monkeypatch.setattr(variants, "hardware", lambda: "an abacus")
-    models = [{"name": name, "data": "mnist"} for name in "ab"]
+    card = {"data": {"binarisation": "none"}}
+    monkeypatch.setattr(variants.cards, "read_card", lambda folder: card)
+    models = [{"name": name, "data": "mnist", "folder": name} for name in "ab"]
     models.append({"name": "c", "data": "omniglot"})
     monkeypatch.setattr(variants.zoo, "list_models", lambda: models)
     path = tmp_path / "variants.md"

@@ -169,7 +169,7 @@ def _closed_form_rate(encoder, decoder, marginal):
 
 
 def _draw(encoder, decoder, marginal, draws, width):
-    def score(parameters, prior, seed, first, offset):
+    def draw_all(parameters, prior, seed, first, offset):
         posterior, prior = encoder.posterior(parameters), marginal.from_parameters(prior)
 
         def draw(i):
@@ -182,7 +182,7 @@ def _draw(encoder, decoder, marginal, draws, width):
         values = (ops.take(value, rows, axis=1) for value in drawn)
         return dict(zip(("z", "marginal", "posterior"), values))
 
-    return score
+    return draw_all
 
 
 def _likelihood(encoder, decoder, marginal):

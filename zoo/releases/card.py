@@ -215,6 +215,11 @@ def parts_of(folder, name):
     return parts
 
 
+def graph_hash(card: dict, part: str) -> str:
+    """Returns the SHA-256 of the ONNX file of a part, as the card has it."""
+    return card["files"][card["graphs"][part]["file"]]["sha256"]
+
+
 def read_file(folder, card, name):
     """Returns the bytes of a file whose size and SHA-256 are those of the card.
 
